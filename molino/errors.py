@@ -1,0 +1,41 @@
+"""One exception type per border; each message is one line that says what, where, and what to do."""
+
+
+class MolinoError(Exception):
+    """A cause that a person can act on: shown as one line, without a traceback."""
+
+
+class SettingsError(MolinoError):
+    """A `MOLINO_*` environment variable is missing or wrong."""
+
+
+class ModelFileError(MolinoError):
+    """A model file breaks its schema; names file, line, key and what was expected."""
+
+
+class SourceError(MolinoError):
+    """The source data can't be read, or breaks the model file as a whole."""
+
+
+class StoreError(MolinoError):
+    """The object store can't be reached, or an object is missing or altered."""
+
+
+class VersionError(MolinoError):
+    """Git or DVC refused, or a data revision can't be had."""
+
+
+class TrackingError(MolinoError):
+    """MLflow can't be reached or refused."""
+
+
+class StepError(MolinoError):
+    """A step can't start or can't hold its contract."""
+
+
+class ReleaseError(MolinoError):
+    """A release bundle is missing, altered, or doesn't fit its own signature."""
+
+
+class DeployError(MolinoError):
+    """A release could not be put in service; the one before it is back."""

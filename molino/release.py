@@ -1,0 +1,134 @@
+"""The release bundle `releases/<model>/<version>/{model.onnx, release.json}`: all that serving needs."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FeatureType = Literal["number", "integer", "boolean", "category"]
+MODEL_FILENAME = "model.onnx"
+RELEASE_FILENAME = "release.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tensor(_Part):
+    """One input or output of the graph; -1 in a shape is the batch."""
+
+    name: str
+    dtype: Literal["float32", "int64", "string"]
+    shape: tuple[int, ...]
+
+
+class Signature(_Part):
+    """How features enter the graph and how answers leave it.
+
+    `matrix`: one float32 input of shape [-1, features], columns in feature order (models without categories).
+    `columns`: one input of shape [-1] per feature, named as the feature; categories are strings.
+    A missing number is NaN and a missing category the empty string. Booleans are 0 and 1.
+
+    Regression has the one output `prediction` of shape [-1]. Classification has `label` (string, [-1]) and
+    `probability_<class>` (float32, [-1]) for each class, in the order of `Release.classes`.
+    """
+
+    layout: Literal["matrix", "columns"]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+class Feature(_Part):
+    """One feature as a request may give it."""
+
+    name: str
+    type: FeatureType
+    description: str = ""
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] | None = None
+    """Of a category: the values that the model knows."""
+    missing: Literal["refuse", "impute"]
+    """`refuse`: null is an error of the request; `impute`: the graph fills it in."""
+    unseen: Literal["refuse", "other"] = "refuse"
+    """Of a category: what a value outside `values` means."""
+
+
+class Reference(_Part):
+    """A feature's distribution over the training rows, for drift.
+
+    Numbers have `edges` (n + 1 inner bin edges, ascending) and `counts` (n); what falls outside counts to the
+    first or last bin. Categories and booleans have `values` and `counts` of the same length.
+    """
+
+    rows: int
+    missing: int
+    edges: tuple[float, ...] | None = None
+    values: tuple[str, ...] | None = None
+    counts: tuple[int, ...]
+    mean: float | None = None
+    std: float | None = None
+
+
+class Lineage(_Part):
+    """From the source file to this bundle."""
+
+    run_id: str
+    source_uri: str
+    source_sha256: str
+    clean_sha256: str
+    git_remote: str
+    data_revision: str
+    data_path: str
+    mlflow_run_id: str
+    mlflow_model_uri: str
+    candidate: str
+    code_revision: str
+    model_file_sha256: str
+
+
+class Score(_Part):
+    """A held-out metric with its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Example(_Part):
+    """Held-out rows in feature order, and what the graph answers: used to warm up and to check a deploy."""
+
+    data: tuple[tuple[float | int | bool | str | None, ...], ...]
+    predictions: tuple[float | str, ...]
+
+
+class Release(_Part):
+    """`release.json`. Immutable once written."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    version: str
+    title: str
+    description: str
+    task: Literal["regression", "classification"]
+    created: datetime
+    onnx_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    onnx_bytes: int
+    signature: Signature
+    features: tuple[Feature, ...]
+    target: str
+    target_unit: str | None = None
+    classes: tuple[str, ...] | None = None
+    """Of a classification, in the order of the probabilities."""
+    metrics: dict[str, Score]
+    reference: dict[str, Reference]
+    example: Example
+    lineage: Lineage
+    serving: dict[str, Any] = Field(default_factory=dict)
+    """The model file's `serving` section, as JSON."""
+
+
+def release_prefix(model: str, version: str) -> str:
+    """Return the store prefix of a bundle."""
+    return f"releases/{model}/{version}/"

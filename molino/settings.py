@@ -1,0 +1,121 @@
+"""The settings of steps and commands: read once from `MOLINO_*` environment variables, frozen, handed down."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from molino.errors import SettingsError
+
+DEVELOPMENT_API_KEY = "mercadolibre"
+
+
+class Settings(BaseSettings):
+    """Where things are. Without any variable set, all is below `.molino/` in the working folder."""
+
+    model_config = SettingsConfigDict(env_prefix="MOLINO_", frozen=True, extra="ignore")
+
+    home: Path = Path(".molino")
+    """Folder of all state of the embedded mode."""
+    models: Path = Path("pipelines/models")
+    """Folder of the model files, `<name>/model.yaml`."""
+    model_file: Path | None = None
+    """One model file that overrides `models`: how the DAG hands it to a pod."""
+    work: Path | None = None
+    """Folder for a step's passing files; `home/work` when not set."""
+
+    store: str | None = None
+    """`s3://bucket[/prefix]` or a folder; `home/store` when not set."""
+    s3_endpoint: str | None = None
+    """URL of an S3 other than AWS, such as `http://minio:9000`."""
+    s3_access_key: str | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_region: str = "us-east-1"
+
+    git_remote: str | None = None
+    """Folder, `s3://…` or URL of the data repository; `home/data.git` when not set."""
+    git_branch: str = "main"
+    dvc_remote: str | None = None
+    """Folder or `s3://…` of DVC's cache; `home/dvc` when not set."""
+
+    mlflow_tracking_uri: str | None = None
+    """`sqlite:///home/mlflow.db` when not set."""
+    mlflow_artifacts: str | None = None
+    """Where new experiments keep artifacts when the tracking URI is a database; `home/artifacts` when not set."""
+
+    deploy_target: Literal["embedded", "kubernetes"] = "embedded"
+    serving_url: str = "http://127.0.0.1:8000"
+    """Where the deploy step asks the server."""
+    serving_home: Path | None = None
+    """Embedded: folder of fetched releases and of the pointer file; `home/serving` when not set."""
+    api_key: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
+    """The key that steps and commands use to ask the server."""
+
+    code_revision: str = "unknown"
+    image: str | None = None
+    seed: int | None = Field(default=None, ge=0)
+    """Overrides the model file's seeds."""
+
+    @property
+    def root(self) -> Path:
+        """`home`, absolute."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def work_folder(self) -> Path:
+        """Where steps keep passing files."""
+        return self.work or self.root / "work"
+
+    @property
+    def store_uri(self) -> str:
+        """Where objects are kept."""
+        return self.store or str(self.root / "store")
+
+    @property
+    def git_remote_uri(self) -> str:
+        """Where data versions are pushed to."""
+        return self.git_remote or str(self.root / "data.git")
+
+    @property
+    def dvc_remote_uri(self) -> str:
+        """Where the versioned bytes are pushed to."""
+        return self.dvc_remote or str(self.root / "dvc")
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking and registry URI."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def artifacts_uri(self) -> str | None:
+        """Artifact root of new experiments; none when a tracking server decides."""
+        if self.mlflow_artifacts:
+            return self.mlflow_artifacts
+        return None if self.tracking_uri.startswith(("http://", "https://")) else str(self.root / "artifacts")
+
+    @property
+    def serving_folder(self) -> Path:
+        """Embedded: where the server looks for releases."""
+        return self.serving_home or self.root / "serving"
+
+    @property
+    def logs_folder(self) -> Path:
+        """TensorBoard's log folder of the embedded mode."""
+        return self.root / "tensorboard"
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: names each wrong variable and what was expected.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"MOLINO_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError(faults) from error

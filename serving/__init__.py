@@ -1,0 +1,1 @@
+"""The serving API: release bundles in, answers out."""

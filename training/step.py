@@ -1,0 +1,165 @@
+"""What every step shares: it is handed its inputs, does its work, and leaves one record as its last act."""
+
+import importlib
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from molino import results
+from molino.errors import StepError
+from molino.model_file import LoadedModel, ModelFile
+from molino.record import Artifact, Record, Status, record_key, run_prefix
+from molino.settings import Settings
+from pipelines.steps import STEP_NAMES
+from training.store import Store, open_store
+
+if TYPE_CHECKING:
+    from training.tracking import Tracker
+
+Result = TypeVar("Result", bound=BaseModel)
+
+RESULTS: Mapping[str, type[BaseModel]] = {
+    "ingest": results.IngestResult,
+    "version": results.VersionResult,
+    "train": results.TrainResult,
+    "evaluate": results.EvaluateResult,
+    "register": results.RegisterResult,
+    "deploy": results.DeployResult,
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a step may touch."""
+
+    settings: Settings
+    loaded: LoadedModel
+    run_id: str
+    step: str
+    store: Store
+    records: Mapping[str, Record]
+    """Records of the earlier steps of this run, by step name."""
+    workdir: Path
+    """An own folder for passing files; removed after the record is written."""
+    log: structlog.stdlib.BoundLogger
+
+    @property
+    def model(self) -> ModelFile:
+        """The model file."""
+        return self.loaded.file
+
+    @cached_property
+    def tracker(self) -> "Tracker":
+        """MLflow, opened at first use, since its import is slow."""
+        from training.tracking import Tracker
+
+        return Tracker(self.settings)
+
+    def key(self, name: str) -> str:
+        """Return the store key of one of this step's own artifacts."""
+        return f"{run_prefix(self.model.name, self.run_id)}{self.step}/{name}"
+
+    def result(self, step: str, kind: type[Result]) -> Result:
+        """Return an earlier step's result.
+
+        Raises:
+            StepError: its record is missing, or of another form.
+        """
+        record = self.records.get(step)
+        if record is None:
+            raise StepError(
+                f"{self.step} of {self.model.name} run {self.run_id} needs the record of {step}; run that step first"
+            )
+        try:
+            return kind.model_validate(record.result)
+        except ValidationError as error:
+            key = record_key(self.model.name, self.run_id, step)
+            raise StepError(
+                f"{self.store.uri(key)} was written by another version of Molino: start a new run"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step gives back; `run_step` makes the record of it."""
+
+    result: BaseModel
+    inputs: tuple[Artifact, ...] = ()
+    outputs: tuple[Artifact, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    status: Status = "done"
+
+
+def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) -> Record:
+    """Run one step, or return its record where it has already run.
+
+    The step's code is `training.<step>.run(context) -> Outcome`.
+
+    Raises:
+        MolinoError: any cause that a person can act on; nothing is recorded then.
+    """
+    store = open_store(settings)
+    name = loaded.file.name
+    log = structlog.get_logger().bind(model=name, run_id=run_id, step=step)
+    done = read_record(store, name, run_id, step)
+    if done:
+        _refuse_another_model_file(done, loaded, store)
+        log.info("already done", record=store.uri(record_key(name, run_id, step)))
+        return done
+    workdir = settings.work_folder.resolve() / name / run_id / step
+    workdir.mkdir(parents=True, exist_ok=True)
+    earlier = STEP_NAMES[: STEP_NAMES.index(step)]
+    records = {known: record for known in earlier if (record := read_record(store, name, run_id, known))}
+    for missing in (known for known in earlier if known not in records):
+        raise StepError(f"{step} of {name} run {run_id} needs the record of {missing}; run that step first")
+    for record in records.values():
+        _refuse_another_model_file(record, loaded, store)
+    context = Context(settings, loaded, run_id, step, store, records, workdir, log)
+    log.info("started")
+    started = datetime.now(UTC)
+    outcome: Outcome = importlib.import_module(f"training.{step}").run(context)
+    record = Record(
+        model=name,
+        run_id=run_id,
+        step=step,
+        status=outcome.status,
+        model_file_sha256=loaded.sha256,
+        inputs=outcome.inputs,
+        outputs=outcome.outputs,
+        metrics=outcome.metrics,
+        result=outcome.result.model_dump(mode="json"),
+        code_revision=settings.code_revision,
+        image=settings.image,
+        started=started,
+        ended=datetime.now(UTC),
+        host=socket.gethostname(),
+    )
+    store.write(record_key(name, run_id, step), record.model_dump_json(indent=2).encode())
+    shutil.rmtree(workdir, ignore_errors=True)
+    log.info("ended", status=record.status, seconds=round(record.seconds, 3), metrics=record.metrics)
+    return record
+
+
+def read_record(store: Store, model: str, run_id: str, step: str) -> Record | None:
+    """Return a step's record, or none where the step hasn't ended."""
+    key = record_key(model, run_id, step)
+    if not store.exists(key):
+        return None
+    try:
+        return Record.model_validate_json(store.read(key))
+    except ValidationError as error:
+        raise StepError(f"{store.uri(key)} is no record of this version of Molino: start a new run") from error
+
+
+def _refuse_another_model_file(record: Record, loaded: LoadedModel, store: Store) -> None:
+    if record.model_file_sha256 != loaded.sha256:
+        where = store.uri(record_key(record.model, record.run_id, record.step))
+        raise StepError(f"{loaded.path} has changed since {where} was written: start a new run")
