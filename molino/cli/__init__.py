@@ -1,0 +1,32 @@
+"""The `molino` command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+
+import sys
+
+import typer
+
+from molino.cli import step
+from molino.errors import MolinoError
+
+app = typer.Typer(
+    name="molino",
+    help="Raw data in, predictions out: run the pipeline, serve its models, and look at what was done.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("step")(step.step)
+
+
+@app.callback()
+def root() -> None:
+    """Keep subcommands by name, even while there is a single one."""
+
+
+def main() -> None:
+    """Run the command: exit 1 with one clear line where a cause is known, a traceback only for a bug."""
+    try:
+        app()
+    except MolinoError as error:
+        print(f"molino: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,31 @@
+"""`molino step`: one step of one run, as a pod or a process runs it."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.steps import STEP_NAMES
+
+STEP_HELP = f"One of {', '.join(STEP_NAMES)}."
+
+
+def step(
+    name: Annotated[str, typer.Argument(metavar="STEP", help=STEP_HELP)],
+    model: Annotated[str, typer.Option(help="Name of the model, a folder of `MOLINO_MODELS`.")],
+    run_id: Annotated[str, typer.Option(help="The run that the step belongs to; the same id takes it up again.")],
+) -> None:
+    """Run one step of the pipeline; a step that has its record already does nothing.
+
+    Example: `molino step ingest --model housing --run-id r1`
+    """
+    if name not in STEP_NAMES:
+        raise typer.BadParameter(f"{name!r} is no step; use one of {', '.join(STEP_NAMES)}", param_hint="STEP")
+
+    from molino.logs import configure_logs
+    from molino.models import load_named_model
+    from molino.settings import load_settings
+    from training.step import run_step
+
+    configure_logs()
+    settings = load_settings()
+    run_step(name, load_named_model(settings, model), run_id, settings)
