@@ -1,0 +1,67 @@
+# One command per purpose; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+MODEL ?= housing
+PORT ?= 8000
+MLFLOW_PORT ?= 5000
+TENSORBOARD_PORT ?= 8090
+ONCE ?=
+UPGRADE ?=
+ARGS ?=
+
+# uv trusts what the machine trusts, as pip, curl and git do.
+export UV_SYSTEM_CERTS := 1
+export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
+.PHONY: run test lint lock bench samples schema clean help
+
+run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
+	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
+		--tensorboard-port $(TENSORBOARD_PORT) $(if $(ONCE),--once) $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests; ARGS="-k housing" picks some
+	@exec $(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, types, locks
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python images/lock.py --check
+
+lock: $(VENV)/.dev ## Pin what pyproject.toml declares, with hashes; UPGRADE=1 takes the newest versions
+	@UV=$(BIN)/uv $(BIN)/python images/lock.py $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove the environment and caches; .molino/, with all runs and data, stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
+
+help: ## List the commands
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# The environment. Everything in it comes from the locks, by hash; a stamp says that nothing has changed since.
+$(VENV)/.run: requirements.txt $(VENV)/bin/uv pyproject.toml
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode \
+		$(if $(wildcard $(VENV)/.dev),requirements-dev.txt,requirements.txt)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/bin/uv pyproject.toml
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.run $@
+
+$(VENV)/bin/uv: requirements-uv.txt
+	@python=$$(for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+		if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+		then echo $$name; break; fi; done); \
+	if [ -z "$$python" ]; then \
+		echo "make: Molino needs Python 3.11, 3.12 or 3.13, and none is found; install one, or name it: PYTHON=/path/to/python3" >&2; \
+		exit 1; fi; \
+	echo "Installing into $(VENV) ($$($$python --version))" >&2; \
+	$$python -m venv $(VENV) || { echo "make: on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@touch $@

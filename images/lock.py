@@ -1,0 +1,101 @@
+"""`make lock`: pin what pyproject.toml declares, with hashes; `--check` tells whether the locks are current.
+
+The locks: `requirements.txt` (every extra: what `make run` installs), `requirements-dev.txt` (that and the dev group),
+`requirements-uv.txt` (the installer itself), and one per image in `images/<name>/requirements.txt`, held to the same
+versions. Each carries the SHA-256 of what it was made from, so that the check needs no network and doesn't fail because
+a newer version was published. Pins that are there are kept; `--upgrade` takes the newest.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = ROOT / "pyproject.toml"
+INPUTS = "# inputs: sha256:"
+BASE = "base"
+"""The image that has the core dependencies alone."""
+
+
+def main() -> int:
+    """Make the locks, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="only tell which locks are out of date")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    arguments = parser.parse_args()
+    if arguments.check:
+        stale = stale_locks()
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: run make lock", file=sys.stderr)
+        return 1 if stale else 0
+    for path, options in locks().items():
+        compile_lock(path, options, arguments.upgrade)
+    return 0
+
+
+def locks() -> dict[Path, list[str]]:
+    """Return each lock with the options of `uv pip compile` that make it, in the order they are made."""
+    root = ROOT / "requirements.txt"
+    held = ["--constraint", str(root.relative_to(ROOT))]
+    made = {
+        root: ["pyproject.toml", "--all-extras"],
+        ROOT / "requirements-dev.txt": ["pyproject.toml", "--all-extras", "--group", "dev", *held],
+        ROOT / "requirements-uv.txt": ["--group", "pyproject.toml:install"],
+        ROOT / "images" / BASE / "requirements.txt": ["pyproject.toml", *held],
+    }
+    for extra in project()["project"]["optional-dependencies"]:
+        made[ROOT / "images" / extra / "requirements.txt"] = ["pyproject.toml", "--extra", extra, *held]
+    return made
+
+
+def compile_lock(path: Path, options: list[str], upgrade: bool) -> None:
+    """Resolve one lock, keeping the pins that it has."""
+    print(path.relative_to(ROOT), file=sys.stderr)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        [
+            os.environ.get("UV", "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+            "--generate-hashes", "--no-emit-index-url", "--no-header", "--output-file", str(path.relative_to(ROOT)),
+            *(["--upgrade"] if upgrade else []), *options,
+        ],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    path.write_text(f"# Made by make lock; don't edit.\n{INPUTS}{digest(options)}\n{path.read_text()}")
+
+
+def digest(options: list[str]) -> str:
+    """Return the SHA-256 of all that a lock follows from: the declared dependencies, and how it is compiled."""
+    declared = project()
+    inputs = {
+        "python": declared["project"]["requires-python"],
+        "dependencies": declared["project"]["dependencies"],
+        "extras": declared["project"]["optional-dependencies"],
+        "groups": declared["dependency-groups"],
+        "options": options,
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def stale_locks() -> list[Path]:
+    """Return the locks that are missing or were made from something else than pyproject.toml says now."""
+    return [
+        path
+        for path, options in locks().items()
+        if not path.is_file() or f"{INPUTS}{digest(options)}\n" not in path.read_text()
+    ]
+
+
+def project() -> dict[str, dict]:
+    """Return pyproject.toml."""
+    return tomllib.loads(PYPROJECT.read_text())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
