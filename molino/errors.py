@@ -39,3 +39,7 @@ class ReleaseError(MolinoError):
 
 class DeployError(MolinoError):
     """A release could not be put in service; the one before it is back."""
+
+
+class RunError(MolinoError):
+    """A run on this machine, or one of the services around it, can't start or go on."""
