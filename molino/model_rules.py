@@ -22,6 +22,7 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _target(model)
     yield from _metrics(model)
     yield from _resources(model)
+    yield from _example(model)
     for index, feature in enumerate(model.features):
         key: Key = ("features", index)
         if feature.type == "category":
@@ -86,6 +87,12 @@ def _resources(model: "ModelFile") -> Iterator[Contradiction]:
 def _bytes(quantity: str) -> float:
     """Return a quantity such as `1.5Gi` in bytes."""
     return float(quantity[:-2]) * {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}[quantity[-2:]]
+
+
+def _example(model: "ModelFile") -> Iterator[Contradiction]:
+    row, wanted = model.serving.example, len(model.features)
+    if row is not None and len(row) != wanted:
+        yield ("serving", "example"), f"expected one value per feature, which are {wanted} (got {len(row)})"
 
 
 def _range(part: "Number | Integer | Target | Bound", key: Key) -> Iterator[Contradiction]:

@@ -214,6 +214,8 @@ class Serving(Part):
     out_of_range: Literal["accept", "refuse"] = "accept"
     """What a number outside its feature's range means in a request: counted as drift, or an error."""
     max_rows: int = Field(default=10_000, ge=1)
+    example: tuple[float | int | bool | str | None, ...] | None = None
+    """A row in feature order that is shown as the example of a request; a held-out row when not given."""
 
 
 class ModelFile(Part):
