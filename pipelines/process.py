@@ -60,7 +60,7 @@ def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
             start_new_session=True,
-            preexec_fn=_before_start(nice),  # noqa: PLW1509
+            preexec_fn=_before_start(nice),
         )
     return Child(name, log, process)
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from molino.cli import step
+from molino.cli import run, step
 from molino.errors import MolinoError
 
 app = typer.Typer(
@@ -15,12 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("run")(run.run)
 app.command("step")(step.step)
-
-
-@app.callback()
-def root() -> None:
-    """Keep subcommands by name, even while there is a single one."""
 
 
 def main() -> None:

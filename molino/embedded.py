@@ -1,0 +1,184 @@
+"""The embedded mode: the pipeline, the serving API and the UIs as processes of this machine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molino.client import Client, ClientError
+from molino.errors import RunError
+from molino.model_file import LoadedModel
+from molino.runs import Plan, find_run, plan
+from molino.settings import Settings
+from pipelines import services
+from pipelines.local import LocalRun, run_steps
+from pipelines.process import POLL_SECONDS
+from pipelines.report import reporting
+from pipelines.stack import Stack, Stop, Stopped, alone
+from training.store import open_store
+
+SERVING_START_SECONDS = 30.0
+INTERRUPTED = 130
+"""Exit code when a signal came before the answer, as shells have it for Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the services listen."""
+
+    serving: int
+    mlflow: int
+    tensorboard: int
+
+
+def run_embedded(settings: Settings, loaded: LoadedModel, ports: Ports, once: bool) -> int:
+    """Run the pipeline as far as it isn't done, serve, show an answer, and stay until a signal comes.
+
+    Returns:
+        The exit code: 0 once an answer was shown.
+
+    Raises:
+        RunError: a port is taken, a program is missing, a step failed or a service ended.
+    """
+    wanted = [services.serving(settings, ports.serving)]
+    if not once:
+        wanted += [services.mlflow(settings, ports.mlflow), services.tensorboard(settings, ports.tensorboard)]
+    _refuse_missing_programs()
+    with alone(settings.root), Stop() as stop, Stack(settings.root / "logs", stop) as stack:
+        services.refuse_taken_ports(wanted)
+        run = _Embedded(settings, loaded, wanted, stack)
+        try:
+            run.until_answered()
+        except Stopped:
+            return INTERRUPTED
+        if not once:
+            run.until_stopped()
+    return 0
+
+
+def _refuse_missing_programs() -> None:
+    if shutil.which("git") is None:
+        raise RunError("git is not found: install it (on Debian and Ubuntu: apt-get install git)")
+
+
+class _Embedded:
+    """One embedded run, while its services are up."""
+
+    def __init__(self, settings: Settings, loaded: LoadedModel, wanted: list[services.Service], stack: Stack) -> None:
+        self.settings = settings
+        self.loaded = loaded
+        self.services = wanted
+        self.stack = stack
+        self.model = loaded.file.name
+        self.client = Client(wanted[0].url, settings.api_key.get_secret_value())
+
+    def until_answered(self) -> None:
+        """Start the services, run the steps that aren't done, and show an answer."""
+        self.stack.start(self.services, self._environment())
+        self._wait_for_serving()
+        store = open_store(self.settings)
+        chosen = plan(store, self.loaded, self._served_version())
+        _say(_describe(chosen, self.model))
+        if chosen.kind != "complete":
+            self._run_steps(chosen)
+        self._say_where(chosen)
+        for reason in self._rejections(chosen):
+            _say(f"The gate refused this run: {reason}")
+        self._show_answer()
+
+    def until_stopped(self) -> None:
+        """Stay until a signal comes, or a service ends."""
+        _say("\nCtrl-C stops everything.")
+        try:
+            while True:
+                self.stack.watch()
+                time.sleep(POLL_SECONDS)
+        except Stopped:
+            _say("\nStopping.")
+
+    def _environment(self) -> dict[str, str]:
+        """Return what steps and services get over this process's own variables."""
+        return {
+            "MOLINO_HOME": str(self.settings.root),
+            "MOLINO_MODELS": str(self.settings.models.resolve()),
+            "MOLINO_SERVING_URL": self.services[0].url,
+            "MOLINO_CODE_REVISION": _code_revision(self.settings),
+            "MOLINO_LOG_FORMAT": "json",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _wait_for_serving(self) -> None:
+        end = time.monotonic() + SERVING_START_SECONDS
+        while not self.client.ready():
+            self.stack.watch()
+            if time.monotonic() > end:
+                log = self.stack.logs / "serving.log"
+                raise RunError(f"the API isn't ready after {SERVING_START_SECONDS:.0f} s (log: {log})")
+            time.sleep(POLL_SECONDS)
+
+    def _run_steps(self, chosen: Plan) -> None:
+        logs = self.settings.root / "logs" / self.model / chosen.run_id
+        run = LocalRun(self.model, chosen.run_id, logs, self._environment())
+        with reporting() as reporter:
+            run_steps(run, chosen.done, reporter, self.stack.watch)
+
+    def _served(self) -> dict[str, Any] | None:
+        """Return what the API says about the model, or none while it serves no version of it."""
+        try:
+            served: dict[str, Any] = self.client.get(f"/models/{self.model}")
+        except ClientError as error:
+            if error.status == 404:
+                return None
+            raise
+        return served
+
+    def _served_version(self) -> str | None:
+        served = self._served()
+        return str(served["version"]) if served else None
+
+    def _rejections(self, chosen: Plan) -> list[str]:
+        """Return why the gate refused the run, if it did."""
+        evaluate = find_run(open_store(self.settings), chosen.run_id, self.model).records["evaluate"]
+        return list(evaluate.result["verdict"]["reasons"]) if evaluate.status == "rejected" else []
+
+    def _say_where(self, chosen: Plan) -> None:
+        lines = [f"  {service.title:<12}{service.url}" for service in self.services]
+        lines.append(f"  {'State':<12}{self.settings.root}")
+        lines.append(f"  {'Lineage':<12}molino runs show {chosen.run_id}")
+        _say("\n".join(["", *lines, ""]))
+
+    def _show_answer(self) -> None:
+        served = self._served()
+        if served is None:
+            raise RunError(f"no version of {self.model} is in service, so there is no answer to show")
+        row = self.loaded.file.serving.example or served["example"]["data"][0]
+        path, body = f"/models/{self.model}/predict", {"data": [list(row)]}
+        _say(self.client.curl(path, body))
+        _say(json.dumps(self.client.post(path, body)))
+
+
+def _describe(chosen: Plan, model: str) -> str:
+    if chosen.kind == "complete":
+        return f"{model}: run {chosen.run_id} is there ({chosen.reason}); no step runs again."
+    if chosen.kind == "resume":
+        return f"{model}: run {chosen.run_id} goes on ({chosen.reason})."
+    return f"{model}: run {chosen.run_id} starts ({chosen.reason})."
+
+
+def _code_revision(settings: Settings) -> str:
+    """Return the commit of the working folder where the settings don't name one."""
+    if settings.code_revision != "unknown":
+        return settings.code_revision
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
+
+
+def _say(text: str) -> None:
+    """Tell the person at the terminal, on stdout."""
+    print(text, flush=True)
