@@ -179,4 +179,4 @@ def _mean_of_defined(columns: list[Floats]) -> Floats:
     defined = np.isfinite(table)
     number = defined.sum(axis=0)
     total = np.where(defined, table, 0.0).sum(axis=0)
-    return np.divide(total, number, out=np.full(table.shape[1], np.nan), where=number > 0)
+    return np.asarray(np.divide(total, number, out=np.full(table.shape[1], np.nan), where=number > 0))
