@@ -45,7 +45,7 @@ def run_embedded(settings: Settings, loaded: LoadedModel, ports: Ports, once: bo
     Raises:
         RunError: a port is taken, a program is missing, a step failed or a service ended.
     """
-    wanted = [services.serving(settings, ports.serving)]
+    wanted = [services.serving(settings, ports.serving, loaded.file.name)]
     if not once:
         wanted += [services.mlflow(settings, ports.mlflow), services.tensorboard(settings, ports.tensorboard)]
     _refuse_missing_programs()
@@ -158,7 +158,7 @@ class _Embedded:
         if served is None:
             raise RunError(f"no version of {self.model} is in service, so there is no answer to show")
         row = self.loaded.file.serving.example or served["example"]["data"][0]
-        path, body = f"/models/{self.model}/predict", {"data": [list(row)]}
+        path, body = "/predict", {"data": [list(row)]}
         _say(self.client.curl(path, body))
         _say(json.dumps(self.client.post(path, body)))
 

@@ -30,15 +30,19 @@ class Service:
         return f"http://{HOST}:{self.port}"
 
 
-def serving(settings: Settings, port: int) -> Service:
-    """Return the API: Gunicorn with the releases that the deploy step puts in the serving folder."""
+def serving(settings: Settings, port: int, default_model: str) -> Service:
+    """Return the API over the releases that the deploy step puts in service; `/predict` asks the default model."""
     return Service(
         name="serving",
         title="API",
         port=port,
         option="--port (PORT=…)",
         command=[sys.executable, "-m", "serving"],
-        environment={"MOLINO_SERVING_HOME": str(settings.serving_folder), "MOLINO_SERVING_PORT": str(port)},
+        environment={
+            "MOLINO_SERVING_HOME": str(settings.serving_folder),
+            "MOLINO_SERVING_PORT": str(port),
+            "MOLINO_SERVING_DEFAULT_MODEL": default_model,
+        },
     )
 
 

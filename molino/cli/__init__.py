@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from molino.cli import run, step
+from molino.cli import doctor, models, predict, run, runs, serve, step
 from molino.errors import MolinoError
 
 app = typer.Typer(
@@ -17,6 +17,11 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("step")(step.step)
+app.command("serve")(serve.serve)
+app.command("models")(models.models)
+app.add_typer(runs.app, name="runs")
+app.command("predict")(predict.predict)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

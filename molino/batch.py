@@ -1,0 +1,158 @@
+"""Predictions for a whole CSV: in batches over the serving API, in bounded memory, each wrong row named."""
+
+import csv
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molino.client import Client, ClientError
+from molino.errors import SourceError
+
+MISSING = frozenset({"", "NA"})
+"""Cells that mean no value."""
+TRUE = {"true": True, "1": True, "false": False, "0": False}
+UNPROCESSABLE = 422
+TOO_LARGE = 413
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was done."""
+
+    rows: int
+    predicted: int
+    version: str
+
+
+def predict_csv(
+    client: Client, model: str, source: Path, target: Path, batch: int, tell: Callable[[str], None]
+) -> Predicted:
+    """Write a CSV with the columns of the source and what the model answers to each row.
+
+    Regression adds the column `prediction`; classification adds `probability_<class>` per class too. The target is
+    written whole or not at all.
+
+    Args:
+        client: asks the serving API.
+        model: name of the served model.
+        source: CSV with a header.
+        target: CSV to write.
+        batch: rows per request.
+        tell: is given each fault as `<file>:<line>: <feature>: <cause>`.
+
+    Raises:
+        SourceError: the source can't be read, or lacks a feature.
+        ClientError: the API can't be reached or doesn't serve the model.
+    """
+    served = client.get(f"/models/{model}")
+    part = target.with_name(target.name + ".part")
+    rows = predicted = 0
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as file, part.open("w", newline="", encoding="utf-8") as out:
+            reader = csv.DictReader(file, restval="")
+            header = _checked_header(reader, served["features"], source)
+            answers = _answer_columns(served)
+            writer = csv.DictWriter(out, [*header, *answers], extrasaction="ignore")
+            writer.writeheader()
+            for lines in _batches(reader, batch):
+                found = _ask(client, model, served["features"], [row for _, row in lines])
+                for (line, row), answer in zip(lines, found, strict=True):
+                    for fault in answer.faults:
+                        tell(f"{source}:{line}: {fault}")
+                    writer.writerow({**row, **answer.values})
+                    predicted += not answer.faults
+                rows += len(lines)
+        part.replace(target)
+    except OSError as error:
+        raise SourceError(f"{error.filename or source}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{source}: not a CSV in UTF-8: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return Predicted(rows, predicted, str(served["version"]))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What one row gets: values by column, or faults."""
+
+    values: Mapping[str, Any]
+    faults: Sequence[str] = ()
+
+
+def _checked_header(reader: "csv.DictReader[str]", features: Sequence[Mapping[str, Any]], source: Path) -> list[str]:
+    header = list(reader.fieldnames or [])
+    if not header:
+        raise SourceError(f"{source}: the file is empty; expected a header with the model's features")
+    missing = [feature["name"] for feature in features if feature["name"] not in header]
+    if missing:
+        raise SourceError(f"{source}:1: the model's features {', '.join(missing)} are missing in the header")
+    return header
+
+
+def _answer_columns(served: Mapping[str, Any]) -> list[str]:
+    return ["prediction", *(f"probability_{name}" for name in served.get("classes") or ())]
+
+
+def _batches(reader: "csv.DictReader[str]", size: int) -> Iterator[list[tuple[int, Row]]]:
+    """Yield rows with the line that each ends on."""
+    numbered = ((reader.line_num, row) for row in reader)
+    while lines := list(itertools.islice(numbered, size)):
+        yield lines
+
+
+def _ask(client: Client, model: str, features: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> list[_Answer]:
+    """Return what the model answers to each row; rows that it refuses are taken out and the rest is asked again."""
+    answers: dict[int, _Answer] = {}
+    while waiting := [index for index in range(len(rows)) if index not in answers]:
+        data = [[_value(rows[index][feature["name"]], feature["type"]) for feature in features] for index in waiting]
+        try:
+            answered = _columns(client.post(f"/models/{model}/predict", {"data": data}))
+        except ClientError as error:
+            if error.status == TOO_LARGE and len(rows) > 1:
+                half = len(rows) // 2
+                return [*_ask(client, model, features, rows[:half]), *_ask(client, model, features, rows[half:])]
+            answers.update(_refused(error, waiting))
+            continue
+        answers.update((index, _Answer(values)) for index, values in zip(waiting, answered, strict=True))
+    return [answers[index] for index in range(len(rows))]
+
+
+def _refused(error: ClientError, waiting: Sequence[int]) -> dict[int, _Answer]:
+    """Return the faults of the rows that the API names, or raise what isn't about rows."""
+    faults: dict[int, list[str]] = {}
+    for fault in error.problem.get("errors", []) if error.status == UNPROCESSABLE else []:
+        if fault.get("row") is not None:
+            faults.setdefault(waiting[fault["row"]], []).append(f"{fault.get('feature')}: {fault['detail']}")
+    if not faults:
+        raise error
+    return {index: _Answer({}, tuple(said)) for index, said in faults.items()}
+
+
+def _columns(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each row's answer by column."""
+    found: list[dict[str, Any]] = [{"prediction": value} for value in answer["predictions"]]
+    for row, shares in zip(found, answer.get("probabilities") or [], strict=False):
+        row.update((f"probability_{name}", share) for name, share in shares.items())
+    return found
+
+
+def _value(cell: str, kind: str) -> float | int | bool | str | None:
+    """Return a cell as its feature's type, or as it stands, for the API to refuse."""
+    cell = cell.strip()
+    if cell in MISSING:
+        return None
+    if kind == "category":
+        return cell
+    if kind == "boolean":
+        return TRUE.get(cell.lower(), cell)
+    try:
+        number = int(cell) if kind == "integer" else float(cell)
+    except ValueError:
+        return cell
+    return number if math.isfinite(number) else cell

@@ -1,0 +1,28 @@
+"""`molino doctor`: checks of all that Molino needs, and what to do for each failure."""
+
+import typer
+
+
+def doctor() -> None:
+    """Check settings, model files, store, git, DVC, MLflow, ports and disk, and say what to do.
+
+    The exit code is 1 when something is wrong.
+
+    Example: `MOLINO_STORE=s3://molino MOLINO_S3_ENDPOINT=http://127.0.0.1:9000 molino doctor`
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from molino.doctor import examine
+    from molino.settings import load_settings
+
+    console = Console(highlight=False, soft_wrap=True)
+    well = True
+    for finding in examine(load_settings()):
+        mark = "[green]ok  [/]" if finding.well else "[red]bad [/]"
+        console.print(f"{mark} {finding.subject}: {escape(finding.seen)}")
+        if not finding.well:
+            console.print(f"     → {escape(finding.advice)}")
+        well = well and finding.well
+    if not well:
+        raise typer.Exit(1)

@@ -1,0 +1,75 @@
+"""`molino models`: the model files, and what is served of them."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from molino.settings import Settings
+
+
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False) -> None:
+    """List the model files, and the version of each that is served.
+
+    Example: `MOLINO_SERVING_URL=http://127.0.0.1:8001 molino models`
+    """
+    from molino.settings import load_settings
+
+    settings = load_settings()
+    served = _served_versions(settings)
+    rows = _rows(settings, served)
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    _print_table(rows)
+
+
+def _served_versions(settings: "Settings") -> dict[str, str]:
+    """Return model name to served version; empty, with a word about it, where no server answers."""
+    from molino.client import Client, ClientError
+
+    try:
+        answer = Client(settings.serving_url, settings.api_key.get_secret_value()).get("/models")
+    except ClientError as error:
+        print(f"molino: served versions are not known: {error}", file=sys.stderr)
+        return {}
+    return {model["name"]: str(model["version"]) for model in answer["models"]}
+
+
+def _rows(settings: "Settings", served: dict[str, str]) -> list[dict[str, Any]]:
+    """Return one row per model file, and per model that is served without one here."""
+    from molino.errors import ModelFileError
+    from molino.model_file import find_models, load_model
+
+    rows: list[dict[str, Any]] = []
+    for name, path in find_models(settings.models).items():
+        row = {"name": name, "file": str(path), "task": None, "title": None, "fault": None, "served": served.get(name)}
+        try:
+            file = load_model(path).file
+        except ModelFileError as error:
+            row["fault"] = str(error)
+        else:
+            row.update(task=file.task, title=file.title)
+        rows.append(row)
+    known = {row["name"] for row in rows}
+    rows += [
+        {"name": name, "file": None, "task": None, "title": None, "fault": None, "served": version}
+        for name, version in served.items()
+        if name not in known
+    ]
+    return rows
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("MODEL", "TASK", "SERVED", "FILE", "TITLE"):
+        table.add_column(title, no_wrap=title != "TITLE", overflow="fold")
+    for row in rows:
+        told = row["fault"] or row["title"] or "-"
+        table.add_row(row["name"], row["task"] or "-", row["served"] or "-", row["file"] or "-", told)
+    Console(highlight=False).print(table)
