@@ -67,11 +67,13 @@ def _run_step(run: LocalRun, step: Step, reporter: Reporter, watch: Callable[[],
     child = start(step.name, step_command(run, step), log, run.environment)
     reporter.started(step)
     try:
-        while child.exit_code is None:
+        running = True
+        while running:
             watch()
+            running = child.exit_code is None
             for event in follow.events():
                 reporter.event(step, event)
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS if running else 0)
     finally:
         stop([child])
     if child.exit_code:
