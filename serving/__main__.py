@@ -1,0 +1,15 @@
+"""`python -m serving`: the server, with its settings from the environment."""
+
+import sys
+
+from molino.errors import MolinoError
+from molino.logs import configure_logs
+from serving.server import serve
+
+if __name__ == "__main__":
+    configure_logs()
+    try:
+        serve()
+    except MolinoError as error:
+        print(f"serving: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,120 @@
+"""The Flask app: every route of the API. The server answers predictions before they reach it, by the same function."""
+
+import time
+from collections.abc import Iterable
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from serving.exchange import Answer, Headers, refuse
+from serving.predict import answer_predict
+from serving.problem import Problem
+from serving.service import Service, open_service
+from serving.settings import ServingSettings
+
+PUBLIC = frozenset({"/", "/ping", "/ready", "/docs", "/openapi.json"})
+
+
+def create_app(settings: ServingSettings) -> Flask:
+    """Make the app for any WSGI server, with its models loaded; it follows the pointer file as requests come in."""
+    service = open_service(settings)
+    service.repository.refresh()
+    return build_app(service, follow=True)
+
+
+def build_app(service: Service, follow: bool) -> Flask:
+    """Make the app around a service; `follow` has it look at the pointer file itself."""
+    app = Flask("serving")
+    app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["molino"] = service
+    if follow:
+        _follow_pointer(app, service)
+    _guard(app, service)
+    _add_predict(app, service)
+    _add_health(app, service)
+    return app
+
+
+def read_headers(pairs: Iterable[tuple[str, str]]) -> Headers:
+    """Return request headers by lower-case name, as bytes."""
+    return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in pairs}
+
+
+def respond(answer: Answer) -> Response:
+    """Return an answer as Flask's response."""
+    response = Response(answer.body, answer.status, content_type=answer.content_type.decode())
+    for name, value in answer.headers:
+        response.headers[name.decode()] = value.decode()
+    response.headers["X-Request-ID"] = answer.request_id
+    g.answer = answer
+    return response
+
+
+def _follow_pointer(app: Flask, service: Service) -> None:
+    looked = time.monotonic()
+
+    @app.before_request
+    def follow() -> None:
+        nonlocal looked
+        if time.monotonic() - looked >= service.settings.poll_seconds:
+            looked = time.monotonic()
+            if service.repository.changed():
+                service.repository.refresh()
+
+
+def _guard(app: Flask, service: Service) -> None:
+    @app.before_request
+    def admit() -> Response | None:
+        headers = read_headers(request.headers.items())
+        g.request_id = service.request_ids.of(headers)
+        if request.path in PUBLIC or _is_predict():
+            return None
+        try:
+            service.admit(headers)
+        except Problem as problem:
+            return respond(refuse(problem, g.request_id))
+        return None
+
+    @app.errorhandler(HTTPException)
+    def explain(error: HTTPException) -> Response:
+        headers = tuple(
+            (name.lower().encode(), value.encode())
+            for name, value in error.get_headers()
+            if name.lower() not in ("content-type", "content-length")
+        )
+        problem = Problem(error.code or 500, error.description or error.name, headers)
+        return respond(refuse(problem, g.request_id))
+
+    @app.errorhandler(Problem)
+    def refuse_request(problem: Problem) -> Response:
+        return respond(refuse(problem, g.request_id))
+
+
+def _is_predict() -> bool:
+    """The predict function lets requests in itself, so that they aren't counted twice."""
+    return request.endpoint in ("predict", "predict_model")
+
+
+def _add_predict(app: Flask, service: Service) -> None:
+    def answer(name: str | None) -> Response:
+        body: bytes | None = None
+        length = request.content_length
+        if length is None or length <= service.settings.max_body_bytes:
+            body = request.get_data(cache=False)
+        return respond(answer_predict(service, name, read_headers(request.headers.items()), body))
+
+    app.add_url_rule("/predict", "predict", lambda: answer(None), methods=["POST"])
+    app.add_url_rule("/models/<name>/predict", "predict_model", lambda name: answer(name), methods=["POST"])
+
+
+def _add_health(app: Flask, service: Service) -> None:
+    @app.get("/ping")
+    def ping() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/ready")
+    def ready() -> tuple[dict[str, str], int]:
+        if not service.repository.ready:
+            raise Problem(503, "a deployed model could not be loaded; see /models", ((b"retry-after", b"5"),))
+        return {"status": "ready"}, 200

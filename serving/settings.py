@@ -1,0 +1,82 @@
+"""The settings of the server: read once from the environment, frozen, handed down."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from molino.errors import SettingsError
+
+ENV_PREFIX = "MOLINO_SERVING_"
+DEVELOPMENT_API_KEY = "mercadolibre"
+
+
+class ServingSettings(BaseSettings):
+    """How the server runs. Without any variable set it serves `.molino/serving` on 127.0.0.1:8000."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", populate_by_name=True)
+
+    state: Path = Field(default=Path(".molino"), validation_alias="MOLINO_HOME")
+    """Folder of all state of the embedded mode."""
+    home: Path | None = None
+    """Folder of release bundles and of the pointer file; `serving` in the state folder when not set."""
+    default_model: str | None = None
+    """What `POST /predict` serves; the only model, or the first by name, when not set."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    workers: int = Field(default=2, ge=1, le=32)
+    graceful_timeout: int = Field(default=30, ge=1)
+    """Seconds that running requests are given when the server stops."""
+    keepalive: int = Field(default=75, ge=0)
+    """Seconds that an idle connection is kept; above the proxy's own, or requests are lost."""
+    poll_seconds: float = Field(default=0.2, gt=0)
+    """How often the pointer file is looked at."""
+
+    api_keys: SecretStr = Field(default=SecretStr(DEVELOPMENT_API_KEY), validation_alias="MOLINO_API_KEYS")
+    """Valid keys, separated by commas: plain, or `sha256:<hex>`. Two or more are valid at once, for rotation."""
+    api_keys_file: Path | None = Field(default=None, validation_alias="MOLINO_API_KEYS_FILE")
+    """A file with one key per line, instead of `MOLINO_API_KEYS`."""
+    jwt_keys: Path | None = None
+    """A PEM public key or a JWKS file: with it a bearer JWT is accepted in place of a key."""
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_scope: str | None = None
+    """Scope that a token must carry; without it the answer is 403."""
+
+    max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
+    thread_bytes: int = Field(default=256 * 1024, ge=1)
+    """Bodies above this size are answered in a thread, so that small requests don't wait behind them."""
+    rate_limit: int | None = Field(default=None, ge=1)
+    """Requests per key and window, over all workers; off when not set."""
+    rate_window_seconds: float = Field(default=60, gt=0)
+
+    access_log: bool = True
+    access_log_share: float = Field(default=1.0, ge=0, le=1)
+    """Share of the requests that are logged; errors of the server always are."""
+
+    @property
+    def releases(self) -> Path:
+        """Folder of release bundles and of the pointer file, absolute."""
+        return (self.home or self.state / "serving").expanduser().resolve()
+
+
+def load_serving_settings() -> ServingSettings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: names each wrong variable and what was expected.
+    """
+    try:
+        return ServingSettings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{_variable(fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError(faults) from error
+
+
+def _variable(loc: tuple[int | str, ...]) -> str:
+    name = ".".join(str(part) for part in loc)
+    return name if name.startswith("MOLINO_") else f"{ENV_PREFIX}{name.upper()}"

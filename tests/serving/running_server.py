@@ -1,0 +1,95 @@
+"""A real server process for tests and benchmarks, and how to ask it."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import create_server
+from typing import Any
+
+KEY = {"X-API-KEY": "mercadolibre"}
+JSON = {**KEY, "Content-Type": "application/json"}
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Reply:
+    """A whole HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class RunningServer:
+    """A server process, and how to ask it."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, dict(JSON if headers is None else headers))
+            answer = connection.getresponse()
+            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {seconds} s: {what}; the server's log: {self.log.read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        try:
+            return self.ask("GET", "/ready").status == 200
+        except OSError:
+            return False
+
+
+@contextmanager
+def run_server(home: Path, log: Path, **variables: Any) -> Iterator[RunningServer]:
+    """Start `python -m serving` on a free port; stop it after."""
+    with create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MOLINO_")},
+        "MOLINO_SERVING_HOME": str(home),
+        "MOLINO_SERVING_PORT": str(port),
+        **{name: str(value) for name, value in variables.items()},
+    }
+    with log.open("wb") as stream:
+        process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=environment, stderr=stream)
+    server = RunningServer(port, process, log)
+    try:
+        server.wait("the server is ready", lambda: process.poll() is not None or server.answers())
+        assert process.poll() is None, log.read_text()
+        yield server
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
