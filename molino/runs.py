@@ -112,7 +112,7 @@ def plan(store: Store, loaded: LoadedModel, served: str | None) -> Plan:
 
 def new_run_id() -> str:
     """Return an id that sorts by time and that no other start has."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _new(reason: str) -> Plan:

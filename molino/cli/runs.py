@@ -45,7 +45,7 @@ def show(
 ) -> None:
     """Show one run's lineage: source, data revision, training, verdict, model version, what serves.
 
-    Example: `molino runs show 20261123-101500-a1b2 --json`
+    Example: `molino runs show 20261123-101500-a1b2c3 --json`
     """
     from molino.runs import find_run
     from molino.settings import load_settings

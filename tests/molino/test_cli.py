@@ -1,0 +1,104 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from molino.cli import app
+
+COMMANDS = ("run", "step", "serve", "models", "runs", "predict", "doctor")
+HELP_SECONDS = 0.5
+
+
+def molino(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as a shell does."""
+    import os
+
+    command = [sys.executable, "-m", "molino", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def output(*arguments: str) -> str:
+    return CliRunner().invoke(app, arguments).output
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOLINO_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_lists_every_command(command: str) -> None:
+    assert f" {command} " in output("--help")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "runs show"])
+def test_the_help_of_a_command_has_an_example(command: str) -> None:
+    assert "Example: " in output(*command.split(), "--help")
+
+
+def test_the_help_is_quick() -> None:
+    def seconds() -> float:
+        began = time.perf_counter()
+        molino("--help")
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(5)) < HELP_SECONDS
+
+
+def test_a_known_cause_is_one_line_on_stderr(tmp_path: Path) -> None:
+    ended = molino("step", "version", "--model", "housing", "--run-id", "r1")
+    assert ended.stderr == "molino: version of housing run r1 needs the record of ingest; run that step first\n"
+
+
+def test_a_known_cause_exits_1() -> None:
+    assert molino("step", "version", "--model", "housing", "--run-id", "r1").returncode == 1
+
+
+def test_a_wrong_setting_is_named() -> None:
+    ended = molino("doctor", MOLINO_DEPLOY_TARGET="mars")
+    assert ended.stderr.startswith("molino: MOLINO_DEPLOY_TARGET: ")
+
+
+def test_an_unknown_step_is_named() -> None:
+    assert "'bake' is no step" in output("step", "bake", "--model", "housing", "--run-id", "r1")
+
+
+def test_an_unknown_model_is_named_with_those_that_are_there() -> None:
+    ended = molino("step", "ingest", "--model", "houses", "--run-id", "r1")
+    assert "no model 'houses' in " in ended.stderr
+    assert "(there: housing, penguins)" in ended.stderr
+
+
+def test_no_run_gives_an_empty_list() -> None:
+    assert json.loads(molino("runs", "--json").stdout) == []
+
+
+def test_models_are_listed_without_a_server() -> None:
+    rows = json.loads(molino("models", "--json", MOLINO_SERVING_URL="http://127.0.0.1:1").stdout)
+    assert [row["name"] for row in rows] == ["housing", "penguins"]
+
+
+def test_a_wrong_model_file_is_listed_with_its_fault(tmp_path: Path) -> None:
+    (tmp_path / "models" / "rows").mkdir(parents=True)
+    (tmp_path / "models" / "rows" / "model.yaml").write_text("name: rows\ntaks: regression\n")
+    said = molino("models", "--json", MOLINO_MODELS=str(tmp_path / "models"), MOLINO_SERVING_URL="http://127.0.0.1:1")
+    assert "model.yaml:2: taks: unknown key" in json.loads(said.stdout)[0]["fault"]
+
+
+def test_doctor_exits_1_where_something_is_wrong(tmp_path: Path) -> None:
+    assert molino("doctor", MOLINO_MODELS=str(tmp_path)).returncode == 1
+
+
+def test_doctor_says_what_to_do(tmp_path: Path) -> None:
+    assert (
+        "→ set MOLINO_MODELS to the folder of your model folders"
+        in molino("doctor", MOLINO_MODELS=str(tmp_path)).stdout
+    )
+
+
+def test_a_port_out_of_range_is_refused() -> None:
+    assert "65535" in output("run", "--port", "99999")

@@ -1,0 +1,90 @@
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from molino.doctor import Finding, examine
+from molino.settings import Settings
+
+MODELS = Path(__file__).parents[2] / "pipelines" / "models"
+
+
+@pytest.fixture
+def unused_url() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, unused_url: str) -> Settings:
+    return Settings(home=tmp_path, models=MODELS, serving_url=unused_url)
+
+
+def found(settings: Settings, subject: str, **changes: object) -> Finding:
+    """Return the finding about a subject, after some settings have been changed."""
+    return next(item for item in examine(settings.model_copy(update=changes)) if item.subject.startswith(subject))
+
+
+def test_a_fresh_machine_is_well(settings: Settings) -> None:
+    assert [item for item in examine(settings) if not item.well] == []
+
+
+def test_the_probe_leaves_nothing_in_the_store(settings: Settings) -> None:
+    list(examine(settings))
+    assert [path for path in (settings.root / "store").rglob("*") if path.is_file()] == []
+
+
+def test_a_store_that_can_t_be_written_is_bad(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert not found(settings, "store", store=str(tmp_path / "file")).well
+
+
+def test_an_unreachable_store_names_its_variables(settings: Settings, unused_url: str) -> None:
+    finding = found(settings, "store", store="s3://molino", s3_endpoint=unused_url)
+    assert "MOLINO_S3_ENDPOINT" in finding.advice
+
+
+def test_a_git_remote_that_is_none_is_bad(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert not found(settings, "git remote", git_remote=str(tmp_path / "empty")).well
+
+
+def test_a_damaged_mlflow_database_is_bad(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
+    assert not found(settings, "MLflow").well
+
+
+def test_a_sound_mlflow_database_is_well(settings: Settings, tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "mlflow.db")
+    connection.execute("create table alembic_version (version_num text)")
+    connection.close()
+    assert found(settings, "MLflow").well
+
+
+def test_an_mlflow_server_that_doesn_t_answer_is_bad(settings: Settings, unused_url: str) -> None:
+    assert not found(settings, "MLflow", mlflow_tracking_uri=unused_url).well
+
+
+def test_a_wrong_model_file_is_named_with_its_fault(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "models" / "rows").mkdir(parents=True)
+    (tmp_path / "models" / "rows" / "model.yaml").write_text("name: rows\ntaks: regression\n")
+    assert "model.yaml:2: taks: unknown key" in found(settings, "model file", models=tmp_path / "models").seen
+
+
+def test_no_model_file_is_bad(settings: Settings, tmp_path: Path) -> None:
+    assert found(settings, "model files", models=tmp_path).advice.startswith("set MOLINO_MODELS")
+
+
+def test_a_taken_port_is_bad(settings: Settings) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        finding = found(settings, "serving API", serving_url=f"http://127.0.0.1:{port}")
+    assert (finding.well, finding.seen) == (False, f"port {port} is taken")
+
+
+def test_a_missing_program_is_bad(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert found(settings, "git").seen == "not found"

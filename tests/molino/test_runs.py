@@ -1,0 +1,178 @@
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from molino.errors import StoreError
+from molino.model_file import LoadedModel, load_model
+from molino.record import Record, record_key
+from molino.runs import find_run, list_runs, new_run_id, plan
+from pipelines.steps import STEP_NAMES
+from training.store import FolderStore
+
+BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CSV = "x,y\n1,2\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> LoadedModel:
+    return model_with_source(tmp_path, "rows.csv")
+
+
+def model_with_source(tmp_path: Path, uri: str) -> LoadedModel:
+    folder = tmp_path / "models" / "rows"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rows.csv").write_text(CSV)
+    content = {
+        "name": "rows",
+        "title": "Rows",
+        "task": "regression",
+        "source": {"uri": uri},
+        "target": {"name": "y"},
+        "features": [{"name": "x", "type": "number"}],
+        "candidates": [{"name": "linear", "kind": "linear"}],
+        "metric": "rmse",
+    }
+    (folder / "model.yaml").write_text(yaml.safe_dump(content))
+    return load_model(folder)
+
+
+def keep(store: FolderStore, loaded: LoadedModel, run_id: str, steps: int, hour: int = 0, **changes: Any) -> None:
+    """Write the records of the first steps of a run."""
+    results: dict[str, dict[str, Any]] = {step: {} for step in STEP_NAMES}
+    results["ingest"]["source_sha256"] = hashlib.sha256(CSV.encode()).hexdigest()
+    results["deploy"]["version"] = "1"
+    for step in STEP_NAMES[:steps]:
+        content = {
+            "model": loaded.file.name,
+            "run_id": run_id,
+            "step": step,
+            "status": "done",
+            "model_file_sha256": loaded.sha256,
+            "result": results[step],
+            "code_revision": "0",
+            "image": None,
+            "started": BEGAN + timedelta(hours=hour),
+            "ended": BEGAN + timedelta(hours=hour, seconds=1),
+            "host": "here",
+        }
+        record = Record.model_validate({**content, **changes})
+        store.write(record_key(record.model, run_id, step), record.model_dump_json().encode())
+
+
+def test_the_newest_run_is_listed_first(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 6, hour=1)
+    keep(store, loaded, "b", 6, hour=2)
+    keep(store, loaded, "c", 6, hour=0)
+    assert [run.run_id for run in list_runs(store)] == ["b", "a", "c"]
+
+
+def test_runs_of_one_model_are_listed(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 1)
+    keep(store, loaded, "b", 1, model="other")
+    assert [run.run_id for run in list_runs(store, "other")] == ["b"]
+
+
+def test_artifacts_are_no_runs(store: FolderStore) -> None:
+    store.write("runs/rows/a/ingest/report.json", b"{}")
+    assert list_runs(store) == []
+
+
+@pytest.mark.parametrize(("steps", "state"), [(1, "unfinished"), (5, "unfinished"), (6, "done")])
+def test_a_run_is_done_with_its_last_step(store: FolderStore, loaded: LoadedModel, steps: int, state: str) -> None:
+    keep(store, loaded, "a", steps)
+    assert list_runs(store)[0].state == state
+
+
+def test_a_run_that_the_gate_refused_is_rejected(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 6, status="rejected")
+    assert list_runs(store)[0].state == "rejected"
+
+
+def test_a_run_is_found_by_its_id(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 3)
+    assert find_run(store, "a").done == STEP_NAMES[:3]
+
+
+def test_an_unknown_run_is_an_error(store: FolderStore) -> None:
+    with pytest.raises(StoreError, match="no run 'a' in .*; molino runs lists them"):
+        find_run(store, "a")
+
+
+def test_an_id_of_two_models_wants_the_model(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 1)
+    keep(store, loaded, "a", 1, model="other")
+    with pytest.raises(StoreError, match="say which by --model"):
+        find_run(store, "a")
+
+
+def test_run_ids_are_never_the_same() -> None:
+    assert len({new_run_id() for _ in range(20)}) == 20
+
+
+def test_without_a_run_one_begins(store: FolderStore, loaded: LoadedModel) -> None:
+    assert plan(store, loaded, None).kind == "new"
+
+
+def test_a_complete_run_that_is_served_is_taken_up(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 6)
+    chosen = plan(store, loaded, "1")
+    assert (chosen.kind, chosen.run_id) == ("complete", "a")
+
+
+def test_an_interrupted_run_is_resumed(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 3)
+    chosen = plan(store, loaded, None)
+    assert (chosen.kind, chosen.run_id, chosen.done) == ("resume", "a", STEP_NAMES[:3])
+
+
+def test_only_the_newest_run_is_resumed(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 3, hour=1)
+    keep(store, loaded, "b", 6, hour=2)
+    assert plan(store, loaded, "1").run_id == "b"
+
+
+def test_a_rejected_run_is_not_run_again(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 6, status="rejected")
+    assert plan(store, loaded, None).kind == "complete"
+
+
+@pytest.mark.parametrize("served", [None, "2"])
+def test_a_complete_run_that_is_not_served_is_no_end(
+    store: FolderStore, loaded: LoadedModel, served: str | None
+) -> None:
+    keep(store, loaded, "a", 6)
+    assert plan(store, loaded, served).reason == "version 1 of run a is not in service"
+
+
+@pytest.mark.parametrize("steps", [3, 6])
+def test_a_changed_model_file_begins_a_run(store: FolderStore, loaded: LoadedModel, steps: int) -> None:
+    keep(store, loaded, "a", steps, model_file_sha256="0" * 64)
+    assert plan(store, loaded, "1").reason == "the model file has changed since run a"
+
+
+@pytest.mark.parametrize("steps", [3, 6])
+def test_a_changed_source_begins_a_run(store: FolderStore, loaded: LoadedModel, steps: int) -> None:
+    keep(store, loaded, "a", steps)
+    (loaded.path.parent / "rows.csv").write_text(CSV + "3,4\n")
+    assert plan(store, loaded, "1").reason == "the source has changed since run a"
+
+
+def test_a_far_source_may_always_have_changed(store: FolderStore, tmp_path: Path) -> None:
+    far = model_with_source(tmp_path, "https://data.example/rows.csv")
+    keep(store, far, "a", 6)
+    assert plan(store, far, "1").reason == "https://data.example/rows.csv may have changed since run a"
+
+
+def test_an_interrupted_run_of_a_far_source_is_resumed(store: FolderStore, tmp_path: Path) -> None:
+    far = model_with_source(tmp_path, "https://data.example/rows.csv")
+    keep(store, far, "a", 2)
+    assert plan(store, far, None).kind == "resume"
