@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """Folder of the model files, `<name>/model.yaml`."""
     model_file: Path | None = None
     """One model file that overrides `models`: how the DAG hands it to a pod."""
+    source: str | None = None
+    """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
     work: Path | None = None
     """Folder for a step's passing files; `home/work` when not set."""
 

@@ -1,0 +1,41 @@
+"""Writes batches of clean rows to one Parquet file while later batches are still being read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PolarsError
+from polars.io.plugins import register_io_source
+
+from molino.errors import StepError
+from training.ahead import ahead
+
+ROW_GROUP_ROWS = 1 << 17
+ZSTD_LEVEL = 1
+"""Numbers hardly compress: higher levels take longer than reading the CSV."""
+
+
+def write_clean(frames: Iterator[pl.DataFrame], schema: dict[str, pl.DataType], path: Path) -> None:
+    """Write the rows in order; the same rows give the same bytes, however they are cut into batches.
+
+    Raises:
+        StepError: the file can't be written. An error of the batches comes out as it is.
+    """
+    failure: list[BaseException] = []
+
+    def source(*_: object) -> Iterator[pl.DataFrame]:
+        try:
+            yield from ahead(frames)
+        except BaseException as error:
+            # Polars would wrap it; it is raised below as it is.
+            failure.append(error)
+
+    table = register_io_source(source, schema=schema)
+    try:
+        table.sink_parquet(
+            path, compression="zstd", compression_level=ZSTD_LEVEL, row_group_size=ROW_GROUP_ROWS, maintain_order=True
+        )
+    except (PolarsError, OSError) as error:
+        failure.append(StepError(f"can't write {path}: {str(error).partition(chr(10))[0]}"))
+    if failure:
+        raise failure[0]

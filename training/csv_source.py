@@ -1,0 +1,119 @@
+"""Reads a CSV in batches: numbers are parsed at once where a whole piece is well-formed, else the piece stays text."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from molino.errors import SourceError
+from molino.model_file import ModelFile
+from training.ahead import ahead
+from training.batch import Batch
+from training.csv_text import (
+    QUOTED,
+    Readable,
+    check_cells,
+    check_text,
+    pieces,
+    rows_in,
+    split_header,
+    without_blank_lines,
+)
+
+
+class CsvSource:
+    """Rows of a CSV, of which only the columns of the model file are taken."""
+
+    def __init__(self, file: Readable, model: ModelFile, where: str) -> None:
+        self.where = where
+        self.delimiter = model.source.delimiter
+        self.missing = [token for token in model.source.missing if token]
+        self.pieces = pieces(file, where)
+        first = next(self.pieces, b"")
+        if not first.strip():
+            raise SourceError(f"{where}: the file is empty; expected a header and rows")
+        self.header, self.rest = split_header(first, self.delimiter, where)
+        self.wanted = [name for name in model.columns if name in self.header]
+        # The last column shows which rows are short.
+        taken = {*self.wanted, self.header[-1]}
+        self.positions = [index for index, name in enumerate(self.header) if name in taken]
+        self.numbers = frozenset(_numbers(model)) if not any(map(_is_number, self.missing)) else frozenset()
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the rows in order.
+
+        Raises:
+            SourceError: the text isn't UTF-8, or its rows aren't well-formed.
+        """
+        first_row = 1
+        for data in ahead(self._texts()):
+            check_text(data, first_row, self.where)
+            frame, data = self._parse(data, first_row)
+            if frame.height:
+                yield Batch(frame, first_row, partial(self._text, data))
+            first_row += frame.height
+
+    def _texts(self) -> Iterator[bytes]:
+        yield self.rest
+        yield from self.pieces
+
+    def _parse(self, data: bytes, first_row: int) -> tuple[pl.DataFrame, bytes]:
+        """Return the rows, and their text without blank lines."""
+        frame = self._frame(data)
+        # Polars fills up a short row and a blank line with nulls, which then show in the last column.
+        if frame is None or frame[self.header[-1]].null_count():
+            data = without_blank_lines(data, self.delimiter)
+            if not data:
+                return pl.DataFrame(schema=dict.fromkeys(self.wanted, pl.String)), data
+            if frame is None or not self._has_cells_in_full(data):
+                check_cells(data, self.delimiter, len(self.header), first_row, self.where)
+            frame = self._frame(data)
+        if frame is None:
+            last = first_row + rows_in(data)
+            raise SourceError(f"{self.where}: a quote stands inside a cell between rows {first_row} and {last}")
+        return frame.select(self.wanted), data
+
+    def _has_cells_in_full(self, data: bytes) -> bool:
+        """Count the cells of text that Polars has read, in which thus no row is too long."""
+        bare = QUOTED.sub(b"", data)
+        rows = bare.count(b"\n") + (not bare.endswith(b"\n"))
+        return bare.count(self.delimiter.encode()) == rows * (len(self.header) - 1)
+
+    def _frame(self, data: bytes) -> pl.DataFrame | None:
+        """Read numbers as numbers, else everything as text; none where the rows aren't well-formed."""
+        for numbers in (self.numbers, frozenset[str]()):
+            try:
+                return self._read(data, numbers, [token for token in self.missing if token.encode() in data])
+            except PolarsError:
+                continue
+        return None
+
+    def _read(self, data: bytes, numbers: frozenset[str], missing: list[str]) -> pl.DataFrame:
+        return pl.read_csv(
+            data,
+            has_header=False,
+            separator=self.delimiter,
+            schema={name: pl.Float64 if name in numbers else pl.String for name in self.header},
+            columns=self.positions,
+            null_values=missing or None,
+        )
+
+    def _text(self, data: bytes) -> pl.DataFrame:
+        return self._read(data, frozenset(), []).select(self.wanted)
+
+
+def _numbers(model: ModelFile) -> Iterator[str]:
+    """Yield the columns that hold numbers."""
+    yield from (feature.name for feature in model.features if feature.type in ("number", "integer"))
+    if model.task == "regression":
+        yield model.target.name
+
+
+def _is_number(token: str) -> bool:
+    """Tell whether the number parser would take a token that means no value, such as -999 or nan."""
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return True
