@@ -27,14 +27,22 @@ run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_
 test: $(VENV)/.dev ## Run the tests; ARGS="-k housing" picks some
 	@exec $(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-lint: $(VENV)/.dev ## Check style, types, locks
+lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/python images/lock.py --check
+	@$(BIN)/python -m molino.model_file_schema --check
+	@$(BIN)/python pipelines/models/samples.py --check
 
 lock: $(VENV)/.dev ## Pin what pyproject.toml declares, with hashes; UPGRADE=1 takes the newest versions
 	@UV=$(BIN)/uv $(BIN)/python images/lock.py $(if $(UPGRADE),--upgrade)
+
+samples: $(VENV)/.dev ## Make the sample data of the models from the packages that ship it
+	@$(BIN)/python pipelines/models/samples.py
+
+schema: $(VENV)/.dev ## Write the JSON schema of model files, for editors
+	@$(BIN)/python -m molino.model_file_schema
 
 clean: ## Remove the environment and caches; .molino/, with all runs and data, stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

@@ -103,7 +103,7 @@ def test_a_run_is_found_by_its_id(store: FolderStore, loaded: LoadedModel) -> No
 
 
 def test_an_unknown_run_is_an_error(store: FolderStore) -> None:
-    with pytest.raises(StoreError, match="no run 'a' in .*; molino runs lists them"):
+    with pytest.raises(StoreError, match=r"no run 'a' in .*; molino runs lists them"):
         find_run(store, "a")
 
 
