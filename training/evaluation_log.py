@@ -10,6 +10,7 @@ from training import plots
 from training.inference import Answers
 from training.scoring import Measure
 from training.step import Context
+from training.tracking import tracking_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +53,8 @@ class EvaluationLog:
         }
         for name, figure in figures.items():
             plots.save(figure, folder / f"{name}.png")
-        self.client.log_artifacts(candidate.mlflow_run_id, str(folder), PLOTS)
+        with tracking_errors():
+            self.client.log_artifacts(candidate.mlflow_run_id, str(folder), PLOTS)
 
     def verdict(self, best: str, measures: Mapping[str, Measure], champion: "Champion", verdict: Verdict) -> None:
         """Log the verdict and the best candidate's metrics on the parent run."""
@@ -74,7 +76,8 @@ class EvaluationLog:
             values |= {PREFIX + name: interval.value, f"{PREFIX}{name}_low": interval.low}
             values[f"{PREFIX}{name}_high"] = interval.high
         metrics = [Metric(name, value, self.timestamp, 0) for name, value in values.items()]
-        self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, value) for key, value in tags.items()])
+        with tracking_errors():
+            self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def _figures(self, candidate: CandidateResult, answers: Answers, actual: NDArray[Any]) -> dict[str, "Figure"]:
         name, target = candidate.name, self.context.model.target
@@ -97,12 +100,13 @@ class EvaluationLog:
 
     def _history(self, run_id: str) -> dict[str, tuple[list[int], list[float]]]:
         """Return the losses per epoch that train has logged; nothing for a candidate that has no epochs."""
-        known = self.client.get_run(run_id).data.metrics
         history = {}
-        for name in (name for name in CURVES if name in known):
-            points = sorted(self.client.get_metric_history(run_id, name), key=lambda point: point.step)
-            if len(points) > 1:
-                history[name] = ([point.step for point in points], [point.value for point in points])
+        with tracking_errors():
+            known = self.client.get_run(run_id).data.metrics
+            for name in (name for name in CURVES if name in known):
+                points = sorted(self.client.get_metric_history(run_id, name), key=lambda point: point.step)
+                if len(points) > 1:
+                    history[name] = ([point.step for point in points], [point.value for point in points])
         return history
 
     def _loss(self) -> str:

@@ -73,7 +73,7 @@ def _check_champion(
     worse = loss_of(metric, candidate.value) - loss_of(metric, champion.value)
     difference = candidate.minus(champion).interval()
     compared = (
-        f"On the same rows {about_champion} has a {metric} of {shown(champion)}; "
+        f"On the same rows {about_champion} has {metric} {shown(champion)}; "
         f"the difference of {best} to it is {difference.value:+.4g} ({_shown_interval(difference)})"
     )
     if worse <= EQUAL * scale:

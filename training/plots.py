@@ -61,8 +61,9 @@ def importance(rises: Mapping[str, float], loss: str, title: str) -> "Figure":
     """Draw the features whose shuffling makes the model worse, the most important one on top."""
     shown = sorted(rises.items(), key=lambda item: item[1])[-FEATURES_SHOWN:]
     figure, axes = _canvas(title, 6.6, 1.5 + 0.3 * len(shown))
-    bars = axes.barh([name for name, _ in shown], [rise for _, rise in shown], color=ACCENT, height=0.66)
-    axes.bar_label(bars, fmt="%.3g", padding=4, color=INK, fontsize=8)
+    axes.barh([name for name, _ in shown], [rise for _, rise in shown], color=ACCENT, height=0.66)
+    for position, (_, rise) in enumerate(shown):
+        axes.text(max(rise, 0), position, f"  {rise:.3g}", va="center", color=INK, fontsize=8)
     axes.margins(x=0.14, y=0.02)
     axes.axvline(0, color=QUIET, linewidth=1)
     axes.set_xlabel(f"rise of {loss} when the feature is shuffled")
@@ -128,7 +129,7 @@ def roc(actual: NDArray[np.intp], probabilities: Floats, classes: Sequence[str],
 
 def calibration(actual: NDArray[np.intp], probabilities: Floats, classes: Sequence[str], title: str) -> "Figure":
     """Draw the share of rows that are of a class over the probability given to it; dots grow with the rows."""
-    figure, axes = _canvas(title, 5.4, 5.2)
+    figure, axes = _canvas(title, 5.4, 5.6)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle="--", label="perfectly calibrated")
     for index, name in enumerate(classes[:CLASSES_SHOWN]):
         score = probabilities[:, index]
@@ -142,15 +143,17 @@ def calibration(actual: NDArray[np.intp], probabilities: Floats, classes: Sequen
         axes.scatter(mean, share, s=16 + 220 * rows[filled] / len(actual), color=colour, alpha=0.8, linewidths=0)
     axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xlabel="probability given", ylabel="share of rows of that class")
     axes.set_aspect("equal")
-    axes.legend(frameon=False, loc="upper left")
+    figure.legend(frameon=False, loc="outside lower center", ncols=4, fontsize=8)
     return figure
 
 
 def _canvas(title: str, width: float, height: float) -> tuple["Figure", "Axes"]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
+    figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11, color=INK, pad=10)

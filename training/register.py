@@ -16,7 +16,7 @@ from molino.results import (
 )
 from training.bundle import References, build_release, write_bundle
 from training.inference import Graph
-from training.registry import CHALLENGER, onnx_model_uri, register_once
+from training.registry import CHALLENGER, onnx_model_uri, point_alias, register_once
 from training.step import Context, Outcome
 from training.store import fetch
 
@@ -60,7 +60,7 @@ def run(context: Context) -> Outcome:
     )
     document, graph = write_bundle(context.store, release, onnx)
     context.log.info("bundle written", release=document.uri)
-    client.set_registered_model_alias(model.name, CHALLENGER, version)
+    point_alias(client, model.name, CHALLENGER, version)
     result = RegisterResult(
         version=version,
         candidate=best.name,

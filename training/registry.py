@@ -1,8 +1,11 @@
 """MLflow's model registry: versions found by the run that made them, and the aliases `challenger` and `champion`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from molino.errors import TrackingError
+from training.tracking import RUN_TAG, tracking_errors
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -10,19 +13,20 @@ if TYPE_CHECKING:
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"
-RUN_TAG = "molino.run_id"
 ONNX_FILENAME = "model.onnx"
 
 
 def aliased_version(client: "MlflowClient", model: str, alias: str) -> str | None:
     """Return the version that an alias points to, or none where the model or the alias isn't there."""
-    models = client.search_registered_models(f"name = '{model}'")
+    with tracking_errors():
+        models = client.search_registered_models(f"name = '{model}'")
     return str(models[0].aliases[alias]) if models and alias in models[0].aliases else None
 
 
 def version_of_run(client: "MlflowClient", model: str, run_id: str) -> "ModelVersion | None":
     """Return the version that a Molino run has registered: the first, should there be several."""
-    found = client.search_model_versions(f"name = '{model}' and tags.`{RUN_TAG}` = '{run_id}'")
+    with tracking_errors():
+        found = client.search_model_versions(f"name = '{model}' and tags.`{RUN_TAG}` = '{run_id}'")
     return min(found, key=lambda version: int(version.version), default=None)
 
 
@@ -34,7 +38,9 @@ def register_once(
     Two processes of the same run may get here at once: the later of two versions is taken back.
     """
     found = version_of_run(client, model, run_id)
-    if found is None:
+    if found is not None:
+        return found
+    with tracking_errors(), _as_default(client.tracking_uri):
         _make_registered_model(client, model)
         made = client.create_model_version(model, source, mlflow_run_id, tags={**tags, RUN_TAG: run_id})
         found = version_of_run(client, model, run_id) or made
@@ -43,18 +49,41 @@ def register_once(
     return found
 
 
+def point_alias(client: "MlflowClient", model: str, alias: str, version: str) -> None:
+    """Make an alias point to a version."""
+    with tracking_errors():
+        client.set_registered_model_alias(model, alias, version)
+
+
 def onnx_model_uri(client: "MlflowClient", mlflow_run_id: str) -> str:
     """Return the `models:/m-…` address of the ONNX model that a candidate's run has logged.
 
     Raises:
         TrackingError: the run has logged none.
     """
-    outputs = client.get_run(mlflow_run_id).outputs
-    for output in reversed(outputs.model_outputs if outputs else []):
-        files = client.list_logged_model_artifacts(output.model_id)
-        if any(file.path == ONNX_FILENAME for file in files):
-            return f"models:/{output.model_id}"
+    with tracking_errors():
+        outputs = client.get_run(mlflow_run_id).outputs
+        for output in reversed(outputs.model_outputs if outputs else []):
+            files = client.list_logged_model_artifacts(output.model_id)
+            if any(file.path == ONNX_FILENAME for file in files):
+                return f"models:/{output.model_id}"
     raise TrackingError(f"MLflow run {mlflow_run_id} has no ONNX model; run the train step again under a new run id")
+
+
+@contextmanager
+def _as_default(tracking_uri: str) -> Iterator[None]:
+    """Make an address MLflow's default for a while.
+
+    Over a database, MLflow looks up the model that a version is made of in the default one, not in the client's.
+    """
+    from mlflow.tracking import get_tracking_uri, set_tracking_uri
+
+    before = get_tracking_uri()
+    set_tracking_uri(tracking_uri)
+    try:
+        yield
+    finally:
+        set_tracking_uri(before)
 
 
 def _make_registered_model(client: "MlflowClient", model: str) -> None:
@@ -64,4 +93,4 @@ def _make_registered_model(client: "MlflowClient", model: str) -> None:
         client.create_registered_model(model)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise TrackingError(f"MLflow refused to make the registered model {model}: {error}") from error
+            raise

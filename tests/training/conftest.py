@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
-from trained_run import TrainedRun, copy_database
+from trained_run import GOOD, MODELS, TrainedRun, build_graphs, copy_database, read_rows
 
+from molino.model_file import load_model
 from molino.settings import Settings
+from training.inference import Graph
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +50,18 @@ def registered(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) 
         return runs[model]
 
     return give
+
+
+@pytest.fixture(scope="session")
+def graphs(tmp_path_factory):
+    """Of each model: its good graph, its sample rows, and these as Parquet."""
+    made = {}
+    for name in ("housing", "penguins"):
+        folder = tmp_path_factory.mktemp(name)
+        loaded = load_model(MODELS / name)
+        rows = read_rows(loaded)
+        rows.write_parquet(folder / "rows.parquet")
+        onnx.save(build_graphs(loaded, rows, 0.0)[GOOD], folder / "good.onnx")
+        features = [feature.name for feature in loaded.file.features]
+        made[name] = Graph(folder / "good.onnx", features, loaded.file.target.classes), rows, folder / "rows.parquet"
+    return made

@@ -209,7 +209,9 @@ def encode(loaded: LoadedModel, rows: pl.DataFrame) -> tuple[dict[str, dict[str,
     numbers = []
     for feature in loaded.file.features:
         if feature.type == "category":
-            codes = {value: float(index + 1) for index, value in enumerate(rows[feature.name].drop_nulls().unique().sort())}
+            codes = {
+                value: float(index + 1) for index, value in enumerate(rows[feature.name].drop_nulls().unique().sort())
+            }
             how[feature.name] = {"codes": codes}
             numbers.append(np.array([codes.get(value or "", 0.0) for value in rows[feature.name]]))
         else:
@@ -242,8 +244,10 @@ def column_graph(loaded: LoadedModel, how: dict[str, dict[str, Any]], weights: n
         kind = TensorProto.STRING if "codes" in one else TensorProto.FLOAT
         inputs.append(helper.make_tensor_value_info(name, kind, [None]))
         if "codes" in one:
-            nodes.append(helper.make_node("LabelEncoder", [name], [f"{name}_n"], domain="ai.onnx.ml", default_float=0.0,
-                                          keys_strings=list(one["codes"]), values_floats=list(one["codes"].values())))  # fmt: skip
+            codes = {"keys_strings": list(one["codes"]), "values_floats": list(one["codes"].values())}
+            nodes.append(helper.make_node(
+                "LabelEncoder", [name], [f"{name}_n"], domain="ai.onnx.ml", default_float=0.0, **codes
+            ))  # fmt: skip
         else:
             constants[f"{name}_fill"] = np.array(one["fill"], dtype=np.float32)
             nodes.append(helper.make_node("IsNaN", [name], [f"{name}_gone"]))
@@ -267,15 +271,14 @@ def column_graph(loaded: LoadedModel, how: dict[str, dict[str, Any]], weights: n
 def mlflow_signature(graph: onnx.ModelProto) -> Any:
     """Return the schema of a graph's inputs, as MLflow wants it."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types import Schema, TensorSpec
 
     first = graph.graph.input[0]
     if len(graph.graph.input) == 1:
         return ModelSignature(Schema([TensorSpec(np.dtype("float32"), (-1, _width(first)), first.name)]))
-    strings = TensorProto.STRING
-    return ModelSignature(Schema([
-        ColSpec("string" if one.type.tensor_type.elem_type == strings else "float", one.name) for one in graph.graph.input
-    ]))  # fmt: skip
+    types = {TensorProto.STRING: np.dtype(str), TensorProto.FLOAT: np.dtype("float32")}
+    columns = [(types[one.type.tensor_type.elem_type], one.name) for one in graph.graph.input]
+    return ModelSignature(Schema([TensorSpec(kind, (-1,), name) for kind, name in columns]))
 
 
 def copy_database(template: Path, home: Path) -> Path:
