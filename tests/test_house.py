@@ -1,0 +1,191 @@
+"""The rules of the house that a program can check: words, borders, sizes, names, and what the papers promise."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import molino
+from images.lock import locks, stale_locks
+from molino import results
+from molino.record import StepName
+from pipelines.steps import STEP_NAMES, STEPS
+from training.step import RESULTS
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("molino", "training", "serving", "pipelines")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+LINES_AT_MOST = 275
+FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?|misc)(_|$)")
+HEAVY = frozenset({"tensorflow", "keras", "sklearn", "mlflow", "dvc", "matplotlib", "pandas", "polars", "onnxruntime"})
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+README = (ROOT / "README.md").read_text()
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+
+
+def imported_packages(path: Path) -> set[str]:
+    return {module.split(".")[0] for module in imports(path)}
+
+
+def sources_of(package: str) -> list[Path]:
+    return [path for path in SOURCES if path.is_relative_to(ROOT / package)]
+
+
+# One word per step.
+
+
+def test_records_know_the_steps() -> None:
+    assert get_args(StepName) == STEP_NAMES
+
+
+def test_each_step_needs_the_one_before_it() -> None:
+    assert [step.after for step in STEPS] == [None, *STEP_NAMES[:-1]]
+
+
+def test_each_step_has_its_result() -> None:
+    assert {step: kind.__name__ for step, kind in RESULTS.items()} == {
+        step: f"{step.capitalize()}Result" for step in STEP_NAMES
+    }
+
+
+def test_results_are_those_of_steps() -> None:
+    assert {kind.__name__ for kind in RESULTS.values()} <= set(vars(results))
+
+
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_each_step_has_its_module(step: str) -> None:
+    assert (ROOT / "training" / f"{step}.py").is_file()
+
+
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_each_step_has_its_extra(step: str) -> None:
+    assert step in PROJECT["project"]["optional-dependencies"]
+
+
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_each_step_has_its_image(step: str) -> None:
+    assert (ROOT / "images" / step / "requirements.txt").is_file()
+
+
+# Borders.
+
+
+@pytest.mark.parametrize("path", sources_of("serving"), ids=name_of)
+def test_serving_knows_neither_training_nor_pipelines(path: Path) -> None:
+    assert imported_packages(path).isdisjoint({"training", "pipelines", "tensorflow", "keras", "mlflow", "pandas"})
+
+
+@pytest.mark.parametrize("path", sources_of("pipelines"), ids=name_of)
+def test_pipelines_know_no_training(path: Path) -> None:
+    assert imported_packages(path).isdisjoint({"training", "serving"})
+
+
+@pytest.mark.parametrize("path", sources_of("training"), ids=name_of)
+def test_training_knows_no_airflow(path: Path) -> None:
+    assert "airflow" not in imported_packages(path)
+
+
+@pytest.mark.parametrize("path", sources_of("training"), ids=name_of)
+def test_only_deploy_knows_kubernetes(path: Path) -> None:
+    assert "kubernetes" not in imported_packages(path) or path.stem.startswith("deploy")
+
+
+@pytest.mark.parametrize("path", sources_of("training"), ids=name_of)
+def test_steps_know_no_other_step(path: Path) -> None:
+    steps = {f"training.{step}" for step in STEP_NAMES} - {f"training.{path.stem}"}
+    assert steps.isdisjoint(imports(path))
+
+
+@pytest.mark.parametrize(
+    ("modules", "kept_out"),
+    [
+        ("molino.cli", {"pydantic", "training", *HEAVY}),
+        ("molino.model_file, molino.record, molino.release, molino.settings", {"training", *HEAVY}),
+        ("pipelines.steps, pipelines.local, pipelines.services, pipelines.stack", {"training", *HEAVY}),
+        ("serving.server, serving.app", {"training", "pipelines", *HEAVY} - {"onnxruntime"}),
+        ("training.step, training.store", HEAVY),
+    ],
+)
+def test_an_import_brings_nothing_heavy(modules: str, kept_out: set[str]) -> None:
+    program = f"import sys, {modules}; print(*sorted({set(kept_out)!r} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == ""
+
+
+# Sizes and names.
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_module_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LINES_AT_MOST
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_module_has_a_name_that_says_something(path: Path) -> None:
+    assert not any(FORBIDDEN_NAMES.search(part) for part in path.relative_to(ROOT).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_class_has_a_name_that_says_something(path: Path) -> None:
+    classes = [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+    assert [name for name in classes if name.endswith(("Manager", "Helper", "Util", "Utils"))] == []
+
+
+# Locks and papers.
+
+
+def test_locks_are_current() -> None:
+    assert stale_locks() == [], "run make lock"
+
+
+@pytest.mark.parametrize("path", locks(), ids=name_of)
+def test_every_pin_of_a_lock_has_a_hash(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("==") > 0
+    assert all("--hash=sha256:" in pin for pin in re.split(r"\n(?=[a-z0-9])", text) if re.match(r"[a-z0-9]", pin))
+
+
+@pytest.mark.parametrize("path", locks(), ids=name_of)
+def test_a_lock_names_no_index(path: Path) -> None:
+    assert not re.search(r"--index-url|--extra-index-url|--find-links|https?://", path.read_text())
+
+
+def test_the_newest_change_is_the_version() -> None:
+    versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == molino.__version__
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^    |`)make ([a-z]+)", README, re.MULTILINE))))
+def test_a_make_command_of_the_readme_is_there(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`molino ([a-z]+)", README))))
+def test_a_molino_command_of_the_readme_is_there(command: str) -> None:
+    from molino.cli import app
+
+    known = {item.name for item in app.registered_commands} | {group.name for group in app.registered_groups}
+    assert command in known
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
+def test_a_link_of_the_readme_leads_somewhere(path: str) -> None:
+    assert (ROOT / path).exists()
