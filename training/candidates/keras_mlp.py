@@ -73,11 +73,9 @@ class Network:
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save the net as an MLflow Keras model; it expects rows in their dense form."""
-        import mlflow.tensorflow
+        import mlflow.keras
 
-        mlflow.tensorflow.save_model(
-            self.net, str(folder), pip_requirements=requirements, keras_model_kwargs={"save_format": "keras"}
-        )
+        mlflow.keras.save_model(self.net, str(folder), pip_requirements=requirements)
 
     def params(self) -> dict[str, Any]:
         """The epoch whose weights were kept."""
@@ -198,6 +196,7 @@ def _activate(graph: Export, activation: str, flow: str) -> str:
 def _prepare(seed: int) -> None:
     """Load TensorFlow, quietly, and make it repeat itself: same seed, same data, same weights."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     import keras
     import tensorflow as tf
 
