@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     git_remote: str | None = None
     """Folder, `s3://…` or URL of the data repository; `home/data.git` when not set."""
     git_branch: str = "main"
+    git_author: str = "molino"
+    git_email: str = "molino@localhost"
+    git_credentials: Path | None = None
+    """File in the form of `git credential-store`, for an https remote."""
+    git_ssh_key: Path | None = None
+    """Private key for an ssh remote."""
     dvc_remote: str | None = None
     """Folder or `s3://…` of DVC's cache; `home/dvc` when not set."""
 
