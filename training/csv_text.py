@@ -48,26 +48,28 @@ def pieces(file: Readable, where: str) -> Iterator[bytes]:
     Raises:
         SourceError: a row is longer than `LONGEST_ROW_BYTES`, or a quote isn't closed.
     """
-    rest = file.read(PIECE_BYTES).removeprefix(BYTE_ORDER_MARK)
-    while rest:
-        data = file.read(PIECE_BYTES)
-        if not data:
-            if rest.count(b'"') % 2:
-                raise SourceError(f"{where}: a quote is opened and not closed")
-            yield rest
-            return
-        end = _end_of_rows(rest)
+    rest = b""
+    data = file.read(PIECE_BYTES).removeprefix(BYTE_ORDER_MARK)
+    while data:
+        end = _end_of_rows(data, opened=bool(rest.count(b'"') % 2))
         if end:
-            yield rest[:end]
-        elif len(rest) > LONGEST_ROW_BYTES:
+            yield b"".join((rest, memoryview(data)[:end]))
+            rest = data[end:]
+        else:
+            rest += data
+        if len(rest) > LONGEST_ROW_BYTES:
             raise SourceError(f"{where}: a row is longer than {LONGEST_ROW_BYTES >> 20} MiB, or a quote isn't closed")
-        rest = rest[end:] + data
+        data = file.read(PIECE_BYTES)
+    if rest.count(b'"') % 2:
+        raise SourceError(f"{where}: a quote is opened and not closed")
+    if rest:
+        yield rest
 
 
-def _end_of_rows(data: bytes) -> int:
+def _end_of_rows(data: bytes, *, opened: bool) -> int:
     """Return the position after the last line end that isn't inside quotes; 0 where there is none."""
     end = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, end)
+    quotes = data.count(b'"', 0, end) + opened
     while end and quotes % 2:
         earlier = data.rfind(b"\n", 0, end - 1) + 1
         quotes -= data.count(b'"', earlier, end)

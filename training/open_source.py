@@ -58,7 +58,7 @@ def open_source(path: Path, model: ModelFile, where: str, workdir: Path) -> Open
     Raises:
         SourceError: it is empty, of another format, or lacks a column of the model file.
     """
-    file = HashedFile(path.open("rb"))
+    file = HashedFile(path.open("rb", buffering=0))
     size = path.stat().st_size
     magic = _magic(path)
     content: Readable = file
