@@ -3,10 +3,14 @@
 import time
 from collections.abc import Iterable
 
+import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from serving.catalogue import describe_model, list_models
 from serving.exchange import Answer, Headers, refuse
+from serving.metrics import CONTENT_TYPE, expose
+from serving.monitor import monitor
 from serving.predict import answer_predict
 from serving.problem import Problem
 from serving.service import Service, open_service
@@ -30,9 +34,11 @@ def build_app(service: Service, follow: bool) -> Flask:
     app.extensions["molino"] = service
     if follow:
         _follow_pointer(app, service)
+    _count(app, service)
     _guard(app, service)
     _add_predict(app, service)
     _add_health(app, service)
+    _add_reports(app, service)
     return app
 
 
@@ -51,6 +57,11 @@ def respond(answer: Answer) -> Response:
     return response
 
 
+def _answer_of(response: Response) -> Answer:
+    body = b"" if response.is_streamed else response.get_data()
+    return Answer(response.status_code, body, g.get("request_id", ""), caller=g.get("caller", ""))
+
+
 def _follow_pointer(app: Flask, service: Service) -> None:
     looked = time.monotonic()
 
@@ -63,6 +74,21 @@ def _follow_pointer(app: Flask, service: Service) -> None:
                 service.repository.refresh()
 
 
+def _count(app: Flask, service: Service) -> None:
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        answer = g.pop("answer", None) or _answer_of(response)
+        response.headers.setdefault("X-Request-ID", answer.request_id)
+        rule = request.url_rule
+        route = rule.rule.replace("<", "{").replace(">", "}") if rule else "unmatched"
+        service.finish(route, request.method, request.path, answer, time.perf_counter() - g.started)
+        return response
+
+
 def _guard(app: Flask, service: Service) -> None:
     @app.before_request
     def admit() -> Response | None:
@@ -71,7 +97,7 @@ def _guard(app: Flask, service: Service) -> None:
         if request.path in PUBLIC or _is_predict():
             return None
         try:
-            service.admit(headers)
+            g.caller = service.admit(headers)
         except Problem as problem:
             return respond(refuse(problem, g.request_id))
         return None
@@ -88,7 +114,12 @@ def _guard(app: Flask, service: Service) -> None:
 
     @app.errorhandler(Problem)
     def refuse_request(problem: Problem) -> Response:
-        return respond(refuse(problem, g.request_id))
+        return respond(refuse(problem, g.request_id, caller=g.get("caller", "")))
+
+    @app.errorhandler(Exception)
+    def fail(_: Exception) -> Response:
+        structlog.get_logger().exception("a request failed", request_id=g.request_id)
+        return respond(refuse(Problem(500, "the server failed; its log has the request id"), g.request_id))
 
 
 def _is_predict() -> bool:
@@ -118,3 +149,10 @@ def _add_health(app: Flask, service: Service) -> None:
         if not service.repository.ready:
             raise Problem(503, "a deployed model could not be loaded; see /models", ((b"retry-after", b"5"),))
         return {"status": "ready"}, 200
+
+
+def _add_reports(app: Flask, service: Service) -> None:
+    app.add_url_rule("/models", "models", lambda: list_models(service))
+    app.add_url_rule("/models/<name>", "model", lambda name: describe_model(service, name))
+    app.add_url_rule("/monitor", "monitor", lambda: monitor(service))
+    app.add_url_rule("/metrics", "metrics", lambda: Response(expose(service), content_type=CONTENT_TYPE))

@@ -19,9 +19,11 @@ _BEARER_CHALLENGE = ((b"www-authenticate", b'ApiKey realm="molino", Bearer realm
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asked: `key-<first digits of the key's SHA-256>` or `jwt-…`, which tells nothing of the key."""
+    """Who asked: `key-1` is the first key of the settings, `jwt-…` a token's issuer and subject."""
 
     name: str
+    number: int | None = None
+    """Position of the key in the settings."""
 
 
 class TokenVerifier(Protocol):
@@ -35,7 +37,7 @@ class Authenticator:
     """Lets a request in by its headers."""
 
     def __init__(self, digests: tuple[bytes, ...], tokens: TokenVerifier | None = None) -> None:
-        self._keys = tuple((digest, Caller(f"key-{digest.hex()[:12]}")) for digest in digests)
+        self._keys = tuple((digest, Caller(f"key-{n + 1}", n)) for n, digest in enumerate(digests))
         self._tokens = tokens
         self._challenge = _BEARER_CHALLENGE if tokens else _CHALLENGE
 

@@ -22,13 +22,13 @@ class BodyDecoder:
 
     def __init__(self, release: Release, max_rows: int) -> None:
         types = [_typed(feature, read_bounds(release, feature)) for feature in release.features]
-        row: Any = tuple[tuple(types)]  # type: ignore[misc, valid-type]
+        row: Any = tuple[tuple(types)]  # type: ignore[misc]
         record = _record_type(release.features, types)
         sized = Meta(min_length=1, max_length=max_rows)
         body = msgspec.defstruct(
             "Body",
             [
-                ("data", Annotated[list[row], sized] | UnsetType, UNSET),  # type: ignore[valid-type]
+                ("data", Annotated[list[row], sized] | UnsetType, UNSET),
                 ("records", Annotated[list[record], sized] | UnsetType, UNSET),  # type: ignore[valid-type]
             ],
             forbid_unknown_fields=True,
@@ -43,7 +43,7 @@ class BodyDecoder:
         """
         read: Any = self._decode(body)
         if read.records is UNSET:
-            return None if read.data is UNSET else read.data  # type: ignore[no-any-return]
+            return None if read.data is UNSET else read.data
         if read.data is not UNSET:
             return None
         return [msgspec.structs.astuple(record) for record in read.records]
@@ -68,7 +68,7 @@ def _present(feature: Feature, bounds: Bounds) -> Any:
     """Return the type of a value that is there; 3.0 and 3 are the same number, so integers are read as floats."""
     if feature.type == "category":
         if feature.values is not None and feature.unseen == "refuse":
-            return Literal[tuple(feature.values)]  # type: ignore[return-value]
+            return Literal[tuple(feature.values)]
         return Annotated[str, Meta(min_length=1)]
     if feature.type == "boolean":
         return bool | Annotated[float, Meta(ge=0.0, le=1.0, multiple_of=1)]

@@ -28,6 +28,7 @@ class Answer:
     model: str = ""
     version: str = ""
     rows: int = 0
+    caller: str = ""
 
 
 class RequestIds:
@@ -48,7 +49,7 @@ class RequestIds:
         return f"{self._prefix}-{next(self._count):08x}"
 
 
-def refuse(problem: Problem, request_id: str, model: str = "", version: str = "") -> Answer:
+def refuse(problem: Problem, request_id: str, model: str = "", version: str = "", caller: str = "") -> Answer:
     """Return the answer that a problem makes."""
     return Answer(
         status=problem.status,
@@ -58,4 +59,5 @@ def refuse(problem: Problem, request_id: str, model: str = "", version: str = ""
         headers=problem.headers,
         model=model,
         version=version,
+        caller=caller,
     )

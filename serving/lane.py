@@ -7,6 +7,7 @@ are answered in a thread. Both ways, and the Flask route, call `serving.predict.
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Any
 
 from serving.exchange import Answer
@@ -20,6 +21,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MODEL_PREFIX = "/models/"
 PREDICT_SUFFIX = "/predict"
+PREDICT_MODEL_ROUTE = "/models/{name}/predict"
 DRAINED = 8
 """A body over the limit is read and dropped up to this many times the limit, so that the client gets to read why."""
 
@@ -51,6 +53,7 @@ class Lane:
         return await self._rest(scope, receive, send)
 
     async def _predict(self, name: str | None, scope: Message, receive: Receive, send: Send) -> None:
+        started = perf_counter()
         headers = dict(scope["headers"])
         try:
             body = await read_body(receive, self._limit)
@@ -61,6 +64,8 @@ class Lane:
             answer = await loop.run_in_executor(self._threads, answer_predict, self._service, name, headers, body)
         else:
             answer = answer_predict(self._service, name, headers, body)
+        route = PREDICT_SUFFIX if name is None else PREDICT_MODEL_ROUTE
+        self._service.finish(route, "POST", scope["path"], answer, perf_counter() - started)
         await send_answer(answer, send)
 
 

@@ -19,8 +19,9 @@ def answer_predict(service: Service, name: str | None, headers: Headers, body: b
     """
     request_id = service.request_ids.of(headers)
     model: Model | None = None
+    caller = ""
     try:
-        service.admit(headers)
+        caller = service.admit(headers)
         content = require_body(service, headers, body)
         model = service.repository.pick(name)
         rows = model.read(content)
@@ -32,12 +33,13 @@ def answer_predict(service: Service, name: str | None, headers: Headers, body: b
             model=model.name,
             version=model.version,
             rows=len(rows),
+            caller=caller,
         )
     except Problem as problem:
-        return refuse(problem, request_id, *label(model))
+        return refuse(problem, request_id, *label(model), caller)
     except Exception:
         structlog.get_logger().exception("a request failed", request_id=request_id)
-        return refuse(Problem(500, "the server failed; its log has the request id"), request_id, *label(model))
+        return refuse(Problem(500, "the server failed; its log has the request id"), request_id, *label(model), caller)
 
 
 def label(model: Model | None) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The models being served: follows the pointer file, and swaps models whole."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from molino.errors import ReleaseError
 from serving.model import Model, load_bundle
 from serving.pointer import bundle_path, pointer_path, read_pointer
 from serving.problem import Problem
+from serving.roster import Roster
 
-OnSwap = Callable[[Model | None, Model | None], object]
 Stamp = tuple[int, int, int] | None
 """What a file is told by without reading it: inode, size, time of change; none where there is no file."""
 
@@ -29,13 +29,13 @@ class State:
 class Repository:
     """Loads what the pointer file names, and keeps the old version where the new one can't be loaded."""
 
-    def __init__(self, home: Path, default_model: str | None = None, on_swap: OnSwap | None = None) -> None:
-        """Look at nothing yet; `on_swap` is told the model before and after each swap, before it takes effect."""
+    def __init__(self, home: Path, default_model: str | None = None, roster: Roster | None = None) -> None:
+        """Look at nothing yet."""
         self.home = home
         self.state = State({}, {})
         self._default_name = default_model
         self._default: Model | None = None
-        self._on_swap: OnSwap = on_swap or (lambda _before, _after: None)
+        self._roster = roster
         self._stamp: Stamp | str = "never read"
         self._lock = threading.Lock()
         self._log = structlog.get_logger()
@@ -92,27 +92,34 @@ class Repository:
                 models[name] = current
                 continue
             try:
-                models[name] = self._load(name, version, current)
+                models[name] = self._load(name, version)
             except ReleaseError as error:
                 self._log.error("release can't be served", model=name, version=version, cause=str(error))
                 failures[name] = f"version {version}: {error}"
                 if current is not None:
                     models[name] = current
-        for name in self.state.models.keys() - models.keys():
-            self._on_swap(self.state.models[name], None)
-            self._log.info("model taken out of service", model=name)
+        before, self.state = self.state, State(models, failures)
         self._default = self._pick_default(models)
-        self.state = State(models, failures)
+        for name in sorted(before.models.keys() | models.keys()):
+            self._tell(name, before.models.get(name), models.get(name))
 
-    def _load(self, name: str, version: str, current: Model | None) -> Model:
+    def _tell(self, name: str, before: Model | None, after: Model | None) -> None:
+        if before is after:
+            return
+        if self._roster is not None:
+            self._roster.swapped(before, after)
+        was, now = (model.version if model else None for model in (before, after))
+        self._log.info("model in service" if after else "model out of service", model=name, version=now, before=was)
+
+    def _load(self, name: str, version: str) -> Model:
         folder = bundle_path(self.home, name, version)
         if folder.parent.parent != self.home or not folder.is_dir():
             raise ReleaseError(f"{folder}: there is no such release bundle")
         model = load_bundle(folder)
         if (model.name, model.version) != (name, version):
             raise ReleaseError(f"{folder}: holds {model.name} {model.version}")
-        self._on_swap(current, model)
-        self._log.info("model in service", model=name, version=version, before=current.version if current else None)
+        if self._roster is not None:
+            self._roster.prepare(model)
         return model
 
     def _pick_default(self, models: Mapping[str, Model]) -> Model | None:

@@ -3,14 +3,19 @@
 import asyncio
 from typing import Any
 
+import structlog
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gasgi import ASGIWorker
 
 from serving.lane import Lane
-from serving.service import Service, open_service
+from serving.roster import sign_off
+from serving.service import Service, Shared, open_service, share
 from serving.settings import ServingSettings, load_serving_settings
 
 FLASK_THREADS = 4
+SPARE_SLOTS = 32
+"""While workers are replaced there are more of them than the settings say."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -18,6 +23,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: ServingSettings) -> None:
         self._settings = settings
+        slots = settings.workers + SPARE_SLOTS
+        self.shared = share(settings, slots)
+        self._free = list(range(slots - 1, -1, -1))
         super().__init__()
 
     def load_config(self) -> None:
@@ -32,26 +40,43 @@ class Server(BaseApplication):  # type: ignore[misc]
             "asgi_lifespan": "off",
             "control_socket_disable": True,
             "accesslog": None,
+            "pre_fork": self._take_slot,
+            "child_exit": self._give_slot_back,
         }.items():
             self.cfg.set(key, value)
 
-    def load(self) -> ServingSettings:
+    def load(self) -> tuple[ServingSettings, Shared]:
         """Return what a worker builds its app from, after the fork."""
-        return self._settings
+        return self._settings, self.shared
+
+    def _take_slot(self, _: Arbiter, worker: "Worker") -> None:
+        worker.slot = self._free.pop()
+
+    def _give_slot_back(self, _: Arbiter, worker: "Worker") -> None:
+        sign_off(self.shared.board, worker.slot)
+        self._free.append(worker.slot)
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]
     """One process: loads its models, then listens; follows the pointer file on its event loop."""
 
+    slot: int
     service: Service
 
     def load_wsgi(self) -> None:
         """Build what this process holds."""
-        settings: ServingSettings = self.app.wsgi()
-        self.service = open_service(settings)
+        settings, shared = self.app.wsgi()
+        self.service = open_service(settings, shared, self.slot)
         self.service.repository.refresh()
         self.asgi = build_lane(self.service)
-        self.loop.create_task(follow_pointer(self.service))
+        self.loop.create_task(keep_up(self.service))
+
+    def run(self) -> None:
+        """Serve until told to stop, and leave nothing uncounted."""
+        try:
+            super().run()
+        finally:
+            self.service.flush()
 
 
 def build_lane(service: Service) -> Lane:
@@ -64,12 +89,16 @@ def build_lane(service: Service) -> Lane:
     return Lane(service, rest)
 
 
-async def follow_pointer(service: Service) -> None:
-    """Load what the pointer file names whenever it is replaced, in a thread, while requests go on."""
+async def keep_up(service: Service) -> None:
+    """Load what the pointer file names whenever it is replaced, while requests go on; write what was gathered."""
     while True:
         await asyncio.sleep(service.settings.poll_seconds)
-        if service.repository.changed():
-            await asyncio.to_thread(service.repository.refresh)
+        try:
+            if service.repository.changed():
+                await asyncio.to_thread(service.repository.refresh)
+            service.flush()
+        except Exception:
+            structlog.get_logger().exception("keeping up failed")
 
 
 def serve(settings: ServingSettings | None = None) -> None:

@@ -1,12 +1,28 @@
 """What one server process holds, put together from the settings."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
-from serving.auth import Authenticator, open_authenticator
-from serving.exchange import Headers, RequestIds
-from serving.limits import RateLimiter
+from serving.access_log import AccessLog
+from serving.auth import Authenticator, open_authenticator, read_digests
+from serving.board import Board
+from serving.exchange import Answer, Headers, RequestIds
+from serving.limits import RateLimiter, RateTable
+from serving.meter import Meter, Series
 from serving.repository import Repository
+from serving.roster import Roster
 from serving.settings import ServingSettings
+
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"})
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the processes of one server share; made before they are forked."""
+
+    board: Board
+    rates: RateTable | None
+    started: float
 
 
 @dataclass(frozen=True)
@@ -16,11 +32,15 @@ class Service:
     settings: ServingSettings
     authenticator: Authenticator
     repository: Repository
-    request_ids: RequestIds
-    limiter: RateLimiter | None = None
+    roster: Roster
+    meter: Meter
+    shared: Shared
+    limiter: RateLimiter | None
+    access_log: AccessLog | None
+    request_ids: RequestIds = field(default_factory=RequestIds)
 
-    def admit(self, headers: Headers) -> None:
-        """Let a request in.
+    def admit(self, headers: Headers) -> str:
+        """Let a request in, and return its caller's name.
 
         Raises:
             Problem: 401, 403 or 429.
@@ -28,17 +48,51 @@ class Service:
         caller = self.authenticator.admit(headers)
         if self.limiter is not None:
             self.limiter.admit(caller)
+        return caller.name
+
+    def finish(self, route: str, method: str, path: str, answer: Answer, seconds: float) -> None:
+        """Count and log a request that was answered."""
+        series = Series(route, method if method in METHODS else "other", answer.status, answer.model, answer.version)
+        self.meter.count(series, seconds, answer.rows)
+        if self.access_log is not None:
+            self.access_log.write(method, path, seconds, answer)
+
+    def flush(self) -> None:
+        """Write and count what was gathered."""
+        self.roster.flush()
+        if self.access_log is not None:
+            self.access_log.flush()
 
 
-def open_service(settings: ServingSettings) -> Service:
-    """Make the parts; loads no model yet.
+def share(settings: ServingSettings, slots: int) -> Shared:
+    """Map the shared memory.
 
     Raises:
         SettingsError: the keys can't be read.
     """
+    rates = RateTable(len(read_digests(settings)), slots) if settings.rate_limit else None
+    return Shared(Board(slots), rates, time.time())
+
+
+def open_service(settings: ServingSettings, shared: Shared | None = None, slot: int = 0) -> Service:
+    """Make the parts of one process, in its slot of what is shared; loads no model yet.
+
+    Raises:
+        SettingsError: the keys can't be read.
+    """
+    shared = shared or share(settings, slots=1)
+    slab = shared.board.slab(slot)
+    roster = Roster(shared.board, slab, slot)
+    limiter = None
+    if shared.rates and settings.rate_limit:
+        limiter = RateLimiter(shared.rates, slot, settings.rate_limit, settings.rate_window_seconds)
     return Service(
         settings=settings,
         authenticator=open_authenticator(settings),
-        repository=Repository(settings.releases, settings.default_model),
-        request_ids=RequestIds(),
+        repository=Repository(settings.releases, settings.default_model, roster),
+        roster=roster,
+        meter=Meter(shared.board, slab),
+        shared=shared,
+        limiter=limiter,
+        access_log=AccessLog(settings.access_log_share) if settings.access_log else None,
     )

@@ -68,17 +68,15 @@ def open_verifier(settings: ServingSettings) -> JwtVerifier:
         raise SettingsError("MOLINO_SERVING_JWT_KEYS: name a PEM public key or a JWKS file")
     try:
         text = path.read_text(encoding="utf-8")
-        keys = _read_jwks(text) if text.lstrip().startswith("{") else {None: _read_pem(text)}
+        keys: dict[str | None, Any] = _read_jwks(text) if text.lstrip().startswith("{") else {None: _read_pem(text)}
     except (OSError, ValueError, jwt.PyJWTError) as error:
         raise SettingsError(f"MOLINO_SERVING_JWT_KEYS: {path} holds no PEM public key and no JWKS: {error}") from error
     return JwtVerifier(keys, settings)
 
 
 def _read_jwks(text: str) -> dict[str | None, Any]:
-    keys = {
-        key.key_id or f"#{index}": key.key for index, key in enumerate(jwt.PyJWKSet.from_dict(json.loads(text)).keys)
-    }
-    return dict(keys)
+    keys = jwt.PyJWKSet.from_dict(json.loads(text)).keys
+    return {key.key_id or f"#{index}": key.key for index, key in enumerate(keys)}
 
 
 def _read_pem(text: str) -> Any:

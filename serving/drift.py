@@ -1,0 +1,173 @@
+"""How far the values of requests lie from those of the training rows, feature by feature.
+
+Values are counted in the bins of the release's reference. The distance is the population stability index,
+`sum((p - q) * ln(p / q))` over the bins, with missing values as a bin of their own and half a row added to each bin.
+Below 0.1 counts as none, above 0.25 as major, as is customary in credit scoring, where the index comes from (Siddiqi,
+Credit Risk Scorecards, 2006).
+"""
+
+import math
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.release import Feature, Reference, Release
+from serving.board import Board, Slab, Vector
+from serving.feeds import Feeds
+
+PREFIX = "drift|"
+REQUEST_ROWS = 100
+"""A request with more rows adds this many of them, evenly spaced."""
+PENDING_ROWS = 5000
+"""Rows kept until the next count; what comes on top of them is left out."""
+FLUSH_SECONDS = 0.2
+LEAST_ROWS = 100
+"""With fewer rows the index is noise, so no level is given."""
+MODERATE, MAJOR = 0.1, 0.25
+_MISSING, _OUTSIDE, _BINS = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What was seen of one feature."""
+
+    rows: int
+    missing: int
+    outside: int
+    """Values outside the feature's range, or categories that the model doesn't know."""
+    psi: float | None
+    level: str
+
+
+class DriftTally:
+    """Counts the values that one model was asked about."""
+
+    def __init__(self, release: Release, slab: Slab) -> None:
+        self._slab = slab
+        self._features = [
+            (position, feature, release.reference[feature.name])
+            for position, feature in enumerate(release.features)
+            if feature.name in release.reference
+        ]
+        self._matrix = release.signature.inputs[0].name if release.signature.layout == "matrix" else None
+        self._names = {feature.name: _name(release, feature.name) for _, feature, _ in self._features}
+        self._vectors: dict[str, Vector] = {}
+        self._pending: list[Feeds] = []
+        self._rows = 0
+        self._flushed = time.monotonic()
+        self._lock = threading.Lock()
+        self._open = True
+
+    def observe(self, feeds: Feeds) -> None:
+        """Keep the inputs of one request until they are counted."""
+        rows = len(next(iter(feeds.values())))
+        if rows > REQUEST_ROWS:
+            step = -(-rows // REQUEST_ROWS)
+            feeds = {name: values[::step] for name, values in feeds.items()}
+            rows = -(-rows // step)
+        if self._rows + rows > PENDING_ROWS:
+            if time.monotonic() - self._flushed < FLUSH_SECONDS:
+                return
+            self.flush()
+        self._rows += rows
+        self._pending.append(feeds)
+
+    def flush(self) -> None:
+        """Count what is pending."""
+        with self._lock:
+            pending, self._pending = self._pending, []
+            self._rows = 0
+            self._flushed = time.monotonic()
+            if pending and self._open:
+                self._count(pending)
+
+    def _count(self, pending: Sequence[Feeds]) -> None:
+        joined = {name: np.concatenate([feeds[name] for feeds in pending]) for name in pending[0]}
+        for position, feature, reference in self._features:
+            column = joined[self._matrix][:, position] if self._matrix else joined[feature.name]
+            vector = self._vector(feature, reference)
+            for index, count in enumerate(_count(column, feature, reference)):
+                vector[index] += count
+
+    def close(self) -> None:
+        """Give the counts up: their model is out of service."""
+        with self._lock:
+            self._open = False
+            for name in self._names.values():
+                self._slab.release(name)
+
+    def _vector(self, feature: Feature, reference: Reference) -> Vector:
+        if feature.name not in self._vectors:
+            size = _BINS + len(reference.counts)
+            self._vectors[feature.name] = self._slab.vector(self._names[feature.name], size)
+        return self._vectors[feature.name]
+
+
+def read_drift(board: Board, release: Release) -> dict[str, Drift]:
+    """Return the drift of each feature, over all workers."""
+    totals = board.totals(PREFIX)
+    return {
+        name: _measure(totals.get(_name(release, name)[len(PREFIX) :]), reference)
+        for name, reference in release.reference.items()
+    }
+
+
+def population_stability(expected: Sequence[float], found: Sequence[float]) -> float:
+    """Return the index of two counts over the same bins."""
+    smooth = 0.5
+    expected_sum = sum(expected) + smooth * len(expected)
+    found_sum = sum(found) + smooth * len(found)
+    shares = [((e + smooth) / expected_sum, (f + smooth) / found_sum) for e, f in zip(expected, found, strict=True)]
+    return sum((p - q) * math.log(p / q) for q, p in shares)
+
+
+def _name(release: Release, feature: str) -> str:
+    return f"{PREFIX}{release.name}|{release.version}|{feature}"
+
+
+def _measure(counts: Sequence[float] | None, reference: Reference) -> Drift:
+    if counts is None:
+        return Drift(0, 0, 0, None, "unknown")
+    missing, outside, bins = counts[_MISSING], counts[_OUTSIDE], counts[_BINS:]
+    by_value = reference.values is not None
+    rows = int(missing + sum(bins) + (outside if by_value else 0))
+    unknown = ([0], [outside]) if by_value else ([], [])
+    psi = population_stability([*reference.counts, reference.missing, *unknown[0]], [*bins, missing, *unknown[1]])
+    level = "major" if psi > MAJOR else "moderate" if psi > MODERATE else "none"
+    return Drift(rows, int(missing), int(outside), round(psi, 6), level if rows >= LEAST_ROWS else "unknown")
+
+
+def _count(column: NDArray[Any], feature: Feature, reference: Reference) -> list[int]:
+    """Return missing, outside, and the count of each bin."""
+    if feature.type == "category":
+        return _count_values([value for value in column if value], len(column), reference.values or ())
+    present = column[~np.isnan(column)] if column.dtype.kind == "f" else column
+    missing = len(column) - len(present)
+    if reference.values is not None:
+        words = ["true" if value else "false" for value in present]
+        return _count_values(words, len(column), [_word(value) for value in reference.values])
+    edges = np.asarray(reference.edges or (0.0, 0.0), np.float32)
+    bins = np.bincount(np.searchsorted(edges[1:-1], present, side="right"), minlength=len(reference.counts))
+    low = -math.inf if feature.minimum is None else np.float32(feature.minimum)
+    high = math.inf if feature.maximum is None else np.float32(feature.maximum)
+    return [missing, int(((present < low) | (present > high)).sum()), *bins.tolist()]
+
+
+def _count_values(present: Sequence[str], rows: int, values: Sequence[str]) -> list[int]:
+    counted = dict.fromkeys(values, 0)
+    outside = 0
+    for value in present:
+        if value in counted:
+            counted[value] += 1
+        else:
+            outside += 1
+    return [rows - len(present), outside, *counted.values()]
+
+
+def _word(value: str) -> str:
+    return {"1": "true", "0": "false"}.get(value, value.lower())
