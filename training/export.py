@@ -19,8 +19,6 @@ OPSET = 20
 ML_OPSET = 3
 IR_VERSION = 9
 MATRIX_INPUT = "features"
-MISSING_SPELLINGS = ("", "nan", "None")
-"""How a missing string comes in: ours first, then what ONNX Runtime makes of NaN and None in a DataFrame."""
 
 
 class Exportable(Protocol):
@@ -110,15 +108,14 @@ class Export:
 
     def _code(self, column: Categorical, missing: float | None = None) -> str:
         """Return a category's code, [n]: int64, or float32 where `missing` is a code of its own."""
-        absent = [spelling for spelling in MISSING_SPELLINGS if spelling not in column.values]
-        keys = [*column.values, *absent]
+        keys = [*column.values, ""]
         known = len(column.values)
         name = f"{column.name}/code"
         if missing is None:
-            codes = [*range(known), *[known + 1] * len(absent)]
+            codes = [*range(known), known + 1]
             return self.node("LabelEncoder", [column.name], name, ml=True,
                              keys_strings=keys, values_int64s=codes, default_int64=known)  # fmt: skip
-        floats = [*map(float, range(known)), *[missing] * len(absent)]
+        floats = [*map(float, range(known)), missing]
         return self.node("LabelEncoder", [column.name], name, ml=True,
                          keys_strings=keys, values_floats=floats, default_float=float(known))  # fmt: skip
 

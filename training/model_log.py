@@ -1,11 +1,6 @@
-"""Models as MLflow keeps them: the ONNX graph with signature and example, and the native model beside it.
+"""Models as MLflow keeps them: the ONNX graph with signature and example, and the native model beside it."""
 
-A graph with a matrix input has a column signature of type any, so that a DataFrame's integers and floats all pass. A
-graph with an input per feature has a tensor signature by column name: MLflow then casts integers, booleans and missing
-values of a DataFrame to the 32-bit floats and strings that the graph takes, which it refuses to do for columns.
-"""
-
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +12,12 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
-ONNX_REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas")
+LOADER = Path(__file__).with_name("molino_pyfunc.py")
+ONNX_REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyyaml")
 NATIVE_REQUIREMENTS = {
     "keras_mlp": ("keras", "mlflow", "numpy", "tensorflow"),
-    "gradient_boosting": ("mlflow", "numpy", "scikit-learn"),
-    "linear": ("mlflow", "numpy", "scikit-learn"),
+    "gradient_boosting": ("mlflow", "numpy", "scikit-learn", "skops"),
+    "linear": ("mlflow", "numpy", "scikit-learn", "skops"),
 }
 
 
@@ -31,7 +27,14 @@ def requirements(names: tuple[str, ...]) -> list[str]:
 
 
 def save_onnx(graph: "onnx.ModelProto", model: ModelFile, example: "pl.DataFrame", folder: Path) -> None:
-    """Save a graph as an MLflow model in a new folder; `example` is rows of the features without missing values."""
+    """Save a graph as an MLflow model in a new folder, with the ONNX flavour and `molino_pyfunc` as pyfunc's loader.
+
+    Args:
+        graph: holds `molino.release.Signature`.
+        model: names the features.
+        example: rows of the features without missing values.
+        folder: must not exist.
+    """
     import mlflow.onnx
 
     mlflow.onnx.save_model(
@@ -40,34 +43,38 @@ def save_onnx(graph: "onnx.ModelProto", model: ModelFile, example: "pl.DataFrame
         signature=_signature(model),
         input_example=_frame(model, example),
         pip_requirements=requirements(ONNX_REQUIREMENTS),
+        code_paths=[str(LOADER)],
+        metadata={"molino_features": [feature.name for feature in model.features]},
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
     )
+    _set_loader(folder / "MLmodel")
+
+
+def _set_loader(mlmodel: Path) -> None:
+    import yaml
+
+    content = yaml.safe_load(mlmodel.read_text())
+    content["flavors"]["python_function"]["loader_module"] = LOADER.stem
+    mlmodel.write_text(yaml.safe_dump(content))
 
 
 def _signature(model: ModelFile) -> Any:
+    """Return names and types: strings for categories, any number else, since MLflow refuses integers for doubles."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import AnyType
 
-    outputs = _outputs(model)
-    if all(feature.type != "category" for feature in model.features):
-        anything: Any = AnyType
-        kinds = {"float32": DataType.float, "object": DataType.string}
-        inputs = Schema([ColSpec(anything(), feature.name) for feature in model.features])
-        return ModelSignature(inputs, Schema([ColSpec(kinds[kind], name) for name, kind in outputs.items()]))
-    taken = {feature.name: "object" if feature.type == "category" else "float32" for feature in model.features}
-
-    def tensors(kinds: dict[str, str]) -> Any:
-        return Schema([TensorSpec(np.dtype(kind), (-1,), name) for name, kind in kinds.items()])
-
-    return ModelSignature(tensors(taken), tensors(outputs))
-
-
-def _outputs(model: ModelFile) -> dict[str, str]:
+    number: Any = AnyType
+    inputs = [
+        ColSpec(DataType.string if feature.type == "category" else number(), feature.name) for feature in model.features
+    ]
     if model.target.classes is None:
-        return {"prediction": "float32"}
-    return {"label": "object"} | {f"probability_{name}": "float32" for name in model.target.classes}
+        outputs = [ColSpec(DataType.float, "prediction")]
+    else:
+        shares = [ColSpec(DataType.float, f"probability_{name}") for name in model.target.classes]
+        outputs = [ColSpec(DataType.string, "label"), *shares]
+    return ModelSignature(Schema(inputs), Schema(outputs))
 
 
 def _frame(model: ModelFile, rows: "pl.DataFrame") -> Any:
@@ -83,9 +90,7 @@ def _frame(model: ModelFile, rows: "pl.DataFrame") -> Any:
 
 
 def _installed(name: str) -> str:
-    """TensorFlow for the CPU is another distribution of the same package."""
-    from importlib.metadata import PackageNotFoundError
-
+    """Return a package's version; TensorFlow for the CPU is another distribution of the same package."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,0 +1,56 @@
+"""How `mlflow.pyfunc` asks a Molino graph about a DataFrame. Kept beside the graph, and so free of Molino itself.
+
+MLflow's own ONNX wrapper hands columns over as they are: it fails on integers and booleans where the graph takes 32-bit
+floats, and on missing values. Here columns are found by name and cast as the serving API casts them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+
+class FrameModel:
+    """An ONNX graph that is asked about DataFrames with a column per feature."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+        import yaml
+
+        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        described = yaml.safe_load((path.parent / "MLmodel").read_text())
+        self.features: list[str] = described["metadata"]["molino_features"]
+
+    def predict(self, frame: Any, params: dict[str, Any] | None = None) -> Any:
+        """Answer a DataFrame with a DataFrame: `prediction`, or `label` and the classes' probabilities."""
+        import numpy as np
+        import pandas as pd
+
+        del params
+        inputs = self.session.get_inputs()
+        if len(inputs) == 1 and len(inputs[0].shape) == 2:
+            feeds = {inputs[0].name: np.stack([_floats(frame[name]) for name in self.features], axis=1)}
+        else:
+            casts = {"tensor(string)": _strings, "tensor(float)": _floats}
+            feeds = {one.name: casts[one.type](frame[one.name]) for one in inputs}
+        names = [one.name for one in self.session.get_outputs()]
+        return pd.DataFrame(dict(zip(names, self.session.run(names, feeds), strict=True)), index=frame.index)
+
+
+def _load_pyfunc(path: str) -> FrameModel:
+    """Load the graph at a path: the name and form that MLflow asks of a loader."""
+    return FrameModel(Path(path))
+
+
+def _floats(column: Any) -> Any:
+    """Return numbers or booleans as 32-bit floats, a missing one as NaN."""
+    import pandas as pd
+
+    return pd.to_numeric(column).to_numpy("float64", na_value=float("nan")).astype("float32")
+
+
+def _strings(column: Any) -> Any:
+    """Return categories as strings, a missing one as the empty string."""
+    import numpy as np
+
+    return np.array(
+        ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)], object
+    )
