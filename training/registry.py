@@ -94,3 +94,10 @@ def _make_registered_model(client: "MlflowClient", model: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def version_tag(client: "MlflowClient", model: str, version: str, tag: str) -> str | None:
+    """Return a tag of a version, or none where it isn't set."""
+    with tracking_errors():
+        value = client.get_model_version(model, version).tags.get(tag)
+    return None if value is None else str(value)
