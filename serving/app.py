@@ -1,20 +1,22 @@
 """The Flask app: every route of the API. The server answers predictions before they reach it, by the same function."""
 
 import time
-from collections.abc import Iterable
 
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from serving.catalogue import describe_model, list_models
-from serving.exchange import Answer, Headers, refuse
+from serving.exchange import Answer, refuse
 from serving.metrics import CONTENT_TYPE, expose
 from serving.monitor import monitor
+from serving.pages import make_pages
 from serving.predict import answer_predict
 from serving.problem import Problem
+from serving.responses import read_body, read_headers, respond
 from serving.service import Service, open_service
 from serving.settings import ServingSettings
+from serving.v2 import make_inference_routes
 
 PUBLIC = frozenset({"/", "/ping", "/ready", "/docs", "/openapi.json"})
 
@@ -39,22 +41,9 @@ def build_app(service: Service, follow: bool) -> Flask:
     _add_predict(app, service)
     _add_health(app, service)
     _add_reports(app, service)
+    app.register_blueprint(make_inference_routes(service))
+    app.register_blueprint(make_pages(service))
     return app
-
-
-def read_headers(pairs: Iterable[tuple[str, str]]) -> Headers:
-    """Return request headers by lower-case name, as bytes."""
-    return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in pairs}
-
-
-def respond(answer: Answer) -> Response:
-    """Return an answer as Flask's response."""
-    response = Response(answer.body, answer.status, content_type=answer.content_type.decode())
-    for name, value in answer.headers:
-        response.headers[name.decode()] = value.decode()
-    response.headers["X-Request-ID"] = answer.request_id
-    g.answer = answer
-    return response
 
 
 def _answer_of(response: Response) -> Answer:
@@ -94,11 +83,12 @@ def _guard(app: Flask, service: Service) -> None:
     def admit() -> Response | None:
         headers = read_headers(request.headers.items())
         g.request_id = service.request_ids.of(headers)
-        if request.path in PUBLIC or _is_predict():
+        if request.path in PUBLIC or request.endpoint == "pages.static" or _is_predict():
             return None
         try:
             g.caller = service.admit(headers)
         except Problem as problem:
+            problem.error_key = request.path.startswith("/v2")
             return respond(refuse(problem, g.request_id))
         return None
 
@@ -109,11 +99,11 @@ def _guard(app: Flask, service: Service) -> None:
             for name, value in error.get_headers()
             if name.lower() not in ("content-type", "content-length")
         )
-        problem = Problem(error.code or 500, error.description or error.name, headers)
-        return respond(refuse(problem, g.request_id))
+        return refuse_request(Problem(error.code or 500, error.description or error.name, headers))
 
     @app.errorhandler(Problem)
     def refuse_request(problem: Problem) -> Response:
+        problem.error_key = request.path.startswith("/v2")
         return respond(refuse(problem, g.request_id, caller=g.get("caller", "")))
 
     @app.errorhandler(Exception)
@@ -124,16 +114,12 @@ def _guard(app: Flask, service: Service) -> None:
 
 def _is_predict() -> bool:
     """The predict function lets requests in itself, so that they aren't counted twice."""
-    return request.endpoint in ("predict", "predict_model")
+    return request.endpoint in ("predict", "predict_model", "v2.infer", "v2.infer_version")
 
 
 def _add_predict(app: Flask, service: Service) -> None:
     def answer(name: str | None) -> Response:
-        body: bytes | None = None
-        length = request.content_length
-        if length is None or length <= service.settings.max_body_bytes:
-            body = request.get_data(cache=False)
-        return respond(answer_predict(service, name, read_headers(request.headers.items()), body))
+        return respond(answer_predict(service, name, read_headers(request.headers.items()), read_body(service)))
 
     app.add_url_rule("/predict", "predict", lambda: answer(None), methods=["POST"])
     app.add_url_rule("/models/<name>/predict", "predict_model", lambda name: answer(name), methods=["POST"])

@@ -19,6 +19,8 @@ class Problem(Exception):  # noqa: N818 - the term of RFC 9457
     headers: tuple[tuple[bytes, bytes], ...] = ()
     errors: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     """Each wrong value of a request: `row`, `feature` and `detail`."""
+    error_key: bool = False
+    """Whether to say the detail as `error` too, where clients of the Open Inference Protocol look for it."""
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}"
@@ -32,6 +34,8 @@ class Problem(Exception):  # noqa: N818 - the term of RFC 9457
             "detail": self.detail,
             "request_id": request_id,
         }
+        if self.error_key:
+            content["error"] = self.detail
         if self.errors:
             content["errors"] = list(self.errors)
         return msgspec.json.encode(content)
