@@ -54,8 +54,8 @@ def _expectation(fault: dict[str, Any], key: Key, root: yaml.Node) -> str:
         case "value_error":
             return str(context["error"])
         case _:
-            message = str(fault["msg"])
-            return message.replace("Input should be", "expected", 1).replace("valid tuple", "list")
+            message = str(fault["msg"]).replace("Input should be", "expected", 1)
+            return message.replace("a valid array", "a list").replace("an object", "a mapping")
 
 
 def _choices(key: Key) -> str:
