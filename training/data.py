@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,10 +69,11 @@ class Dataset:
         """Write the test rows as they are to a Parquet file, and return how many there are."""
         import polars as pl
 
-        pieces = [piece.filter(pl.Series(part == TEST)) for _, piece, part in self._pieces(self.model.columns)]
-        held_out = pl.concat(pieces)
-        held_out.write_parquet(path, statistics=False)
-        return len(held_out)
+        with TemporaryDirectory(dir=path.parent) as folder:
+            for start, piece, part in self._pieces(self.model.columns):
+                piece.filter(pl.Series(part == TEST)).write_parquet(Path(folder) / f"{start:015}.parquet")
+            pl.scan_parquet(Path(folder) / "*.parquet").sink_parquet(path)
+        return self.count(TEST)
 
     def sample(self, part: int, most: int, seed: int) -> Rows:
         """Return all rows of a part, or, of more than `most`, about as many drawn by the seed."""

@@ -66,9 +66,10 @@ def _signature(model: ModelFile) -> Any:
     from mlflow.types.schema import AnyType
 
     number: Any = AnyType
-    inputs = [
+    inputs: list[Any] = [
         ColSpec(DataType.string if feature.type == "category" else number(), feature.name) for feature in model.features
     ]
+    outputs: list[Any]
     if model.target.classes is None:
         outputs = [ColSpec(DataType.float, "prediction")]
     else:
