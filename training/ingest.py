@@ -28,18 +28,14 @@ def run(context: Context) -> Outcome:
     """
     _empty(context.workdir)
     source = fetch_source(context)
-    opened = open_source(source.path, context.model, f"source {source.uri}", context.workdir)
+    where = f"source {source.uri}"
     cleaner = Cleaner(context.model)
     profilers = [ColumnProfiler(column) for column in cleaner.columns]
-    rows = Rows(context, opened, cleaner, profilers)
-    write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
-    cleaner.check(f"source {source.uri}")
-    facts = SourceFacts(
-        uri=source.uri,
-        sha256=opened.sha256(),
-        bytes=opened.bytes,
-        unused_columns=tuple(name for name in opened.table.header if name not in cleaner.schema),
-    )
+    with open_source(source.path, context.model, where, context.workdir) as opened:
+        rows = Rows(context, opened, cleaner, profilers)
+        write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
+        cleaner.check(where)
+        facts = _facts(source, opened, cleaner)
     columns = tuple(profiler.profile() for profiler in profilers)
     report = quality_report(context.model, context.run_id, facts, cleaner.tally, columns)
     return _store(context, source, report, rows.quarantine)
@@ -75,6 +71,11 @@ def _empty(folder: Path) -> None:
     """Remove what a killed run of this step left."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+
+
+def _facts(source: LocalSource, opened: OpenSource, cleaner: Cleaner) -> SourceFacts:
+    unused = tuple(name for name in opened.table.header if name not in cleaner.schema)
+    return SourceFacts(uri=source.uri, sha256=opened.sha256(), bytes=opened.bytes, unused_columns=unused)
 
 
 def _store(context: Context, source: LocalSource, report: QualityReport, quarantine: Path) -> Outcome:

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -52,29 +53,30 @@ class OpenSource:
         return self.file.digest.hexdigest()
 
 
-def open_source(path: Path, model: ModelFile, where: str, workdir: Path) -> OpenSource:
+@contextmanager
+def open_source(path: Path, model: ModelFile, where: str, workdir: Path) -> Iterator[OpenSource]:
     """Open a source; `where` names it in errors, `workdir` takes an unpacked Parquet file.
 
     Raises:
         SourceError: it is empty, of another format, or lacks a column of the model file.
     """
-    file = HashedFile(path.open("rb", buffering=0))
-    size = path.stat().st_size
+    with path.open("rb", buffering=0) as raw:
+        file = HashedFile(raw)
+        table = _table(path, file, model, where, workdir)
+        _check_columns(table.header, model, where)
+        yield OpenSource(table, file, path.stat().st_size)
+
+
+def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: Path) -> Table:
     magic = _magic(path)
-    content: Readable = file
     packed = magic.startswith(GZIP)
+    unpacked: Readable = GzipText(file, where) if packed else file
     if packed:
-        content = GzipText(file, where)
         magic = _unpacked_magic(path, where)
     _refuse_foreign(magic, model, where)
-    if magic.startswith(PARQUET):
-        if packed:
-            path = _unpack(content, workdir / "source.parquet")
-        table: Table = ParquetSource(path, model, where)
-    else:
-        table = CsvSource(content, model, where)
-    _check_columns(table.header, model, where)
-    return OpenSource(table, file, size)
+    if not magic.startswith(PARQUET):
+        return CsvSource(unpacked, model, where)
+    return ParquetSource(_unpack(unpacked, workdir / "source.parquet") if packed else path, model, where)
 
 
 class GzipText:
