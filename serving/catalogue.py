@@ -44,6 +44,7 @@ def _summary(service: Service, name: str) -> dict[str, Any]:
         "title": release.title if release else None,
         "task": release.task if release else None,
         "workers": service.roster.versions(name),
+        "all_workers": len(service.roster.workers()),
         "failure": state.failures.get(name),
         "metrics": {metric: score.model_dump() for metric, score in release.metrics.items()} if release else {},
     }

@@ -111,7 +111,7 @@ class EmbeddedTarget:
                 return
             if status == 200:
                 workers = answer.get("workers") or {}
-                if version is not None and list(workers) == [version] and answer.get("version") == version:
+                if version is not None and workers == {version: answer["all_workers"]}:
                     self.log.info("served", version=version, workers=workers[version])
                     return
                 if answer.get("failure"):
