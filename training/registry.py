@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CHALLENGER = "challenger"
 CHAMPION = "champion"
 ONNX_FILENAME = "model.onnx"
+LOGGED = "models:/"
 
 
 def aliased_version(client: "MlflowClient", model: str, alias: str) -> str | None:
@@ -31,9 +32,9 @@ def version_of_run(client: "MlflowClient", model: str, run_id: str) -> "ModelVer
 
 
 def register_once(
-    client: "MlflowClient", model: str, run_id: str, mlflow_run_id: str, source: str, tags: dict[str, str]
+    client: "MlflowClient", model: str, run_id: str, mlflow_run_id: str, model_uri: str, tags: dict[str, str]
 ) -> "ModelVersion":
-    """Return the version of a Molino run, made where there is none yet.
+    """Return the version of a Molino run, made of a logged model (`models:/m-…`) where there is none yet.
 
     Two processes of the same run may get here at once: the later of two versions is taken back.
     """
@@ -42,7 +43,10 @@ def register_once(
         return found
     with tracking_errors(), _as_default(client.tracking_uri):
         _make_registered_model(client, model)
-        made = client.create_model_version(model, source, mlflow_run_id, tags={**tags, RUN_TAG: run_id})
+        model_id = model_uri.removeprefix(LOGGED)
+        made = client.create_model_version(
+            model, model_uri, mlflow_run_id, tags={**tags, RUN_TAG: run_id}, model_id=model_id
+        )
         found = version_of_run(client, model, run_id) or made
         if int(found.version) != int(made.version):
             client.delete_model_version(model, str(made.version))
@@ -66,7 +70,7 @@ def onnx_model_uri(client: "MlflowClient", mlflow_run_id: str) -> str:
         for output in reversed(outputs.model_outputs if outputs else []):
             files = client.list_logged_model_artifacts(output.model_id)
             if any(file.path == ONNX_FILENAME for file in files):
-                return f"models:/{output.model_id}"
+                return f"{LOGGED}{output.model_id}"
     raise TrackingError(f"MLflow run {mlflow_run_id} has no ONNX model; run the train step again under a new run id")
 
 

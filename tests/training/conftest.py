@@ -1,15 +1,26 @@
 """Expensive things that the tests of the steps share."""
 
-from collections.abc import Callable
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import onnx
 import pytest
+import yaml
 from trained_run import GOOD, MODELS, TrainedRun, build_graphs, copy_database, read_rows
 
 from molino.model_file import load_model
 from molino.settings import Settings
 from training.inference import Graph
+from training.step import run_step
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +76,56 @@ def graphs(tmp_path_factory):
         features = [feature.name for feature in loaded.file.features]
         made[name] = Graph(folder / "good.onnx", features, loaded.file.target.classes), rows, folder / "rows.parquet"
     return made
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str]:
+    """Run five steps over the penguins, from CSV to release, with the candidates that take no TensorFlow."""
+    home = tmp_path_factory.mktemp("real")
+    content = yaml.safe_load((MODELS / "penguins" / "model.yaml").read_text())
+    content["candidates"] = [one for one in content["candidates"] if one["kind"] != "keras_mlp"]
+    content["source"]["uri"] = str(MODELS / "penguins" / content["source"]["uri"])
+    (home / "model.yaml").write_text(yaml.safe_dump(content))
+    settings = Settings(home=home / "home")
+    loaded = load_model(home / "model.yaml")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of DVC and scikit-learn: the tests of those steps look at them
+        for step in ("ingest", "version", "train"):
+            run_step(step, loaded, "r1", settings)
+    for step in ("evaluate", "register"):
+        run_step(step, loaded, "r1", settings)
+    return settings, "penguins"
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a tracking server that hands out artifacts itself, as in a cluster."""
+    home = copy_database(mlflow_database, tmp_path_factory.mktemp("server"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
+               "--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}",
+               "--artifacts-destination", str(home / "artifacts")]  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environment, cwd=home)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health", process, home / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers, at most two minutes."""
+    for _ in range(1200):
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise AssertionError(f"{url} never answered: {log.read_text()}")

@@ -1,14 +1,16 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from killed import kill_after
-from trained_run import BAD, GOOD, TrainedRun, file_sha256
+from trained_run import BAD, GOOD, TrainedRun, copy_database, file_sha256
 
 from molino.release import Release
 from molino.results import RegisterResult
 from training.registry import CHALLENGER, aliased_version
+from training.store import FolderStore
 
 
 def release_of(run: TrainedRun, version: str = "1") -> Release:
@@ -24,33 +26,53 @@ def run(request, registered):
     return registered(request.param)
 
 
-@pytest.fixture
-def loaded_by_mlflow(run):
-    """The challenger, as a user of MLflow loads it."""
+def load_challenger(tracking_uri: str, model: str):
+    """Load the challenger as a user of MLflow does."""
     import mlflow
 
-    mlflow.set_tracking_uri(run.settings.tracking_uri)
-    mlflow.set_registry_uri(run.settings.tracking_uri)
-    return mlflow.pyfunc.load_model(f"models:/{run.model}@challenger")
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_registry_uri(tracking_uri)
+    return mlflow.pyfunc.load_model(f"models:/{model}@{CHALLENGER}")
 
 
-def test_mlflow_loads_the_challenger_and_answers_as_the_release(run, loaded_by_mlflow):
-    release = release_of(run)
-    answers = loaded_by_mlflow.predict(as_mlflow_input(release))
-    found = answers["label" if release.classes else "prediction"]
-    assert np.asarray(found).ravel().tolist() == list(release.example.predictions)
-
-
-def as_mlflow_input(release: Release):
-    """Return the example as MLflow's clients give it: a matrix, or a table with strings for categories."""
+def as_table(release: Release):
+    """Return the example as a user of MLflow gives it."""
     import pandas as pd
 
-    rows = [list(row) for row in release.example.data]
-    if release.signature.layout == "matrix":
-        return np.array(rows, dtype=np.float32)
-    table = pd.DataFrame(rows, columns=[feature.name for feature in release.features])
-    numbers = [feature.name for feature in release.features if feature.type != "category"]
-    return table.astype(dict.fromkeys(numbers, np.float32)).fillna(dict.fromkeys(set(table) - set(numbers), ""))
+    return pd.DataFrame([list(row) for row in release.example.data], columns=[one.name for one in release.features])
+
+
+def test_mlflow_answers_for_the_challenger_as_the_release_does(registered):
+    run = registered("housing")
+    release = release_of(run)
+    answers = load_challenger(run.settings.tracking_uri, "housing").predict(as_table(release).to_numpy(np.float32))
+    assert answers["prediction"].tolist() == list(release.example.predictions)
+
+
+def test_mlflow_answers_for_a_challenger_out_of_the_pipeline_as_its_release_does(real_run):
+    settings, model = real_run
+    key = f"releases/{model}/1/release.json"
+    release = Release.model_validate_json(FolderStore(Path(settings.store_uri)).read(key))
+    answers = load_challenger(settings.tracking_uri, model).predict(as_table(release))
+    assert list(answers["label"]) == list(release.example.predictions)
+
+
+@pytest.fixture(scope="module")
+def served_run(mlflow_server, tmp_path_factory):
+    """A run that was evaluated and registered with a tracking server."""
+    run = TrainedRun(tmp_path_factory.mktemp("served"), "penguins", changes={"gate": {}}, tracking=mlflow_server)
+    run.step("evaluate")
+    run.step("register")
+    return run
+
+
+def test_a_tracking_server_takes_the_version(served_run):
+    assert aliased_version(served_run.client, "penguins", CHALLENGER) == "1"
+
+
+def test_a_tracking_server_takes_the_plots(served_run):
+    files = served_run.client.list_artifacts(served_run.candidate(GOOD).mlflow_run_id, "plots")
+    assert "plots/confusion.png" in {file.path for file in files}
 
 
 def test_the_example_of_a_release_is_among_the_held_out_rows(run):
@@ -140,10 +162,11 @@ def test_the_next_run_makes_the_next_version(new_run):
     assert (sorted(versions_of(run)), aliased_version(run.client, "housing", CHALLENGER)) == ([1, 2], "2")
 
 
-@pytest.fixture(params=["started", "version registered"])
-def killed(request, new_run):
+@pytest.fixture(scope="module", params=["started", "version registered"])
+def killed(request, mlflow_database, tmp_path_factory):
     """A run whose register step was killed, and run again."""
-    run = new_run("housing", changes={"gate": {}})
+    home = copy_database(mlflow_database, tmp_path_factory.mktemp("killed") / "home")
+    run = TrainedRun(home, "housing", changes={"gate": {}})
     run.step("evaluate")
     kill_after(run, "register", request.param)
     run.step("register")

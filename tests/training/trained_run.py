@@ -42,9 +42,11 @@ class TrainedRun:
     """Keys of the model file to set anew."""
     noise: float = 0.0
     """Added to the good candidate's answers: how much worse it is."""
+    tracking: str | None = None
+    """Address of a tracking server; a database of its own without one."""
 
     def __post_init__(self) -> None:
-        self.settings = Settings(home=self.home, models=self.home / "models")
+        self.settings = Settings(home=self.home, models=self.home / "models", mlflow_tracking_uri=self.tracking)
         self.store = FolderStore(Path(self.settings.store_uri))
         self.loaded = self._load()
         self.trained = self._train()
