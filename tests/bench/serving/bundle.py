@@ -1,0 +1,35 @@
+"""`python -m tests.bench.serving.bundle HOME`: the benchmark's model as a release of ours, deployed."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import onnx
+
+from molino.model_file import load_model
+from molino.release import Score, Signature, Tensor
+from serving.pointer import point_to
+from tests.bench.serving.environments import ROOT
+from tests.serving.bundles import write_bundle
+
+
+def main() -> int:
+    """Write the bundle and point the server at it."""
+    home = Path(sys.argv[1])
+    source = Path(os.environ["BENCH_MODEL"])
+    model = load_model(ROOT / "pipelines" / "models" / "housing").file
+    signature = Signature(
+        layout="matrix",
+        inputs=(Tensor(name="features", dtype="float32", shape=(-1, len(model.features))),),
+        outputs=(Tensor(name="prediction", dtype="float32", shape=(-1,)),),
+    )
+    rows = json.loads((source / "rows.json").read_text())
+    metrics = {"rmse": Score(value=3.0, low=2.5, high=3.5)}
+    write_bundle(home, model, "1", onnx.load(source / "model.onnx"), signature, rows, metrics, {})
+    point_to(home, model.name, "1")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

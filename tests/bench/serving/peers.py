@@ -1,0 +1,156 @@
+"""The servers that are measured: how each is prepared, started and asked.
+
+In commands and environments `{python}`, `{bin}`, `{work}`, `{app}` and `{port}` are filled in: the environment's Python
+and its folder of programs, the peer's work folder, the folder of its app, and a free port.
+Every server has two workers and one thread per ONNX session. Access logs are off but for ours.
+"""
+
+from dataclasses import dataclass, field
+
+from tests.bench.serving.question import DATA, INFERENCE_V2, KSERVE_V1, MLFLOW, Form
+
+OURS = "molino"
+API_KEY = "bench-0123456789"
+_TRACKING = {"MLFLOW_TRACKING_URI": "sqlite:///{work}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_MLFLOW_SERVE = (
+    "{bin}/mlflow", "models", "serve", "--model-uri", "models:/housing/1", "--env-manager", "local",
+    "--host", "127.0.0.1", "--port", "{port}", "--workers", "2",
+)  # fmt: skip
+_GUNICORN = ("{python}", "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "2", "--log-level", "warning")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server in one configuration."""
+
+    name: str
+    title: str
+    environment: str | None
+    """Folder in tests/bench/peers with lock and app; the environment that runs the benchmark when None."""
+    command: tuple[str, ...]
+    packages: tuple[str, ...]
+    """Packages whose versions the report names."""
+    form: Form = DATA
+    prepare: tuple[str, ...] = ()
+    """Run once before the rounds."""
+    variables: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    checked: bool = True
+    """Whether answers are predictions; only the limit's aren't."""
+    start_timeout_s: float = 90.0
+
+
+def _mlserver(kind: str, workers: int) -> Peer:
+    served = "scikit-learn" if kind == "sklearn" else "own ONNX runtime"
+    where = "in the HTTP process" if workers == 0 else f"{workers} inference processes"
+    return Peer(
+        name=f"mlserver-{kind}" if workers else f"mlserver-{kind}-inline",
+        title=f"MLServer, {served}, {where}",
+        environment="mlserver",
+        prepare=("{python}", "{app}/prepare.py", kind, str(workers)),
+        command=("{bin}/mlserver", "start", "{work}"),
+        packages=("mlserver", "scikit-learn") if kind == "sklearn" else ("mlserver", "onnxruntime"),
+        form=INFERENCE_V2,
+    )
+
+
+PEERS: tuple[Peer, ...] = (
+    Peer(
+        name=OURS,
+        title="Molino",
+        environment=None,
+        prepare=("{python}", "-m", "tests.bench.serving.bundle", "{work}/releases"),
+        command=("{python}", "-m", "serving"),
+        packages=("gunicorn", "onnxruntime"),
+        variables={
+            "MOLINO_HOME": "{work}",
+            "MOLINO_SERVING_HOME": "{work}/releases",
+            "MOLINO_SERVING_PORT": "{port}",
+            "MOLINO_SERVING_WORKERS": "2",
+            "MOLINO_API_KEYS": API_KEY,
+        },
+        headers={"X-API-KEY": API_KEY},
+    ),
+    Peer(
+        name="fastapi",
+        title="FastAPI + Uvicorn + ONNX Runtime",
+        environment="fastapi",
+        command=(
+            "{python}", "-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}", "--workers", "2",
+            "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+        ),
+        packages=("fastapi", "uvicorn", "onnxruntime"),
+    ),
+    Peer(
+        name="kserve",
+        title="KServe Python server",
+        environment="kserve",
+        command=("{python}", "{app}/app.py"),
+        packages=("kserve", "onnxruntime"),
+        form=KSERVE_V1,
+    ),
+    _mlserver("onnx", 2),
+    _mlserver("onnx", 0),
+    _mlserver("sklearn", 2),
+    Peer(
+        name="litserve",
+        title="LitServe",
+        environment="litserve",
+        command=("{python}", "{app}/app.py"),
+        packages=("litserve", "onnxruntime"),
+    ),
+    Peer(
+        name="bentoml",
+        title="BentoML",
+        environment="bentoml",
+        command=(
+            "{bin}/bentoml", "serve", "app:Housing", "--working-dir", "{app}",
+            "--host", "127.0.0.1", "--port", "{port}",
+        ),
+        packages=("bentoml", "onnxruntime"),
+        variables={"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": "{work}/bentoml"},
+    ),
+    Peer(
+        name="mlflow-onnx",
+        title="mlflow models serve, ONNX",
+        environment="mlflow_onnx",
+        prepare=("{python}", "{app}/prepare.py"),
+        command=_MLFLOW_SERVE,
+        packages=("mlflow", "uvicorn", "onnxruntime"),
+        form=MLFLOW,
+        variables=_TRACKING,
+    ),
+    Peer(
+        name="mlflow-keras",
+        title="mlflow models serve, Keras",
+        environment="mlflow_keras",
+        prepare=("{python}", "{app}/prepare.py"),
+        command=_MLFLOW_SERVE,
+        packages=("mlflow", "uvicorn", "keras", "tensorflow-cpu"),
+        form=MLFLOW,
+        variables=_TRACKING,
+    ),
+    Peer(
+        name="flask-keras",
+        title="Flask + Gunicorn + keras predict",
+        environment="flask_keras",
+        command=(*_GUNICORN, "--worker-class", "gthread", "--threads", "1", "--timeout", "120", "app:create_app()"),
+        packages=("flask", "gunicorn", "keras", "tensorflow-cpu"),
+    ),
+    Peer(
+        name="limit-asgi",
+        title="limit: Gunicorn asgi, constant bytes",
+        environment="limit",
+        command=(*_GUNICORN, "--worker-class", "asgi", "app:asgi"),
+        packages=("gunicorn",),
+        checked=False,
+    ),
+    Peer(
+        name="limit-sync",
+        title="limit: Gunicorn sync, constant bytes",
+        environment="limit",
+        command=(*_GUNICORN, "--worker-class", "sync", "app:wsgi"),
+        packages=("gunicorn",),
+        checked=False,
+    ),
+)  # fmt: skip
