@@ -1,0 +1,376 @@
+"""The wheel on one machine, from a CSV to an answer, looked at from outside."""
+
+import csv
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Up
+from embedded import HOST, ROOT, Ended, Home, alive, descendants, free_port, interrupt, wait_for
+
+from pipelines.steps import STEP_NAMES
+
+ISSUE_ROW = [0.1, 25.0, 5.13, 0, 0.453, 6.5, 45.0, 5.3, 4, 320, 15.3, 390.0, 12.0]
+ANSWER_SECONDS = 60
+RMSE_AT_MOST = 3.5
+CLOSE = 1e-5
+
+
+@pytest.fixture(scope="session")
+def lineage(home: Home, first: Ended) -> dict[str, Any]:
+    return home.lineage(first.run_id)
+
+
+def results(lineage: dict[str, Any], step: str) -> dict[str, Any]:
+    found: dict[str, Any] = lineage["records"][step]["result"]
+    return found
+
+
+def housing_rows(count: int) -> list[list[float]]:
+    with (ROOT / "pipelines" / "models" / "housing" / "housing.csv").open() as file:
+        rows = list(csv.reader(file))[1 : count + 1]
+    return [[float(cell) for cell in row[:-1]] for row in rows]
+
+
+# One run.
+
+
+def test_the_answer_comes_in_time(first: Ended) -> None:
+    assert first.seconds <= ANSWER_SECONDS
+
+
+def test_a_prediction_is_shown(first: Ended) -> None:
+    assert 5 < first.answer["predictions"][0] < 50
+
+
+def test_the_command_that_is_shown_asks_the_same(up: Up, first: Ended) -> None:
+    command = up.output[up.output.index("curl ") :].split("\n{")[0]
+    said = subprocess.check_output(["bash", "-c", command.replace("curl", "curl -sS", 1)], text=True)
+    assert json.loads(said)["predictions"] == first.answer["predictions"]
+
+
+def test_the_champion_is_good(lineage: dict[str, Any]) -> None:
+    evaluated = results(lineage, "evaluate")
+    assert evaluated["scores"][evaluated["best"]]["rmse"]["value"] <= RMSE_AT_MOST
+
+
+def test_penguins_answers_a_class(penguins: Ended) -> None:
+    assert penguins.answer["predictions"][0] in ("Adelie", "Chinstrap", "Gentoo")
+
+
+def test_both_models_are_served(up: Up) -> None:
+    assert {model["name"] for model in up.home.ask("/models")["models"]} == {"housing", "penguins"}
+
+
+def test_the_uis_answer(up: Up) -> None:
+    def answers(port: int) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    wait_for(lambda: answers(up.home.mlflow_port), "MLflow's UI", 90)
+    wait_for(lambda: answers(up.home.tensorboard_port), "TensorBoard", 90)
+
+
+# Lineage.
+
+
+def test_every_step_has_its_record(lineage: dict[str, Any]) -> None:
+    assert tuple(lineage["records"]) == STEP_NAMES
+
+
+def test_the_source_is_the_file(lineage: dict[str, Any]) -> None:
+    source = ROOT / "pipelines" / "models" / "housing" / "housing.csv"
+    assert results(lineage, "ingest")["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def test_training_took_the_versioned_data(lineage: dict[str, Any]) -> None:
+    assert results(lineage, "train")["revision"] == results(lineage, "version")["revision"]
+
+
+def test_the_bundle_names_its_origin(up: Up, lineage: dict[str, Any]) -> None:
+    told = up.home.ask("/models/housing")["lineage"]
+    assert told["data_revision"] == results(lineage, "version")["revision"]
+    assert told["source_sha256"] == results(lineage, "ingest")["source_sha256"]
+
+
+def test_the_registered_version_serves(up: Up, lineage: dict[str, Any]) -> None:
+    assert up.home.ask("/models/housing")["version"] == results(lineage, "register")["version"]
+
+
+def test_the_lineage_is_told_to_people(home: Home, first: Ended) -> None:
+    told = home.molino("runs", "show", first.run_id).stdout
+    assert all(step in told for step in STEP_NAMES)
+
+
+# As users' tools see it.
+
+
+def test_the_data_comes_by_git_and_dvc(home: Home, lineage: dict[str, Any], tmp_path: Path) -> None:
+    version = results(lineage, "version")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in (
+        ["git", "clone", "--quiet", version["git_remote"], "data"],
+        ["git", "-C", "data", "checkout", "--quiet", version["revision"]],
+        ["dvc", "pull", "--quiet"],
+    ):
+        cwd = tmp_path / "data" if command[0] == "dvc" else tmp_path
+        subprocess.run(command, cwd=cwd, env=environment, check=True)
+    pulled = (tmp_path / "data" / version["path"]).read_bytes()
+    assert hashlib.sha256(pulled).hexdigest() == results(lineage, "ingest")["clean"]["sha256"]
+
+
+def test_pyfunc_gives_what_predict_gives(up: Up) -> None:
+    import mlflow
+    import pandas as pd
+
+    rows = housing_rows(506)
+    names = [feature["name"] for feature in up.home.ask("/models/housing")["features"]]
+    mlflow.set_tracking_uri(f"sqlite:///{up.home.path / 'mlflow.db'}")
+    champion = mlflow.pyfunc.load_model("models:/housing@champion")
+    frame = pd.DataFrame(rows, columns=names).astype(champion.metadata.get_input_schema().as_pandas_dtypes()[0])
+    theirs = list(_numbers(champion.predict(frame)))
+    assert theirs == pytest.approx(up.home.ask("/predict", {"data": rows})["predictions"], rel=CLOSE)
+
+
+def _numbers(answer: Any) -> Iterator[float]:
+    """Yield the predictions of a pyfunc, whatever it wraps them in."""
+    import numpy as np
+
+    values = next(iter(answer.values())) if isinstance(answer, dict) else answer
+    yield from np.asarray(values, dtype=float).ravel()
+
+
+@pytest.fixture(scope="module")
+def scoring_server(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    log = tmp_path_factory.mktemp("scoring") / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/housing@champion",
+                "--env-manager", "local", "--host", HOST, "--port", str(port), "--workers", "1",
+            ],
+            env={**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{up.home.path / 'mlflow.db'}",
+                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/ping", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    wait_for(answers, "mlflow models serve", 120)
+    yield f"http://{HOST}:{port}"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_mlflow_models_serve_gives_what_predict_gives(up: Up, scoring_server: str) -> None:
+    names = [feature["name"] for feature in up.home.ask("/models/housing")["features"]]
+    rows = housing_rows(20)
+    body = json.dumps({"dataframe_split": {"columns": names, "data": rows}}).encode()
+    request = urllib.request.Request(scoring_server + "/invocations", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        theirs = json.loads(answer.read())["predictions"]
+    if isinstance(theirs, dict):
+        theirs = next(iter(theirs.values()))
+    flat = [next(iter(one.values())) if isinstance(one, dict) else one for one in theirs]
+    flat = [one[0] if isinstance(one, list) else one for one in flat]
+    assert flat == pytest.approx(up.home.ask("/predict", {"data": rows})["predictions"], rel=CLOSE)
+
+
+# The predict and models commands.
+
+
+def test_a_csv_gets_its_predictions(up: Up, tmp_path: Path) -> None:
+    source = ROOT / "pipelines" / "models" / "housing" / "housing.csv"
+    ended = up.home.molino("predict", str(source), str(tmp_path / "out.csv"), "--model", "housing", "--batch", "100")
+    assert ended.returncode == 0, ended.stderr
+    with (tmp_path / "out.csv").open() as file:
+        found = [float(row["prediction"]) for row in csv.DictReader(file)]
+    assert found == pytest.approx(up.home.ask("/predict", {"data": housing_rows(506)})["predictions"], rel=CLOSE)
+
+
+def test_classes_come_with_their_probabilities(up: Up, tmp_path: Path) -> None:
+    source = ROOT / "pipelines" / "models" / "penguins" / "penguins.csv"
+    ended = up.home.molino("predict", str(source), str(tmp_path / "out.csv"), "--model", "penguins")
+    assert ended.returncode == 0, ended.stderr
+    with (tmp_path / "out.csv").open() as file:
+        row = next(csv.DictReader(file))
+    shares = [float(row[f"probability_{name}"]) for name in ("Adelie", "Chinstrap", "Gentoo")]
+    assert sum(shares) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """A CSV of five rows, of which the second and the fourth are wrong."""
+    with (ROOT / "pipelines" / "models" / "housing" / "housing.csv").open() as file:
+        rows = list(csv.reader(file))[:6]
+    rows[2][rows[0].index("rm")] = "six"
+    rows[4][rows[0].index("tax")] = ""
+    with (tmp_path / "faulty.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return tmp_path / "faulty.csv"
+
+
+def test_a_wrong_row_is_named(up: Up, faulty: Path, tmp_path: Path) -> None:
+    ended = up.home.molino("predict", str(faulty), str(tmp_path / "out.csv"), "--model", "housing")
+    assert [line.split(": ")[:2] for line in ended.stderr.splitlines()] == [
+        [f"{faulty}:3", "rm"],
+        [f"{faulty}:5", "tax"],
+    ]
+
+
+def test_the_rows_beside_a_wrong_one_are_predicted(up: Up, faulty: Path, tmp_path: Path) -> None:
+    ended = up.home.molino("predict", str(faulty), str(tmp_path / "out.csv"), "--model", "housing")
+    with (tmp_path / "out.csv").open() as file:
+        assert [bool(row["prediction"]) for row in csv.DictReader(file)] == [True, False, True, False, True]
+    assert ended.returncode == 1
+
+
+def test_a_csv_without_a_feature_is_refused(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "short.csv").write_text("crim,zn\n1,2\n")
+    ended = up.home.molino("predict", str(tmp_path / "short.csv"), str(tmp_path / "out.csv"), "--model", "housing")
+    assert ended.stderr.startswith(f"molino: {tmp_path}/short.csv:1: the model's features indus, chas")
+
+
+def test_the_served_versions_are_listed(up: Up) -> None:
+    rows = json.loads(up.home.molino("models", "--json").stdout)
+    assert {row["name"]: row["served"] for row in rows} == {"housing": "1", "penguins": "1"}
+
+
+def test_doctor_is_content(up: Up) -> None:
+    ended = up.home.molino("doctor")
+    assert ended.returncode == 0, ended.stdout
+
+
+# Taken up again.
+
+
+def test_a_second_run_takes_up_what_is_there(up: Up, first: Ended) -> None:
+    assert f"run {first.run_id} is there" in up.output
+
+
+def test_a_second_run_makes_nothing(up: Up) -> None:
+    counts = up.home.counts()
+    assert (counts["records"], counts["model versions"], counts["releases"]) == (12, 2, 2)
+
+
+def test_a_changed_source_is_a_new_version(tmp_path: Path) -> None:
+    home = quick_home(tmp_path)
+    assert home.run("quick").code == 0
+    source = home.models / "quick" / "housing.csv"
+    source.write_text("\n".join(source.read_text().splitlines()[:-5]) + "\n")
+    ended = home.run("quick")
+    assert ended.answer["model"]["version"] == "2", ended.output
+    assert home.counts()["commits"] > 1
+
+
+def quick_home(tmp_path: Path, **changes: Any) -> Home:
+    """A home with a copy of the housing model that has only its linear candidate."""
+    import yaml
+
+    folder = tmp_path / "models" / "quick"
+    folder.mkdir(parents=True)
+    origin = ROOT / "pipelines" / "models" / "housing"
+    content = yaml.safe_load((origin / "model.yaml").read_text())
+    content["name"] = "quick"
+    content["candidates"] = [one for one in content["candidates"] if one["kind"] == "linear"]
+    (folder / "model.yaml").write_text(yaml.safe_dump({**content, **changes}))
+    (folder / "housing.csv").write_bytes((origin / "housing.csv").read_bytes())
+    return Home(tmp_path / "home", models=tmp_path / "models")
+
+
+# Rejected, refused, ended.
+
+
+def test_a_rejected_run_says_why(tmp_path: Path) -> None:
+    home = quick_home(tmp_path, gate={"bounds": {"rmse": {"maximum": 0.001}}})
+    ended = home.run("quick")
+    assert "The gate refused this run: " in ended.output
+    assert ended.errors.endswith("no version of quick is in service, so there is no answer to show\n")
+
+
+def test_a_failed_step_ends_everything(tmp_path: Path) -> None:
+    home = quick_home(tmp_path)
+    (home.models / "quick" / "housing.csv").write_text("crim\n1\n")
+    ended = home.run("quick")
+    assert ended.code == 1
+    assert f"ingest of quick run {ended.run_id} failed: " in ended.errors.splitlines()[-1]
+    assert str(home.path / "logs" / "quick" / ended.run_id / "ingest.log") in ended.errors.splitlines()[-1]
+
+
+def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with socket.socket() as listener:
+        listener.bind((HOST, home.port))
+        listener.listen()
+        ended = home.run()
+    assert ended.errors.startswith(f"molino: port {home.port} of API is taken")
+    assert not (home.path / "logs").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_a_step_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    home = quick_home(tmp_path)
+    process = home.start("quick")
+    wait_for(lambda: list(home.path.glob("logs/quick/*/version.log")), "the version step")
+    running = descendants(process.pid)
+    interrupt(process, number)
+    assert process.returncode == 130
+    wait_for(lambda: not alive(running), "the end of all processes", 15)
+
+
+def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
+    home = quick_home(tmp_path)
+    process = home.start("quick")
+    wait_for(lambda: list(home.path.glob("logs/quick/*/version.log")), "the version step")
+    running = descendants(process.pid)
+    interrupt(process, signal.SIGKILL)
+    wait_for(lambda: not alive(running), "the end of all processes", 60)
+
+
+def test_ctrl_c_while_it_serves_leaves_nothing(tmp_path: Path) -> None:
+    home = quick_home(tmp_path)
+    assert home.run("quick").code == 0
+    process = home.start("quick")
+    assert process.stdout
+    wait_for(lambda: process.stdout.readline().startswith("Ctrl-C"), "the answer")  # type: ignore[union-attr]
+    running = descendants(process.pid)
+    interrupt(process)
+    assert process.returncode == 0
+    assert len(running) >= 3
+    assert alive(running) == set()
+
+
+def test_a_service_that_dies_ends_everything(tmp_path: Path) -> None:
+    home = quick_home(tmp_path)
+    assert home.run("quick").code == 0
+    process = home.start("quick")
+    assert process.stdout
+    wait_for(lambda: process.stdout.readline().startswith("Ctrl-C"), "the answer")  # type: ignore[union-attr]
+    running = descendants(process.pid)
+    serving = next(pid for pid in running if b"serving" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(serving, signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "serving has ended by itself (exit code -9)" in errors
+    wait_for(lambda: not alive(running), "the end of all processes", 15)

@@ -1,0 +1,81 @@
+"""A step that is killed is run again, and ends with the same result, nothing doubled."""
+
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from embedded import Ended, Home, descendants, wait_for
+
+from pipelines.steps import STEP_NAMES
+
+SAME = ("metrics", "status", "model_file_sha256")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[Ended]]:
+    """A home whose housing run had each of its six steps killed once, and what each start said."""
+    home = Home(tmp_path_factory.mktemp("killed"))
+    said = [run_and_kill(home, step) for step in STEP_NAMES]
+    return home, [*said, home.run()]
+
+
+def run_and_kill(home: Home, step: str) -> Ended:
+    """Run, and kill a step as soon as it has begun its work."""
+    process = home.start("housing", "--once")
+    log = f"logs/housing/*/{step}.log"
+    wait_for(lambda: any("started" in path.read_text() for path in home.path.glob(log)), f"the {step} step")
+    victim = next(pid for pid in descendants(process.pid) if _is_step(pid, step))
+    os.killpg(victim, signal.SIGKILL)
+    output, errors = process.communicate(timeout=120)
+    return Ended(process.returncode, output, errors, 0)
+
+
+def _is_step(pid: int, step: str) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        return False
+    return words[1:5] == [b"-m", b"molino", b"step", step.encode()]
+
+
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_a_killed_step_is_named(killed: tuple[Home, list[Ended]], step: str) -> None:
+    ended = killed[1][STEP_NAMES.index(step)]
+    assert re.search(rf"{step} of housing run \S+ failed: ended by signal 9 \(log: ", ended.errors)
+
+
+@pytest.mark.parametrize("step", STEP_NAMES[1:])
+def test_a_killed_run_goes_on(killed: tuple[Home, list[Ended]], step: str) -> None:
+    after = killed[1][STEP_NAMES.index(step) + 1]
+    assert "goes on (it was interrupted after" in after.output
+
+
+def test_the_last_start_answers_the_same(killed: tuple[Home, list[Ended]], first: Ended) -> None:
+    assert killed[1][-1].answer["predictions"] == first.answer["predictions"]
+
+
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_each_step_ends_as_in_an_undisturbed_run(
+    killed: tuple[Home, list[Ended]], home: Home, first: Ended, step: str
+) -> None:
+    def told(where: Home, run_id: str) -> dict[str, Any]:
+        record = where.lineage(run_id)["records"][step]
+        return {key: record[key] for key in SAME}
+
+    assert told(killed[0], killed[1][-1].run_id) == told(home, first.run_id)
+
+
+def test_nothing_is_doubled(killed: tuple[Home, list[Ended]]) -> None:
+    counts = killed[0].counts()
+    assert counts == {
+        "records": 6,
+        "MLflow runs": 4,
+        "unfinished MLflow runs": 0,
+        "model versions": 1,
+        "releases": 1,
+        "commits": counts["commits"],
+    }
+    assert counts["commits"] <= 2
