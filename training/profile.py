@@ -110,7 +110,12 @@ class ColumnProfiler:
             "maximum": self.high,
             "mean": self.mean,
             "std": math.sqrt(self.squares / (present - 1)) if present > 1 else None,
-            **{name: min(max(self.histogram.quantile(q), self.low), self.high) for name, q in quantiles.items()},
+            **{name: self._quantile(share) for name, share in quantiles.items()},
             "edges": tuple(edges),
             "counts": tuple(counts),
         }
+
+    def _quantile(self, share: float) -> float:
+        found = self.histogram.quantile(share)
+        found = float(math.floor(found)) if isinstance(self.feature, Integer) else found
+        return min(max(found, self.low), self.high)

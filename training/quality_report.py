@@ -98,11 +98,10 @@ def figure(value: float | None) -> str:
 
 
 def chart(column: ColumnProfile) -> dict[str, Any]:
-    """Return the bars of a column: label, count, and height as a share of the highest."""
+    """Return the bars of a column (label, count, and height as a share of the highest) and where they begin and end."""
     counts, labels = list(column.counts), []
     if column.edges is not None:
-        edges = [figure(edge) for edge in column.edges]
-        labels = [f"{low} to {high}" for low, high in itertools.pairwise(edges)]
+        labels = [_span(low, high, column.type) for low, high in itertools.pairwise(column.edges)]
     elif column.values is not None:
         labels, counts = list(column.values[:BARS_SHOWN]), counts[:BARS_SHOWN]
         rest = sum(column.counts[BARS_SHOWN:]) + column.other_values
@@ -112,4 +111,14 @@ def chart(column: ColumnProfile) -> dict[str, Any]:
     bars = [
         {"label": label, "count": count, "share": count / highest} for label, count in zip(labels, counts, strict=True)
     ]
-    return {"numeric": column.edges is not None, "bars": bars}
+    low, high = (column.edges[0], column.edges[-1]) if column.edges else (None, None)
+    if high is not None and column.type == "integer":
+        high -= 1
+    return {"numeric": column.edges is not None, "bars": bars, "low": low, "high": high}
+
+
+def _span(low: float, high: float, kind: str) -> str:
+    """Return which values a bin holds; the upper edge belongs to the next one."""
+    if kind != "integer":
+        return f"{figure(low)} to {figure(high)}"
+    return figure(low) if high - low == 1 else f"{figure(low)} to {figure(high - 1)}"
