@@ -7,6 +7,7 @@ before the process ends.
 import random
 import sys
 import time
+from collections import deque
 from typing import TextIO
 
 import msgspec
@@ -25,7 +26,7 @@ class AccessLog:
     def __init__(self, share: float = 1.0, stream: TextIO | None = None) -> None:
         self._share = share
         self._stream = stream or sys.stderr
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()
         self._second = 0
         self._stamp = ""
         self._encoded: dict[str, str] = {}
@@ -47,8 +48,10 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write what was gathered."""
-        if self._lines:
-            lines, self._lines = self._lines, []
+        lines: list[str] = []
+        while self._lines:
+            lines.append(self._lines.popleft())
+        if lines:
             self._stream.write("".join(lines))
             self._stream.flush()
 

@@ -7,7 +7,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from serving.catalogue import describe_model, list_models
-from serving.exchange import Answer, refuse
+from serving.exchange import Answer, Headers, refuse
+from serving.health import answer_ping, answer_ready
 from serving.metrics import CONTENT_TYPE, expose
 from serving.monitor import monitor
 from serving.pages import make_pages
@@ -126,15 +127,11 @@ def _add_predict(app: Flask, service: Service) -> None:
 
 
 def _add_health(app: Flask, service: Service) -> None:
-    @app.get("/ping")
-    def ping() -> dict[str, str]:
-        return {"status": "alive"}
+    def headers() -> Headers:
+        return read_headers(request.headers.items())
 
-    @app.get("/ready")
-    def ready() -> tuple[dict[str, str], int]:
-        if not service.repository.ready:
-            raise Problem(503, "a deployed model could not be loaded; see /models", ((b"retry-after", b"5"),))
-        return {"status": "ready"}, 200
+    app.add_url_rule("/ping", "ping", lambda: respond(answer_ping(service, headers())))
+    app.add_url_rule("/ready", "ready", lambda: respond(answer_ready(service, headers())))
 
 
 def _add_reports(app: Flask, service: Service) -> None:

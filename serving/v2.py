@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from serving.health import not_ready
 from serving.inference import answer_inference, describe_server, describe_tensors, pick_version
-from serving.problem import Problem
 from serving.responses import read_body, read_headers, respond
 from serving.service import Service
 
@@ -29,7 +29,7 @@ def make_inference_routes(service: Service) -> Blueprint:
 
     def server_ready() -> dict[str, bool]:
         if not service.repository.ready:
-            raise Problem(503, "a deployed model could not be loaded; see /models", ((b"retry-after", b"5"),))
+            raise not_ready()
         return {"ready": True}
 
     routes.add_url_rule("", "server", describe_server)
