@@ -31,7 +31,7 @@ def create_app(settings: ServingSettings) -> Flask:
 
 def build_app(service: Service, follow: bool) -> Flask:
     """Make the app around a service; `follow` has it look at the pointer file itself."""
-    app = Flask("serving")
+    app = Flask("serving", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["molino"] = service

@@ -57,7 +57,7 @@ def answer_inference(service: Service, name: str, version: str | None, headers: 
         caller = service.admit(headers)
         if BINARY_LENGTH in headers:
             raise Problem(415, "send tensors as JSON data; the binary tensor extension is not spoken here")
-        content = read_json(require_body(service, headers, body))
+        content = read_json(require_body(service, headers, body, undeclared=True))
         model = pick_version(service, name, version)
         return _infer(model, content, request_id, caller)
     except Problem as problem:

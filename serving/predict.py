@@ -47,14 +47,14 @@ def label(model: Model | None) -> tuple[str, str]:
     return (model.name, model.version) if model is not None else ("", "")
 
 
-def require_body(service: Service, headers: Headers, body: bytes | None) -> bytes:
-    """Return the body of a request that sends JSON.
+def require_body(service: Service, headers: Headers, body: bytes | None, undeclared: bool = False) -> bytes:
+    """Return the body of a request that sends JSON; `undeclared` lets one without a content type through.
 
     Raises:
         Problem: 413 where it is too large, 415 where it isn't declared as JSON in UTF-8.
     """
     content_type = headers.get(b"content-type", b"")
-    if content_type != JSON_TYPE:
+    if content_type != JSON_TYPE and not (undeclared and not content_type):
         _require_json(content_type)
     encoding = headers.get(b"content-encoding")
     if encoding is not None and encoding.strip().lower() != b"identity":

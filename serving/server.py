@@ -4,6 +4,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from serving.roster import sign_off
+from serving.server_log import ServerLog
 from serving.service import Shared, share
 from serving.settings import ServingSettings, load_serving_settings
 from serving.worker import Worker
@@ -32,7 +33,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": settings.graceful_timeout,
             "keepalive": settings.keepalive,
             "control_socket_disable": True,
-            "accesslog": None,
+            "logger_class": ServerLog,
             "pre_fork": self._take_slot,
             "child_exit": self._give_slot_back,
         }.items():

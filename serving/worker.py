@@ -66,7 +66,9 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     async def _listen(self, sock: socket.socket) -> asyncio.Server:
         """Accept one connection at a time, so that the workers share them out; the kernel keeps the queue."""
-        server: asyncio.Server = await self.loop.create_server(lambda: Connection(self.dispatcher), sock=sock, backlog=1)
+        server: asyncio.Server = await self.loop.create_server(
+            lambda: Connection(self.dispatcher), sock=sock, backlog=1
+        )
         sock.listen(self.cfg.backlog)
         return server
 

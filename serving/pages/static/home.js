@@ -40,7 +40,8 @@ function show(model, usage) {
   }
   find(".metrics").append(...Object.entries(model.metrics).map(showMetric));
   find(".lineage dl").append(...showLineage(model));
-  find(".usage table").append(...showUsage(usage));
+  find(".usage .line").textContent = describeUsage(usage);
+  find(".usage table").append(...showDrift(usage.drift));
   fillForm(section, model);
   return section;
 }
@@ -58,14 +59,16 @@ function showLineage(model) {
     make("dt", { textContent: key }), make("dd", { textContent: value })]);
 }
 
-function showUsage(usage) {
+function describeUsage(usage) {
   const latency = usage.latency_ms.p50 === null ? "" : `, p50 ${usage.latency_ms.p50} ms, p99 ${usage.latency_ms.p99} ms`;
-  const line = `${usage.requests} requests, ${usage.rows} rows${latency}`;
+  return `${usage.requests} requests, ${usage.rows} rows${latency}`;
+}
+
+function showDrift(features) {
   const head = ["feature", "drift", "PSI", "rows", "missing", "outside"];
   return [
-    make("caption", { textContent: line }),
     make("tr", {}, ...head.map((text) => make("th", { textContent: text, scope: "col" }))),
-    ...Object.entries(usage.drift).map(([name, drift]) => make("tr", {},
+    ...Object.entries(features).map(([name, drift]) => make("tr", {},
       ...[name, drift.level, drift.psi === null ? "–" : drift.psi.toFixed(3), drift.rows, drift.missing, drift.outside]
         .map((text, column) => make("td", { textContent: text, className: column > 1 ? "number" : "" })))),
   ];
