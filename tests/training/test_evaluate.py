@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from killed import kill_after
-from trained_run import BAD, ENDED, GOOD
+from trained_run import BAD, ENDED, GOOD, TrainedRun, copy_database, read_rows
 
 from molino.errors import StepError, StoreError
 from molino.results import EvaluateResult
@@ -160,22 +160,52 @@ def test_a_graph_that_does_not_fit_names_the_candidate(new_run):
         run.step("evaluate")
 
 
+def hold_out(run, rows) -> None:
+    """Put other rows in the place of the held-out ones."""
+    path = run.home / "made" / "r1" / "held_out.parquet"
+    rows.write_parquet(path)
+    run._record("train", run.trained.model_copy(update={"held_out": run._keep(path, len(rows))}))
+
+
+def test_a_metric_that_is_undefined_on_the_rows_is_told(new_run):
+    run = new_run("penguins", changes={"metric": "roc_auc", "gate": {}})
+    hold_out(run, read_rows(run.loaded).filter(species="Adelie"))
+    with pytest.raises(StepError, match="roc_auc is undefined on the 152 held-out rows of penguins"):
+        run.step("evaluate")
+
+
+def test_no_held_out_rows_are_told(new_run):
+    run = new_run("housing")
+    hold_out(run, read_rows(run.loaded).head(0))
+    with pytest.raises(StepError, match="no rows are held out of housing"):
+        run.step("evaluate")
+
+
 def test_a_class_that_the_model_file_does_not_list_is_refused(new_run):
     changes = {"target": {"name": "species", "classes": ["Adelie", "Chinstrap"]}}
     with pytest.raises(StepError, match=r"held-out rows have species \['Gentoo'\]; list it in target\.classes"):
         new_run("penguins", changes=changes).step("evaluate")
 
 
-@pytest.mark.parametrize("event", ["started", "candidate scored"])
-def test_a_killed_step_ends_with_the_same_result(event, new_run, registered):
-    run = new_run("housing", changes=registered("housing").changes)
-    kill_after(run, "evaluate", event)
-    assert result_of(run) == result_of(registered("housing"))
-
-
-def test_a_killed_step_doubles_no_metric(new_run):
-    run = new_run("housing")
-    kill_after(run, "evaluate", "candidate scored")
+@pytest.fixture(scope="module", params=["started", "candidate scored"])
+def killed(request, registered, mlflow_database, tmp_path_factory):
+    """A run like the registered one, whose evaluate step was killed, and run again."""
+    home = copy_database(mlflow_database, tmp_path_factory.mktemp("killed") / "home")
+    run = TrainedRun(home, "housing", changes=registered("housing").changes)
+    kill_after(run, "evaluate", request.param)
     run.step("evaluate")
-    history = run.client.get_metric_history(run.candidate(GOOD).mlflow_run_id, "test_rmse")
+    return run
+
+
+def test_a_killed_step_ends_with_the_same_result(killed, registered):
+    assert result_of(killed) == result_of(registered("housing"))
+
+
+def test_a_killed_step_doubles_no_metric(killed):
+    history = killed.client.get_metric_history(killed.candidate(GOOD).mlflow_run_id, "test_rmse")
     assert [point.timestamp for point in history] == [int(ENDED.timestamp() * 1000)]
+
+
+def test_a_killed_step_doubles_no_plot(killed):
+    files = killed.client.list_artifacts(killed.candidate(GOOD).mlflow_run_id, "plots")
+    assert len(files) == len(PLOTS["housing"])

@@ -1,6 +1,8 @@
 import numpy as np
+import onnx
 import polars as pl
 import pytest
+from onnx import TensorProto, helper
 
 from molino.errors import ReleaseError
 from training import inference
@@ -81,3 +83,22 @@ def test_a_graph_that_lacks_a_feature_is_refused(graphs):
     graph = graphs["penguins"][0]
     with pytest.raises(ReleaseError, match="expected one per feature: island, wing"):
         Graph(graph.path, ["island", "wing"], graph.classes)
+
+
+def identity(path, kind):
+    """Write a graph that gives its one input, a column, as its prediction."""
+    values = [helper.make_tensor_value_info(name, kind, [None]) for name in ("year", "prediction")]
+    nodes = [helper.make_node("Identity", ["year"], ["prediction"])]
+    graph = helper.make_graph(nodes, "identity", values[:1], values[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+def test_a_column_of_whole_numbers_may_enter_as_such(tmp_path):
+    graph = Graph(identity(tmp_path / "model.onnx", TensorProto.INT64), ["year"], None)
+    assert graph.answer(pl.DataFrame({"year": [2007, 2009]})).values.tolist() == [2007, 2009]
+
+
+def test_a_graph_of_another_type_is_refused(tmp_path):
+    with pytest.raises(ReleaseError, match=r"year of the graph is tensor\(double\); expected one of tensor\(float\)"):
+        Graph(identity(tmp_path / "model.onnx", TensorProto.DOUBLE), ["year"], None)

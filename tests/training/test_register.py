@@ -7,6 +7,7 @@ import pytest
 from killed import kill_after
 from trained_run import BAD, GOOD, TrainedRun, copy_database, file_sha256
 
+from molino.errors import StepError
 from molino.release import Release
 from molino.results import RegisterResult
 from training.registry import CHALLENGER, aliased_version
@@ -152,6 +153,15 @@ def test_a_rejected_run_registers_nothing(new_run):
     run = rejected(new_run)
     run.step("register")
     assert (versions_of(run), list(run.store.list("releases/"))) == ([], [])
+
+
+def test_reference_statistics_of_another_form_are_refused(new_run):
+    run = new_run("housing", changes={"gate": {}})
+    run.step("evaluate")
+    (run.home / "reference.json").write_text('{"crim": {"bins": 3}}')
+    run._record("train", run.trained.model_copy(update={"reference": run._keep(run.home / "reference.json")}))
+    with pytest.raises(StepError, match=r"reference\.json holds no reference statistics"):
+        run.step("register")
 
 
 def test_the_next_run_makes_the_next_version(new_run):
