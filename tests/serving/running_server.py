@@ -68,7 +68,7 @@ class RunningServer:
 
 
 @contextmanager
-def run_server(home: Path, log: Path, **variables: Any) -> Iterator[RunningServer]:
+def run_server(home: Path, log: Path, ready: bool = True, **variables: Any) -> Iterator[RunningServer]:
     """Start `python -m serving` on a free port; stop it after."""
     with create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -82,7 +82,8 @@ def run_server(home: Path, log: Path, **variables: Any) -> Iterator[RunningServe
         process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=environment, stderr=stream)
     server = RunningServer(port, process, log)
     try:
-        server.wait("the server is ready", lambda: process.poll() is not None or server.answers())
+        if ready:
+            server.wait("the server is ready", lambda: process.poll() is not None or server.answers())
         assert process.poll() is None, log.read_text()
         yield server
     finally:
