@@ -1,0 +1,182 @@
+"""The node's programs: their configuration files and command lines."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+from tests.cluster import binaries, machine, network, pki
+from tests.cluster.cgroups import NAME as GROUP
+from tests.cluster.folders import Folders
+
+NODE = "molino"
+SERVER = f"https://{network.NODE}:6443"
+PAUSE = "localhost/molino-test/pause:local"
+TEMPLATES = Path(__file__).parent / "config"
+SERVER_NAMES = (
+    "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1",
+    network.API_SERVICE, network.NODE,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Component:
+    """A program of the node."""
+
+    name: str
+    command: list[str | Path]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_files(folders: Folders) -> None:
+    """Write certificates, kubeconfigs and configuration files."""
+    for folder in (keys(folders), folders.logs, folders.volumes, folders.node / "cni", folders.socket.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    authority = pki.Authority.create()
+    authority.write(keys(folders))
+    authority.issue(keys(folders), "apiserver", "kube-apiserver", hosts=SERVER_NAMES)
+    authority.issue(keys(folders), "admin", "admin", group="system:masters")
+    authority.issue(keys(folders), "node", f"system:node:{NODE}", group="system:nodes", hosts=(NODE, network.NODE))
+    pki.write_token_keys(keys(folders))
+    pki.write_kubeconfig(folders.kubeconfig, keys(folders), "admin", SERVER)
+    pki.write_kubeconfig(folders.node / "node.kubeconfig", keys(folders), "node", SERVER)
+    for template in TEMPLATES.iterdir():
+        (folders.node / template.name).write_text(Template(template.read_text()).substitute(_names(folders)))
+    (folders.node / "cni" / "10-bridge.conflist").write_text(json.dumps(_pod_network(folders)))
+
+
+def keys(folders: Folders) -> Path:
+    """Return where certificates and keys are."""
+    return folders.node / "pki"
+
+
+def _names(folders: Folders) -> dict[str, str]:
+    return {
+        "node_folder": str(folders.node),
+        "content_folder": str(folders.content),
+        "socket": str(folders.socket),
+        "cni": str(machine.CNI),
+        "pause": PAUSE,
+        "node": NODE,
+        "group": GROUP,
+        "dns": network.DNS_SERVICE,
+        "pods": network.PODS,
+        "kubeconfig": str(folders.kubeconfig),
+    }
+
+
+def _pod_network(folders: Folders) -> dict[str, object]:
+    addresses = {
+        "type": "host-local",
+        "ranges": [[{"subnet": network.PODS}]],
+        "dataDir": str(folders.node / "cni-addresses"),
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": True,
+        "ipMasq": True,  # Pods reach this machine, which knows no way to them.
+        "hairpinMode": True,
+        "ipam": addresses,
+    }
+    ports = {"type": "portmap", "capabilities": {"portMappings": True}}
+    return {"cniVersion": "1.0.0", "name": NODE, "plugins": [bridge, ports]}
+
+
+def etcd(folders: Folders) -> Component:
+    """Return the database. It need not outlive a power cut, so it doesn't wait for the disk."""
+    return Component(
+        "etcd",
+        [
+            "etcd", "--data-dir", folders.node / "etcd", "--unsafe-no-fsync", "--log-level", "warn",
+            "--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
+            "--listen-peer-urls", "http://127.0.0.1:2380",
+        ],
+    )  # fmt: skip
+
+
+def containerd(folders: Folders) -> Component:
+    """Return the runtime; it finds its shim on the PATH."""
+    program = binaries.program(folders, "containerd")
+    return Component(
+        "containerd",
+        [program, "--config", folders.node / "containerd.toml"],
+        {"PATH": f"{program.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+    )
+
+
+def apiserver(folders: Folders) -> Component:
+    """Return the API server; it reaches the kubelet by address, since no name server knows the node."""
+    pem = keys(folders)
+    return Component(
+        "kube-apiserver",
+        [
+            binaries.program(folders, "kube-apiserver"),
+            "--etcd-servers=http://127.0.0.1:2379",
+            f"--advertise-address={network.NODE}",
+            "--secure-port=6443",
+            f"--service-cluster-ip-range={network.SERVICES}",
+            f"--client-ca-file={pem}/ca.crt",
+            f"--tls-cert-file={pem}/apiserver.crt",
+            f"--tls-private-key-file={pem}/apiserver.key",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={pem}/tokens.pub",
+            f"--service-account-signing-key-file={pem}/tokens.key",
+            f"--kubelet-client-certificate={pem}/admin.crt",
+            f"--kubelet-client-key={pem}/admin.key",
+            f"--kubelet-certificate-authority={pem}/ca.crt",
+            "--kubelet-preferred-address-types=InternalIP",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--allow-privileged=true",
+        ],
+    )
+
+
+def controllers(folders: Folders) -> Component:
+    """Return the controller manager."""
+    pem = keys(folders)
+    return Component(
+        "kube-controller-manager",
+        [
+            binaries.program(folders, "kube-controller-manager"),
+            f"--kubeconfig={folders.kubeconfig}",
+            f"--service-account-private-key-file={pem}/tokens.key",
+            f"--root-ca-file={pem}/ca.crt",
+            f"--cluster-signing-cert-file={pem}/ca.crt",
+            f"--cluster-signing-key-file={pem}/ca.key",
+            "--use-service-account-credentials",
+            "--leader-elect=false",
+        ],
+    )
+
+
+def scheduler(folders: Folders) -> Component:
+    """Return the scheduler."""
+    program = binaries.program(folders, "kube-scheduler")
+    return Component("kube-scheduler", [program, f"--kubeconfig={folders.kubeconfig}", "--leader-elect=false"])
+
+
+def kubelet(folders: Folders) -> Component:
+    """Return the kubelet."""
+    return Component(
+        "kubelet",
+        [
+            binaries.program(folders, "kubelet"),
+            f"--config={folders.node}/kubelet.yaml",
+            f"--kubeconfig={folders.node}/node.kubeconfig",
+            f"--hostname-override={NODE}",
+            f"--node-ip={network.NODE}",
+            f"--root-dir={folders.node}/kubelet",
+            f"--cert-dir={folders.node}/kubelet-pki",
+        ],
+    )
+
+
+def proxy(folders: Folders) -> Component:
+    """Return the proxy of Services."""
+    return Component(
+        "kube-proxy", [binaries.program(folders, "kube-proxy"), f"--config={folders.node}/kube-proxy.yaml"]
+    )

@@ -1,0 +1,49 @@
+"""The images that the test cluster makes itself: parts of the node, and stand-ins of public images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent / "images"
+PREFIX = "localhost/molino-test"
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """An image with its Dockerfile in a folder of its own."""
+
+    name: str
+    tag: str = "local"
+    stands_for: str = ""
+    """The public image that users have in its place."""
+    base: str = ""
+    """The fixture that it is built on; none is built from scratch."""
+    recipes: tuple[str, ...] = ()
+    """Whose programs are copied in."""
+
+    @property
+    def image(self) -> str:
+        """The image's full name."""
+        return f"{PREFIX}/{self.name}:{self.tag}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its Dockerfile is."""
+        return HERE / self.name
+
+
+FIXTURES: Mapping[str, Fixture] = {
+    fixture.name: fixture
+    for fixture in (
+        Fixture("python", tag="3.11", stands_for="docker.io/library/python:3.11-slim-bookworm"),
+        Fixture("pause", base="python"),
+        Fixture("coredns", recipes=("coredns",)),
+        Fixture("local-path-provisioner", recipes=("local-path-provisioner",)),
+        Fixture("ingress", base="python"),
+        Fixture("nginx", tag="1.22", stands_for="docker.io/nginxinc/nginx-unprivileged:1.29-bookworm", base="python"),
+        Fixture("postgres", tag="15", stands_for="docker.io/library/postgres:17-bookworm", base="python"),
+        Fixture("golang", tag="1.26", stands_for="docker.io/library/golang:1.26-bookworm", base="python"),
+    )
+}
+NODE_OWN = ("python", "pause", "coredns", "local-path-provisioner", "ingress")
+"""What the node itself needs."""

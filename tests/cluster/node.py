@@ -1,0 +1,149 @@
+"""Bring the node up, and take it down without a trace."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cluster import binaries, cgroups, components, mounts, network, processes
+from tests.cluster.commands import run, succeeds
+from tests.cluster.components import Component
+from tests.cluster.fault import ClusterError
+from tests.cluster.folders import Folders
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.phases import phase
+from tests.cluster.waits import until
+
+LIMIT = 180.0
+"""Seconds that a program of the node may take to answer: a busy machine is no fault."""
+LOG_LINES = 10
+ORDER = ("kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "containerd", "etcd")
+"""In which the programs are ended: first what would start again what the others end."""
+ITEMS = ("tasks", "containers", "sandboxes")
+"""What containerd knows of pods, in the order in which it can be removed."""
+
+
+@contextmanager
+def locked(folders: Folders) -> Iterator[None]:
+    """Hold the cluster, so that two commands at once don't undo each other.
+
+    Raises:
+        ClusterError: Another command holds it.
+    """
+    folders.root.mkdir(parents=True, exist_ok=True)
+    with (folders.root / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ClusterError("another command is at work on the cluster: wait until it is done") from error
+        yield
+
+
+def kubectl(folders: Folders) -> Kubectl:
+    """Return the administrator's way to the node."""
+    return Kubectl(binaries.program(folders, "kubectl"), folders.kubeconfig)
+
+
+def is_up(folders: Folders) -> bool:
+    """Tell whether all programs of the node run and the API answers."""
+    known = processes.recorded(folders)
+    return set(known) == set(ORDER) and all(process.is_alive() for process in known.values()) and _answers(folders)
+
+
+def _answers(folders: Folders) -> bool:
+    return succeeds(
+        [binaries.program(folders, "kubectl"), "--kubeconfig", folders.kubeconfig, "get", "--raw", "/readyz"]
+    )
+
+
+def up(folders: Folders) -> None:
+    """Start a node; what an earlier one left behind is cleared first."""
+    with phase("clear what was left behind"):
+        down(folders)
+    with phase("network, control groups, certificates"):
+        cgroups.create()
+        network.create()
+        components.write_files(folders)
+    with phase("etcd, containerd"):
+        _start(folders, components.etcd(folders))
+        _start_containerd(folders)
+    with phase("API server"):
+        server = _start(folders, components.apiserver(folders))
+        until("the API server ready", lambda: _answers(folders), LIMIT, lambda: _cause(folders, server))
+    with phase("node ready"):
+        for component in (components.controllers, components.scheduler, components.proxy):
+            _start(folders, component(folders))
+        kubelet = _start(folders, components.kubelet(folders))
+        ready = ["wait", "--for=condition=Ready", f"node/{components.NODE}", "--timeout=2s"]
+        command: list[str | Path] = [binaries.program(folders, "kubectl"), "--kubeconfig", folders.kubeconfig, *ready]
+        until("the node ready", lambda: succeeds(command), LIMIT, lambda: _cause(folders, kubelet))
+
+
+def _start(folders: Folders, component: Component) -> processes.Process:
+    return processes.start(folders, component.name, component.command, component.environment)
+
+
+def _start_containerd(folders: Folders) -> None:
+    """Start the runtime; when it still knows pods of a node that is gone, make it forget them, and start it anew."""
+    for _ in range(2):
+        runtime = _start(folders, components.containerd(folders))
+        cause = lambda: _cause(folders, runtime)  # noqa: B023, E731
+        until("containerd ready", lambda: succeeds([*ctr(folders), "version"]), LIMIT, cause)
+        if not any(_known(folders, kind) for kind in ITEMS):
+            return
+        _forget_pods(folders)
+        processes.end(folders, runtime.name)
+
+
+def _cause(folders: Folders, process: processes.Process) -> str | None:
+    """Say what a program wrote last, if it ended."""
+    if process.is_alive():
+        return None
+    lines = (folders.logs / f"{process.name}.log").read_text(errors="replace").splitlines()[-LOG_LINES:]
+    return f"{process.name} ended:\n" + "\n".join(lines)
+
+
+def ctr(folders: Folders) -> list[str]:
+    """Return the start of a command to the node's containerd."""
+    return [str(binaries.program(folders, "ctr")), "--address", str(folders.socket), "--namespace", "k8s.io"]
+
+
+def _known(folders: Folders, kind: str) -> list[str]:
+    lines = run([*ctr(folders), kind, "list"]).splitlines()[1:]
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def _forget_pods(folders: Folders) -> None:
+    """Remove every container and its file system, so that the content folder holds images alone."""
+    for kind in ITEMS:
+        if known := _known(folders, kind):
+            succeeds([*ctr(folders), kind, "remove", *(["--force"] if kind == "tasks" else []), *known])
+
+
+def down(folders: Folders) -> None:
+    """End what was started here, and remove all that it made; images and programs stay.
+
+    It also copes with a node that was only half started or half taken down, or cut off by a restart of the machine.
+    """
+    for name in ORDER[:-2]:
+        processes.end(folders, name)
+    runtime = processes.recorded(folders).get("containerd")
+    if runtime and runtime.is_alive():
+        _forget_pods(folders)
+    for name in ORDER[-2:]:
+        processes.end(folders, name)
+    cgroups.kill()
+    mounts.unmount_below(folders.node)
+    network.remove()
+    cgroups.remove()
+    shutil.rmtree(folders.node, ignore_errors=True)
+    shutil.rmtree(folders.socket.parent, ignore_errors=True)
+
+
+def leftovers(folders: Folders) -> list[str]:
+    """Return what is there of a node: names of its programs, mounts, network, control groups, folders."""
+    alive = [name for name, process in processes.recorded(folders).items() if process.is_alive()]
+    mounted = [str(point) for point in mounts.below(folders.node)]
+    folder = [str(folder) for folder in (folders.node, folders.socket.parent) if folder.exists()]
+    return alive + mounted + network.leftovers() + cgroups.leftovers() + folder

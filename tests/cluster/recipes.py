@@ -1,0 +1,89 @@
+"""The programs that are built from Go modules, by pinned versions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+KUBERNETES = "1.36.3"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A Go module and the programs that are built from it."""
+
+    name: str
+    module: str
+    version: str
+    programs: Mapping[str, str]
+    """Program → package below the module; `""` is the module itself."""
+    link: tuple[str, ...] = ()
+    """`-X` settings of the linker."""
+    staging: bool = False
+    """The module's own go.mod replaces some requirements by its folders; they are published as modules too."""
+
+
+def _kubernetes() -> Recipe:
+    major, minor, patch = KUBERNETES.split(".")
+    version = {"gitVersion": f"v{KUBERNETES}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    programs = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
+    return Recipe(
+        name="kubernetes",
+        module="k8s.io/kubernetes",
+        version=f"v{major}.{minor}.{patch}",
+        programs={program: f"cmd/{program}" for program in programs},
+        link=tuple(
+            f"{package}.{key}={value}"
+            for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+            for key, value in version.items()
+        ),
+        staging=True,
+    )
+
+
+RECIPES: Mapping[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        _kubernetes(),
+        Recipe(
+            name="containerd",
+            module="github.com/containerd/containerd/v2",
+            version="v2.2.2",
+            programs={
+                "containerd": "cmd/containerd",
+                "containerd-shim-runc-v2": "cmd/containerd-shim-runc-v2",
+                "ctr": "cmd/ctr",
+            },
+            link=("github.com/containerd/containerd/v2/version.Version=v2.2.2",),
+        ),
+        Recipe(
+            name="helm",
+            module="helm.sh/helm/v4",
+            version="v4.3.1",
+            programs={"helm": "cmd/helm"},
+            link=("helm.sh/helm/v4/internal/version.version=v4.3.1",),
+        ),
+        Recipe(
+            name="kubeconform",
+            module="github.com/yannh/kubeconform",
+            version="v0.8.0",
+            programs={"kubeconform": "cmd/kubeconform"},
+        ),
+        Recipe(
+            name="kind",
+            module="sigs.k8s.io/kind",
+            version="v0.33.0",
+            programs={"kind": ""},
+        ),
+        Recipe(
+            name="coredns",
+            module="github.com/coredns/coredns",
+            version="v1.15.0",
+            programs={"coredns": ""},
+        ),
+        Recipe(
+            name="local-path-provisioner",
+            module="github.com/rancher/local-path-provisioner",
+            version="v0.0.30",
+            programs={"local-path-provisioner": ""},
+        ),
+    )
+}
