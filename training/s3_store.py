@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -84,6 +85,14 @@ class S3Store:
         with self._errors(key):
             self.client.remove_object(self.bucket, self.prefix + key)
 
+    def modified(self, key: str) -> datetime:
+        """Return when an object was written; StoreError when there is none."""
+        with self._errors(key):
+            found = self.client.stat_object(self.bucket, self.prefix + key).last_modified
+        if found is None:
+            raise StoreError(f"{self.uri(key)}: {self.endpoint} doesn't tell when it was written")
+        return found
+
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
@@ -95,7 +104,7 @@ class S3Store:
 
     @property
     def _no_bucket(self) -> str:
-        return f"there is no bucket {self.bucket!r} at {self.endpoint}; make it, or check MOLINO_STORE"
+        return f"there is no bucket {self.bucket!r} at {self.endpoint}; make it, or check its name"
 
     @contextmanager
     def _errors(self, key: str) -> Iterator[None]:
