@@ -69,6 +69,8 @@ def pieces(file: Readable, where: str) -> Iterator[bytes]:
 def _end_of_rows(data: bytes, *, opened: bool) -> int:
     """Return the position after the last line end that isn't inside quotes; 0 where there is none."""
     end = data.rfind(b"\n") + 1
+    if not opened and b'"' not in data:
+        return end
     quotes = data.count(b'"', 0, end) + opened
     while end and quotes % 2:
         earlier = data.rfind(b"\n", 0, end - 1) + 1

@@ -84,7 +84,7 @@ def faults(feature: Feature) -> Iterator[Rule]:
 
 def _number_faults(feature: Number | Integer, column: pl.Expr) -> Iterator[Rule]:
     name, low, high = feature.name, feature.minimum, feature.maximum
-    yield Rule(name, "not finite in 32 bits", ~(column.abs() <= FLOAT32_MAXIMUM) | column.is_nan())
+    yield Rule(name, "not finite in 32 bits", ~column.is_between(-FLOAT32_MAXIMUM, FLOAT32_MAXIMUM))
     if isinstance(feature, Integer):
         yield Rule(name, "not a whole number", column.is_finite() & (column != column.round()))
         low = -INTEGER_MAXIMUM if low is None else low
@@ -92,7 +92,7 @@ def _number_faults(feature: Number | Integer, column: pl.Expr) -> Iterator[Rule]
     if low is not None:
         yield Rule(name, f"below {low:.12g}", column < low)
     if high is not None:
-        yield Rule(name, f"above {high:.12g}", ~column.is_nan() & (column > high))
+        yield Rule(name, f"above {high:.12g}", column > high)
 
 
 def drops(feature: Feature) -> Iterator[Rule]:
