@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PREFIX = "test_"
 PLOTS = "plots"
-CURVES = ("loss", "val_loss")
+CURVES = ("train_loss", "validation_loss")
 TAG_CHARACTERS = 4000
 
 
@@ -99,7 +99,7 @@ class EvaluationLog:
         return figures
 
     def _history(self, run_id: str) -> dict[str, tuple[list[int], list[float]]]:
-        """Return the losses per epoch that train has logged; nothing for a candidate that has no epochs."""
+        """Return the losses per epoch or round that train has logged; nothing for a candidate without them."""
         history = {}
         with tracking_errors():
             known = self.client.get_run(run_id).data.metrics

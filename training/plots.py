@@ -72,19 +72,19 @@ def importance(rises: Mapping[str, float], loss: str, title: str) -> "Figure":
 
 
 def learning_curve(history: Mapping[str, tuple[Sequence[int], Sequence[float]]], title: str) -> "Figure":
-    """Draw metrics of training over the epochs; the lowest validation loss is marked."""
+    """Draw losses over the epochs, or the rounds of boosting; the lowest validation loss is marked."""
     figure, axes = _canvas(title, 6.6, 4.2)
     for (name, (steps, values)), colour in zip(history.items(), CLASS_COLOURS, strict=False):
         axes.plot(steps, values, color=colour, linewidth=1.6, label=name)
-        if name == "val_loss":
+        if name == "validation_loss":
             lowest = int(np.argmin(values))
             axes.plot(steps[lowest], values[lowest], "o", color=colour, markersize=6)
-            axes.annotate(f"lowest at epoch {steps[lowest]}", (steps[lowest], values[lowest]), fontsize=8, color=INK,
+            axes.annotate(f"lowest at {steps[lowest]}", (steps[lowest], values[lowest]), fontsize=8, color=INK,
                           xytext=(0, 14), textcoords="offset points", ha="center")  # fmt: skip
     every = np.concatenate([np.asarray(values) for _, values in history.values()])
     if every.min() > 0 and every.max() > 20 * every.min():
         axes.set_yscale("log")
-    axes.set(xlabel="epoch", ylabel="loss")
+    axes.set(xlabel="epoch or round", ylabel="loss")
     axes.legend(frameon=False)
     return figure
 

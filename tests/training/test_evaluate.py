@@ -1,11 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from killed import kill_after
 from trained_run import BAD, ENDED, GOOD, TrainedRun, copy_database, read_rows
 
 from molino.errors import StepError, StoreError
-from molino.results import EvaluateResult
+from molino.results import EvaluateResult, TrainResult
 from training.registry import CHAMPION, point_alias
+from training.step import read_record
+from training.store import FolderStore
+from training.tracking import Tracker
 
 OPEN_GATE = {"gate": {}}
 PLOTS = {
@@ -73,6 +78,14 @@ def test_the_plots_of_a_candidate_are_artifacts_of_its_run(run):
 def test_a_candidate_without_epochs_has_no_learning_curve(run):
     files = run.client.list_artifacts(run.candidate(BAD).mlflow_run_id, "plots")
     assert {file.path.removeprefix("plots/") for file in files} == PLOTS[run.model] - {"learning_curve.png"}
+
+
+def test_the_train_step_logs_what_a_learning_curve_is_drawn_of(real_run):
+    settings, model = real_run
+    record = read_record(FolderStore(Path(settings.store_uri)), model, "r1", "train")
+    boosting = TrainResult.model_validate(record.result).candidates[0]
+    files = Tracker(settings).client.list_artifacts(boosting.mlflow_run_id, "plots")
+    assert "plots/learning_curve.png" in {file.path for file in files}
 
 
 def test_a_candidates_metrics_are_in_mlflow_with_their_intervals(run):

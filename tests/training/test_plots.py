@@ -16,7 +16,9 @@ DRAWN = {
     "predicted": lambda: plots.predicted_against_actual(ACTUAL, PREDICTED, "medv", "mlp"),
     "residuals": lambda: plots.residuals(ACTUAL, PREDICTED, "medv", "mlp"),
     "importance": lambda: plots.importance({f"f{index}": index - 2.0 for index in range(40)}, "rmse", "mlp"),
-    "learning_curve": lambda: plots.learning_curve({"loss": ([0, 1], [9.0, 0.1]), "val_loss": ([0, 1], [9, 1])}, "mlp"),
+    "learning_curve": lambda: plots.learning_curve(
+        {"train_loss": ([0, 1], [9.0, 0.1]), "validation_loss": ([0, 1], [9, 1])}, "mlp"
+    ),
     "confusion": lambda: plots.confusion(LABELS, LABELS[::-1], CLASSES, "mlp"),
     "roc": lambda: plots.roc(LABELS, CHANCES, CLASSES, "mlp"),
     "calibration": lambda: plots.calibration(LABELS, CHANCES, CLASSES, "mlp"),
@@ -50,8 +52,8 @@ def test_only_the_most_important_features_are_shown():
 
 
 def test_the_lowest_validation_loss_is_marked():
-    figure = plots.learning_curve({"val_loss": ([0, 1, 2, 3], [9.0, 2.0, 1.0, 3.0])}, "mlp")
-    assert figure.axes[0].texts[0].get_text() == "lowest at epoch 2"
+    figure = plots.learning_curve({"validation_loss": ([0, 1, 2, 3], [9.0, 2.0, 1.0, 3.0])}, "mlp")
+    assert figure.axes[0].texts[0].get_text() == "lowest at 2"
 
 
 def test_a_class_that_nobody_has_is_not_in_the_roc_plot():
