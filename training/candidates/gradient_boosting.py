@@ -1,5 +1,6 @@
 """Histogram gradient boosting of scikit-learn, stopped by the validation rows."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from training.export import Export
 PATIENCE = 50
 """Rounds without a better loss on the validation rows before it stops; the rounds after the best one are dropped."""
 
+ROWS_FOR_THREADS = 20_000
+
 
 class Boosting:
     """Trees over the indexed encoding; a missing value goes the way that the tree has learnt for it."""
@@ -29,7 +32,8 @@ class Boosting:
     def predict(self, features: Floats) -> NDArray[np.float64]:
         """Answer rows with scikit-learn."""
         asked = getattr(self.estimator, "predict_proba", self.estimator.predict)
-        return np.asarray(asked(self.encoding.indexed(features)), np.float64)
+        with _threads_for(len(features)):
+            return np.asarray(asked(self.encoding.indexed(features)), np.float64)
 
     def export(self, graph: Export) -> str:
         """Add one tree ensemble; two classes have the logits 0 and z, and the trees add to z."""
@@ -71,12 +75,8 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     )
     encode = material.encoding.indexed
     train, validation = material.train, material.validation
-    estimator.fit(
-        encode(train.features),
-        train.target,
-        X_val=encode(validation.features),
-        y_val=validation.target,
-    )
+    with _threads_for(len(train)):
+        estimator.fit(encode(train.features), train.target, X_val=encode(validation.features), y_val=validation.target)
     on_train, on_validation = -estimator.train_score_, -estimator.validation_score_
     rounds = estimator.n_iter_
     for done in range(1, rounds + 1):
@@ -84,6 +84,13 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     best = max(1, int(np.argmin(on_validation)))
     estimator._predictors = estimator._predictors[:best]
     return Boosting(estimator, material.encoding, len(train))
+
+
+def _threads_for(rows: int) -> AbstractContextManager[Any]:
+    """Keep to one thread for few rows: there, threads that wait for each other take longer than the work."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, "openmp") if rows < ROWS_FOR_THREADS else nullcontext()
 
 
 def round_thresholds_down(estimator: Any) -> None:

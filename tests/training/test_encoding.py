@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from mixed import case_of, model_of
+
+MODEL = model_of("regression")
+SIZE, AGE, ROOMS, GARDEN, COLOUR, STREET = range(6)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return case_of(tmp_path_factory.mktemp("mixed"), MODEL)
+
+
+def one_row(case, **changes):
+    row = case.material.train.features[:1].copy()
+    row[0, :] = [10, 2000, 3, 1, 0, 0]
+    for name, value in changes.items():
+        row[0, [feature.name for feature in MODEL.features].index(name)] = value
+    return case.material.encoding.dense(row)[0]
+
+
+def test_numbers_are_normalised(case):
+    dense = case.material.encoding.dense(case.material.train.features)
+    assert np.allclose([dense[:, SIZE].mean(), dense[:, SIZE].std()], [0, 1], atol=1e-5)
+
+
+def test_a_missing_number_is_the_median_of_the_training_rows(case):
+    present = case.material.train.features[:, ROOMS]
+    median = np.median(present[~np.isnan(present)])
+    assert np.array_equal(one_row(case, rooms=np.nan), one_row(case, rooms=median))
+
+
+def test_a_constant_number_stays_finite(tmp_path):
+    from mixed import frame_of
+
+    frame = frame_of(MODEL).with_columns(size=7.0)
+    constant = case_of(tmp_path, MODEL, frame)
+    assert set(constant.material.encoding.dense(constant.material.train.features)[:, SIZE].tolist()) == {0.0}
+
+
+@pytest.mark.parametrize("code", range(3))
+def test_a_known_value_has_a_column_of_its_own(case, code):
+    assert one_row(case, colour=code)[4:9].tolist() == np.eye(5)[code].tolist()
+
+
+def test_other_has_a_column_where_training_rows_had_it(case):
+    assert one_row(case, colour=3)[4:9].tolist() == [0, 0, 0, 1, 0]
+
+
+def test_missing_has_a_column_where_training_rows_had_it(case):
+    assert one_row(case, colour=np.nan)[4:9].tolist() == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("code", [2, np.nan])
+def test_what_training_rows_never_had_has_no_column(case, code):
+    assert one_row(case, street=code)[9:].tolist() == [0, 0]
+
+
+def test_the_width_is_that_of_the_dense_rows(case):
+    assert case.material.encoding.width == len(one_row(case))
+
+
+def test_indexed_rows_keep_missing_values(case):
+    features = case.material.train.features
+    assert np.array_equal(case.material.encoding.indexed(features), features, equal_nan=True)
