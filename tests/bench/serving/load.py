@@ -38,11 +38,11 @@ def find_wrk() -> str:
     return found
 
 
-def put_load(port: int, asked: Question, connections: int, seconds: float) -> Load:
+def put_load(port: int, asked: Question, connections: int, seconds: float, *, least: int = 1) -> Load:
     """Ask the same question over some connections, each waiting for its answer, for some seconds.
 
     Raises:
-        BenchError: wrk failed, or an answer was not 2xx.
+        BenchError: wrk failed, there were fewer than `least` answers, or one was not 2xx.
     """
     with tempfile.NamedTemporaryFile() as body:
         body.write(asked.body)
@@ -59,6 +59,8 @@ def put_load(port: int, asked: Question, connections: int, seconds: float) -> Lo
     if run.returncode:
         raise BenchError(f"wrk failed: {(run.stderr or run.stdout).strip()[-500:]}")
     seen = json.loads(run.stdout.strip().splitlines()[-1])
+    if seen["requests"] < least:
+        raise BenchError(f"{seen['requests']} answers to {connections} connections in {seconds:g} s")
     if seen["not_2xx"]:
         raise BenchError(f"{seen['not_2xx']} of {seen['requests']} answers under load were not 2xx")
     return Load(

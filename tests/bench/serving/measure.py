@@ -60,7 +60,7 @@ def measure(ready: Sequence[tuple[Ready, Outcome]], rounds: int, seconds: float,
 
 def _visit(ready: Ready, seconds: float, warm_seconds: float) -> Visit:
     with running(ready) as server:
-        put_load(server.port, ready.one, CONNECTIONS[CROWD], warm_seconds)
+        put_load(server.port, ready.one, CONNECTIONS[CROWD], warm_seconds, least=0)
         loads = {
             kind: put_load(server.port, ready.many if kind == BULK else ready.one, count, seconds)
             for kind, count in CONNECTIONS.items()

@@ -1,9 +1,9 @@
 """The one model that all servers answer with: a Keras network of 13, 64, 32 and 1 units, trained on the housing data.
 
 `python -m tests.bench.serving.model FOLDER` trains it and writes, all from the same weights: `model.keras`,
-`model.onnx` (by tf2onnx; float32 `features` [n, 13] in, float32 `prediction` [n] out), `housing.csv`, `rows.json` (the
-1,000 rows that are asked, JSON numbers as in the table) and `expected.json` (what ONNX Runtime answers to them). It
-runs in a process of its own so that TensorFlow is in none of what is measured.
+`model.onnx` (the same layers as ONNX operators; float32 `features` [n, 13] in, float32 `prediction` [n] out),
+`housing.csv`, `rows.json` (the 1,000 rows that are asked, JSON numbers as in the table) and `expected.json` (what ONNX
+Runtime answers to them). It runs in a process of its own so that TensorFlow is in none of what is measured.
 """
 
 import hashlib
@@ -82,19 +82,40 @@ def _train(features: "np.ndarray[Any, Any]", target: "np.ndarray[Any, Any]") -> 
 
 
 def _convert(network: Any, width: int) -> bytes:
-    """Return the graph with the names and shapes that the contract of releases wants."""
+    """Return the same layers as ONNX operators, with the names and shapes that the contract of releases wants."""
+    import keras
     import onnx
-    import tensorflow as tf
-    import tf2onnx
-    from onnx import TensorProto, helper
+    from onnx import TensorProto, helper, numpy_helper
 
-    signature = [tf.TensorSpec((None, width), tf.float32, name="features")]
-    model, _ = tf2onnx.convert.from_keras(network, input_signature=signature, opset=18)
-    raw = model.graph.output[0].name
-    model.graph.initializer.append(helper.make_tensor("flat", TensorProto.INT64, [1], [-1]))
-    model.graph.node.append(helper.make_node("Reshape", [raw, "flat"], ["prediction"]))
-    del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"]))
+    scale = next(layer for layer in network.layers if isinstance(layer, keras.layers.Normalization))
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    constants = {
+        "mean": np.asarray(scale.mean).reshape(1, width),
+        "spread": np.sqrt(np.asarray(scale.variance)).reshape(1, width),
+        "flat": np.array([-1], np.int64),
+    }
+    nodes = [
+        helper.make_node("Sub", ["features", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "spread"], ["scaled"]),
+    ]
+    flow = "scaled"
+    for position, layer in enumerate(dense):
+        names = [f"weights_{position}", f"bias_{position}"]
+        constants.update(zip(names, map(np.asarray, layer.get_weights()), strict=True))
+        nodes.append(helper.make_node("Gemm", [flow, *names], [f"dense_{position}"]))
+        flow = f"dense_{position}"
+        if layer is not dense[-1]:
+            nodes.append(helper.make_node("Relu", [flow], [f"relu_{position}"]))
+            flow = f"relu_{position}"
+    nodes.append(helper.make_node("Reshape", [flow, "flat"], ["prediction"]))
+    graph = helper.make_graph(
+        nodes,
+        "housing",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["rows", width])],
+        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 

@@ -1,7 +1,7 @@
 """The servers that are measured: how each is prepared, started and asked.
 
-In commands and environments `{python}`, `{bin}`, `{work}`, `{app}` and `{port}` are filled in: the environment's Python
-and its folder of programs, the peer's work folder, the folder of its app, and a free port.
+In commands and environments `{python}`, `{bin}`, `{work}`, `{app}`, `{port}`, `{port_2}` and `{port_3}` are filled in:
+the environment's Python and its folder of programs, the peer's work folder, the folder of its app, and free ports.
 Every server has two workers and one thread per ONNX session. Access logs are off but for ours.
 """
 
@@ -51,6 +51,12 @@ def _mlserver(kind: str, workers: int) -> Peer:
         command=("{bin}/mlserver", "start", "{work}"),
         packages=("mlserver", "scikit-learn") if kind == "sklearn" else ("mlserver", "onnxruntime"),
         form=INFERENCE_V2,
+        variables={
+            "MLSERVER_HTTP_PORT": "{port}",
+            "MLSERVER_GRPC_PORT": "{port_2}",
+            "MLSERVER_METRICS_PORT": "{port_3}",
+            "MLSERVER_METRICS_DIR": "{work}/metrics",
+        },
     )
 
 

@@ -87,6 +87,8 @@ def difference(form: Form, body: bytes, expected: list[float]) -> float:
         raise BenchError(f"unexpected answer ({error!r}): {body[:300].decode(errors='replace')}") from error
 
 
-def _flat(predictions: list[Any]) -> list[float]:
-    """Return one number per row, where each row's answer may be a list of one."""
+def _flat(predictions: Any) -> list[float]:
+    """Return one number per row, where the output is named or each row's answer is a list of one."""
+    if isinstance(predictions, dict):
+        (predictions,) = predictions.values()
     return [value[0] if isinstance(value, list) else value for value in predictions]

@@ -51,11 +51,6 @@ def section(run: Run, outcomes: Sequence[Outcome]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def save(text: str, path: Path) -> None:
-    """Write a section to a file of its own."""
-    path.write_text(text)
-
-
 def _how(run: Run) -> str:
     began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run.began))
     return (
@@ -139,4 +134,5 @@ def _versions(outcome: Outcome) -> str:
 
 
 def _one_line(fault: str | None) -> str:
-    return " ".join((fault or "").split())[-600:]
+    """Return the end of a fault, without the home folder of whoever ran it."""
+    return " ".join((fault or "").replace(str(Path.home()), "~").split())[-600:]

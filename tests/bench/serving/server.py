@@ -21,7 +21,7 @@ TOLERANCE = 1e-3
 """Of predictions in 1,000 USD, whose spread is 9: room for float32 and for JSON's digits, none for a wrong row."""
 _POLL_S = 0.005
 _PREPARE_TIMEOUT_S = 180
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME")
+_INHERITED = ("HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME")
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _places(peer: Peer, python: Path, work: Path, ports: tuple[int, ...]) -> dic
         "bin": str(python.parent),
         "work": str(work),
         "app": str(PEERS / (peer.environment or "")),
-        "port": str(ports[0]),
+        **{name: str(port) for name, port in zip(("port", "port_2", "port_3"), ports, strict=True)},
     }
 
 
@@ -168,6 +168,7 @@ def _variables(peer: Peer, model: Path, work: Path, ports: tuple[int, ...], fill
     """Return the whole environment: little is inherited, so that all peers run in the same one."""
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+        "PATH": f"{filled['bin']}:{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(PEERS / peer.environment) if peer.environment else str(ROOT),
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -175,7 +176,5 @@ def _variables(peer: Peer, model: Path, work: Path, ports: tuple[int, ...], fill
         "BENCH_MODEL": str(model),
         "BENCH_WORK": str(work),
         "BENCH_PORT": str(ports[0]),
-        "BENCH_PORT_2": str(ports[1]),
-        "BENCH_PORT_3": str(ports[2]),
         **{name: value.format_map(filled) for name, value in peer.variables.items()},
     }

@@ -1,6 +1,7 @@
 """KServe's Python server with ONNX Runtime: a custom predictor as its documentation writes one, two workers."""
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,15 @@ from kserve import Model, ModelServer
 
 
 class Housing(Model):
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.session: ort.InferenceSession | None = None
-
-    def load(self) -> bool:
+    @cached_property
+    def session(self) -> ort.InferenceSession:
+        """Made in each worker: KServe spawns them and pickles the model, and a session can't be pickled."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         path = Path(os.environ["BENCH_MODEL"]) / "model.onnx"
-        self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def load(self) -> bool:
         self.ready = True
         return True
 

@@ -17,15 +17,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 def main() -> None:
     kind, workers = sys.argv[1:]
     work = Path(os.environ["BENCH_WORK"])
-    port, grpc_port, metrics_port = (int(os.environ[name]) for name in ("BENCH_PORT", "BENCH_PORT_2", "BENCH_PORT_3"))
-    settings = {
-        "host": "127.0.0.1",
-        "http_port": port,
-        "grpc_port": grpc_port,
-        "metrics_port": metrics_port,
-        "parallel_workers": int(workers),
-        "debug": False,
-    }
+    settings = {"host": "127.0.0.1", "parallel_workers": int(workers), "debug": False}
     model = {"name": "housing", "implementation": "app.Housing"}
     if kind == "sklearn":
         fit(Path(os.environ["BENCH_MODEL"]), work)
