@@ -130,6 +130,57 @@ def test_an_import_brings_nothing_heavy(modules: str, kept_out: set[str]) -> Non
     assert found.stdout.strip() == ""
 
 
+# Extras.
+
+SHIPPED_AS = {
+    "cryptography": "pyjwt",  # its extra [crypto]
+    "jwt": "pyjwt",
+    "pydantic_core": "pydantic",
+    "pydantic_settings": "pydantic-settings",
+    "prometheus_client": "prometheus-client",
+    "sklearn": "scikit-learn",
+    "tensorflow": "tensorflow-cpu",
+    "werkzeug": "flask",
+    "yaml": "pyyaml",
+}
+"""Distributions by the package that they bring, where the names differ."""
+ON_DEMAND = frozenset({"training.tracking"})
+"""Reached through `Context.tracker` by the steps that ask for it; those import it by name too, or their extra has it."""
+
+
+def reached(start: Path) -> set[Path]:
+    """Return the own modules that a module imports, directly or through others."""
+    found, waiting = {start}, [start]
+    while waiting:
+        for module in set(imports(waiting.pop())) - ON_DEMAND:
+            path = ROOT / (module.replace(".", "/") + ".py")
+            package = ROOT / module.replace(".", "/") / "__init__.py"
+            for candidate in (path, package):
+                if candidate.is_file() and candidate not in found:
+                    found.add(candidate)
+                    waiting.append(candidate)
+    return found
+
+
+def declared(extra: str) -> set[str]:
+    project = PROJECT["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"][extra]]
+    return {re.split(r"[^A-Za-z0-9._-]", item)[0].lower() for item in wanted}
+
+
+@pytest.mark.parametrize(("extra", "module"), [*((step, f"training/{step}.py") for step in STEP_NAMES)])
+def test_an_extra_has_what_its_step_imports(extra: str, module: str) -> None:
+    foreign = set().union(*(imported_packages(path) for path in reached(ROOT / module))) - set(PACKAGES)
+    foreign -= sys.stdlib_module_names
+    assert {SHIPPED_AS.get(name, name) for name in foreign} - declared(extra) == set()
+
+
+def test_the_serving_extra_has_what_serving_imports() -> None:
+    foreign = set().union(*(imported_packages(path) for path in sources_of("serving"))) - set(PACKAGES)
+    foreign -= sys.stdlib_module_names
+    assert {SHIPPED_AS.get(name, name) for name in foreign} - declared("serving") == set()
+
+
 # Sizes and names.
 
 
