@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from molino.release import Feature, Release
 
-NUMBER_LIMIT = 3.4028234663852886e38
-"""Greatest finite 32-bit float."""
+NUMBER_LIMIT = 1e30
+"""A 32-bit float can hold more, but beyond this a graph's own sums would soon be infinite."""
 INTEGER_LIMIT = float(2**24)
 """Up to here every integer is exact in a 32-bit float."""
 

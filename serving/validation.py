@@ -162,7 +162,7 @@ class Check:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"expected {self._expected()}, got {_name_of(value)}")
         if not -NUMBER_LIMIT <= value <= NUMBER_LIMIT:
-            raise ValueError("the number is too large for a 32-bit float")
+            raise ValueError(f"the number is beyond {NUMBER_LIMIT:g}")
         if self.feature.type == "integer" and value != int(value):
             raise ValueError(f"expected an integer, got {value!r}")
         if not self._bounds.minimum <= value <= self._bounds.maximum:
