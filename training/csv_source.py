@@ -1,7 +1,7 @@
 """Reads a CSV in batches: numbers are parsed at once where a whole piece is well-formed, else the piece stays text."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -20,6 +20,9 @@ from training.csv_text import (
     split_header,
     without_blank_lines,
 )
+
+Parsed = tuple[pl.DataFrame, Callable[[], pl.DataFrame]]
+"""Rows, and what returns them as text."""
 
 
 class CsvSource:
@@ -51,30 +54,28 @@ class CsvSource:
         first_row = 1
         for data in ahead(self._texts()):
             check_text(data, first_row, self.where)
-            frame, data = self._parse(data, first_row)
+            frame, text = self._parse(data, first_row)
             if frame.height:
-                yield Batch(frame, first_row, partial(self._text, data))
+                yield Batch(frame, first_row, text)
             first_row += frame.height
 
     def _texts(self) -> Iterator[bytes]:
         yield self.rest
         yield from self.pieces
 
-    def _parse(self, data: bytes, first_row: int) -> tuple[pl.DataFrame, bytes]:
-        """Return the rows, and their text without blank lines."""
-        frame = self._frame(data)
+    def _parse(self, data: bytes, first_row: int) -> Parsed:
+        parsed = self._frame(data)
         # Polars fills up a short row and a blank line with nulls, which then show in the last column.
-        if frame is None or frame[self.header[-1]].null_count():
+        if parsed is None or (parsed[0][self.header[-1]].null_count() and not self._has_cells_in_full(data)):
             data = without_blank_lines(data, self.delimiter)
             if not data:
-                return pl.DataFrame(schema=dict.fromkeys(self.wanted, pl.String)), data
-            if frame is None or not self._has_cells_in_full(data):
-                check_cells(data, self.delimiter, len(self.header), first_row, self.where)
-            frame = self._frame(data)
-        if frame is None:
+                return pl.DataFrame(schema=dict.fromkeys(self.wanted, pl.String)), pl.DataFrame
+            check_cells(data, self.delimiter, len(self.header), first_row, self.where)
+            parsed = self._frame(data)
+        if parsed is None:
             last = first_row + rows_in(data)
             raise SourceError(f"{self.where}: a quote stands inside a cell between rows {first_row} and {last}")
-        return frame.select(self.wanted), data
+        return parsed
 
     def _has_cells_in_full(self, data: bytes) -> bool:
         """Count the cells of text that Polars has read, in which thus no row is too long."""
@@ -82,20 +83,31 @@ class CsvSource:
         rows = bare.count(b"\n") + (not bare.endswith(b"\n"))
         return bare.count(self.delimiter.encode()) == rows * (len(self.header) - 1)
 
-    def _frame(self, data: bytes) -> pl.DataFrame | None:
-        """Read numbers as numbers, else everything as text; none where the rows aren't well-formed."""
-        attempts = [(self.numbers, self.missing), (frozenset[str](), self.missing)]
-        if self.missing and not self.met_missing:
+    def _frame(self, data: bytes) -> Parsed | None:
+        """Read the columns of numbers as numbers, else those that are; none where the rows aren't well-formed."""
+        attempts = [self.missing]
+        if not self.met_missing:
             # Looking for what means no value takes a fifth of the time, so that it is done once it is needed.
-            attempts.insert(0, (self.numbers, ()))
-        for numbers, missing in attempts:
+            attempts = [(), *([self.missing] if any(token.encode() in data for token in self.missing) else [])]
+        for missing in attempts if self.numbers else ():
             try:
-                frame = self._read(data, numbers, missing)
+                frame = self._read(data, self.numbers, missing)
             except PolarsError:
                 continue
-            self.met_missing |= bool(missing) and bool(numbers)
-            return frame
-        return None
+            self.met_missing |= bool(missing)
+            return frame, lambda: self._read(data, frozenset(), ()).select(self.wanted)
+        try:
+            text = self._read(data, frozenset(), ())
+        except PolarsError:
+            return None
+        return text.with_columns(map(self._number, text)), lambda: text.select(self.wanted)
+
+    def _number(self, column: pl.Series) -> pl.Series:
+        """Return a column of text as numbers where each of its cells is one or empty."""
+        if column.name in self.numbers:
+            with suppress(PolarsError):
+                return column.cast(pl.Float64)
+        return column
 
     def _read(self, data: bytes, numbers: frozenset[str], missing: tuple[str, ...]) -> pl.DataFrame:
         return pl.read_csv(
@@ -106,9 +118,6 @@ class CsvSource:
             columns=self.positions,
             null_values=list(missing) or None,
         )
-
-    def _text(self, data: bytes) -> pl.DataFrame:
-        return self._read(data, frozenset(), ()).select(self.wanted)
 
 
 def _numbers(model: ModelFile) -> Iterator[str]:
