@@ -22,6 +22,7 @@ export async function ask(path, { method = "GET", body } = {}) {
 /** Let the form set the key; `load` says whether the key was let in. */
 export function bindKeyForm(load) {
   const form = document.querySelector("#key-form");
+  const field = form.querySelector("input");
   const problem = document.querySelector("#key-problem");
   const attempt = async () => {
     problem.hidden = true;
@@ -34,10 +35,12 @@ export function bindKeyForm(load) {
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem(STORED, form.key.value.trim());
+    sessionStorage.setItem(STORED, field.value.trim());
     attempt();
   });
-  form.key.value = readKey();
+  field.value = readKey();
+  // Until here a click would have sent the form the browser's way.
+  form.querySelector("button").disabled = false;
   return attempt;
 }
 

@@ -1,0 +1,67 @@
+"""The contract, as schemathesis takes it at its word."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from running_server import RunningServer
+
+SETTINGS = """
+continue-on-failure = true
+warnings = false
+
+[phases.stateful]
+enabled = false
+
+[generation]
+max-examples = 40
+deterministic = true
+
+# JSON Schema can't say that a tensor's data fit its shape, so a body may hold the schema and still be wrong.
+[[operations]]
+include-path-regex = "/infer$"
+checks.positive_data_acceptance.enabled = false
+"""
+LEAST_CASES = 2000
+
+
+@pytest.fixture
+def contract(client: FlaskClient) -> Any:
+    return client.get("/openapi.json").json
+
+
+def test_schemathesis_finds_no_violation(server: RunningServer, tmp_path: Path) -> None:
+    program = shutil.which("st", path=str(Path(sys.executable).parent)) or shutil.which("st")
+    if program is None:
+        pytest.skip("schemathesis is not installed")
+    (tmp_path / "schemathesis.toml").write_text(SETTINGS)
+    command = [program, "--config-file", "schemathesis.toml", "run", f"{server.url}/openapi.json"]
+    done = subprocess.run([*command, "-H", "X-API-KEY: mercadolibre"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    cases = re.search(r"(\d+) generated", done.stdout)
+    assert cases
+    assert int(cases[1]) >= LEAST_CASES
+
+
+def test_each_model_has_its_own_path(contract: Any) -> None:
+    assert {"/models/housing/predict", "/models/penguins/predict", "/predict"} <= contract["paths"].keys()
+
+
+def test_a_row_is_described_feature_by_feature(contract: Any) -> None:
+    body = contract["paths"]["/models/penguins/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    island, bill_length, *_ = body["oneOf"][0]["properties"]["data"]["items"]["prefixItems"]
+
+    assert island["enum"] == ["Biscoe", "Dream", "Torgersen"]
+    assert bill_length["type"] == ["number", "null"]
+
+
+def test_all_but_health_and_docs_want_a_key(contract: Any) -> None:
+    public = {path for path, item in contract["paths"].items() if item.get("get", {}).get("security") == []}
+
+    assert public == {"/", "/ping", "/ready", "/docs", "/openapi.json"}
