@@ -1,16 +1,17 @@
 """The deploy step: a registered release into service, asked for a known answer, or the one before it back."""
 
-import math
 from typing import Any
 
-from molino.errors import DeployError, MolinoError
+from pydantic import ValidationError
+
+from molino.errors import DeployError, ReleaseError
 from molino.release import Release
 from molino.results import DeployResult, RegisterResult
 from training.deploy_target import DeployTarget, ask, open_target
 from training.step import Context, Outcome
 
-RELATIVE_TOLERANCE = 1e-4
-ABSOLUTE_TOLERANCE = 1e-6
+TOLERANCE = 1e-4
+"""Greatest difference to an expected answer, relative to the greatest of them: what 32-bit arithmetic may change."""
 PREVIOUS_TAG = "molino.previous_version"
 
 
@@ -19,61 +20,85 @@ def run(context: Context) -> Outcome:
 
     Raises:
         DeployError: the release doesn't serve, or answers wrongly; the version before it is back in service.
+        StoreError: the bundle is missing or altered; nothing has changed.
+        TrackingError: MLflow can't be reached; nothing has changed.
     """
-    register = context.result("register", RegisterResult)
-    name = context.settings.deploy_target
-    if register.version is None or register.release is None:
-        nothing = DeployResult(target=name, version=None, previous_version=None, endpoint=None, answered=None)
-        return Outcome(result=nothing, status="rejected")
-    target = open_target(context.settings, context.store, context.log)
+    registered = context.result("register", RegisterResult)
+    settings = context.settings
+    if registered.version is None or registered.release is None or registered.onnx is None:
+        nothing = DeployResult(
+            target=settings.deploy_target, version=None, previous_version=None, endpoint=None, answered=None
+        )
+        return Outcome(nothing, status="rejected")
+    target = open_target(settings, context.store)
     target.check()
     model = context.model.name
-    previous = _previous(context, target, register.version)
-    release = Release.model_validate_json(context.store.read(register.release.key))
-    target.bring(model, register)
-    answered = _serve_or_put_back(context, target, release, previous)
-    _crown(context, register.version)
+    release = _read_release(context, registered.release.key)
+    with target.alone(model):
+        target.bring(model, registered)
+        previous = _previous(context, target, registered.version)
+        answered = _serve_or_put_back(context, target, release, previous)
     result = DeployResult(
-        target=name,
-        version=register.version,
+        target=settings.deploy_target,
+        version=registered.version,
         previous_version=previous,
         endpoint=f"{target.endpoint}/models/{model}/predict",
         answered=answered,
     )
-    inputs = (register.release, *((register.onnx,) if register.onnx else ()))
-    return Outcome(result=result, inputs=inputs)
+    return Outcome(result, inputs=(registered.release, registered.onnx))
+
+
+def _read_release(context: Context, key: str) -> Release:
+    try:
+        return Release.model_validate_json(context.store.read(key))
+    except ValidationError as error:
+        uri = context.store.uri(key)
+        raise ReleaseError(f"{uri} is no release of this version of Molino: start a new run") from error
 
 
 def _previous(context: Context, target: DeployTarget, version: str) -> str | None:
-    """Return the version that served before this step, also where a killed step has pointed to the new one already."""
-    from training.registry import version_tag
+    """Return the version that serves before this step.
+
+    Where a killed step has pointed to the new one already, the one before it was noted on the model version.
+    """
+    from training.registry import tag_version, version_tag
 
     client, model = context.tracker.client, context.model.name
-    noted = version_tag(client, model, version, PREVIOUS_TAG)
-    if noted is not None:
-        return noted or None
-    previous = target.current(model)
-    client.set_model_version_tag(model, version, PREVIOUS_TAG, previous or "")
-    return previous
+    current = target.current(model)
+    if current == version:
+        return version_tag(client, model, version, PREVIOUS_TAG) or None
+    tag_version(client, model, version, PREVIOUS_TAG, current or "")
+    return current
 
 
 def _serve_or_put_back(
     context: Context, target: DeployTarget, release: Release, previous: str | None
 ) -> list[float | str]:
+    from training.registry import CHAMPION, point_alias
+
     model, version = release.name, release.version
     try:
         target.point(model, version)
         context.log.info("pointed to", version=version, previous=previous)
         target.wait(model, version)
-        return _ask_example(context, release)
-    except MolinoError as error:
+        answered = _ask_example(context, release)
+        context.log.info("answered", version=version)
+        point_alias(context.tracker.client, model, CHAMPION, version)
+    except Exception as error:
+        context.log.info("putting back", version=previous, cause=str(error))
+        raise DeployError(f"{error}; {_put_back(target, model, previous)}") from error
+    context.log.info("champion", version=version)
+    return answered
+
+
+def _put_back(target: DeployTarget, model: str, previous: str | None) -> str:
+    """Return to the version before, and say whether it serves."""
+    try:
         target.point(model, previous)
-        try:
-            target.wait(model, previous)
-        except MolinoError as second:
-            raise DeployError(f"{error}; and version {previous} isn't back in service: {second}") from error
-        back = f"version {previous} is back in service" if previous else f"no version of {model} is in service"
-        raise DeployError(f"{error}; {back}") from error
+        target.wait(model, previous)
+    except Exception as error:
+        return f"and version {previous} isn't back in service: {error}"
+    return f"version {previous} is back in service" if previous else f"no version of {model} is in service"
 
 
 def _ask_example(context: Context, release: Release) -> list[float | str]:
@@ -83,29 +108,23 @@ def _ask_example(context: Context, release: Release) -> list[float | str]:
         DeployError: the answer isn't what the graph answered when the release was made.
     """
     path = f"/models/{release.name}/predict"
-    status, answer = ask(context.settings, "POST", path, {"data": release.example.data})
-    served = answer.get("model", {}).get("version")
-    if status != 200 or served != release.version:
-        raise DeployError(f"POST {path} answers {status} by version {served}: {answer.get('detail', answer)}")
-    predictions: list[float | str] = answer["predictions"]
-    if not _agree(predictions, list(release.example.predictions)):
-        expected = list(release.example.predictions)
-        raise DeployError(f"POST {path} answers {predictions} to the release's example, expected {expected}")
-    return predictions
+    rows = min(len(release.example.data), context.model.serving.max_rows)
+    status, answer = ask(context.settings, "POST", path, {"data": release.example.data[:rows]})
+    if status != 200:
+        raise DeployError(f"POST {path} answers {status} to the release's example: {answer.get('detail', answer)}")
+    if answer["model"]["version"] != release.version:
+        raise DeployError(f"POST {path} is answered by version {answer['model']['version']}, not {release.version}")
+    found, expected = answer["predictions"], list(release.example.predictions[:rows])
+    if not agree(found, expected):
+        raise DeployError(f"POST {path} answers {found} to the release's example, expected {expected}")
+    return list(found)
 
 
-def _agree(found: list[Any], expected: list[float | str]) -> bool:
-    return len(found) == len(expected) and all(map(_same, found, expected))
-
-
-def _same(found: object, expected: float | str) -> bool:
-    if isinstance(expected, str) or not isinstance(found, int | float):
+def agree(found: list[Any], expected: list[float | str]) -> bool:
+    """Tell whether labels are the same, and numbers within the tolerance."""
+    if len(found) != len(expected):
+        return False
+    if any(isinstance(value, str) for value in (*found, *expected)):
         return found == expected
-    return math.isclose(found, expected, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
-
-
-def _crown(context: Context, version: str) -> None:
-    from training.registry import CHAMPION, point_alias
-
-    point_alias(context.tracker.client, context.model.name, CHAMPION, version)
-    context.log.info("champion", version=version)
+    spread = TOLERANCE * max(abs(float(value)) for value in expected)
+    return all(abs(one - float(other)) <= spread for one, other in zip(found, expected, strict=True))

@@ -1,44 +1,45 @@
-"""Where a release is put in service: the server on this machine, or a Deployment of Kubernetes."""
+"""Where a release is put in service."""
 
 import json
-import os
-import tempfile
 import time
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-import structlog
 import urllib3
 
 from molino.errors import DeployError
+from molino.pointer import bundle_path, locked, point_to, read_pointer
 from molino.release import MODEL_FILENAME, RELEASE_FILENAME
 from molino.results import RegisterResult
 from molino.settings import Settings
 from training.store import Store, fetch
 
-POINTER_FILENAME = "deployed.json"
 PATIENCE_SECONDS = 60.0
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
+ANSWER_SECONDS = 10.0
 
 
 class DeployTarget(Protocol):
     """Points a server to a version of a model, and tells when it serves it."""
 
-    name: str
     endpoint: str
+    """URL of the server."""
 
     def check(self) -> None:
         """Make sure that a server can be asked, before anything is changed.
 
         Raises:
-            DeployError: none answers.
+            DeployError: none answers, or it refuses the key.
         """
+
+    def alone(self, model: str) -> AbstractContextManager[None]:
+        """Wait for other deploys of the model, and keep them off."""
 
     def current(self, model: str) -> str | None:
         """Return the version that is pointed to; none before the first deploy."""
 
-    def bring(self, model: str, register: RegisterResult) -> None:
-        """Bring a release to where the server finds it; what serves stays as it is."""
+    def bring(self, model: str, registered: RegisterResult) -> None:
+        """Bring a release to where the server finds it, verified; what serves stays as it is."""
 
     def point(self, model: str, version: str | None) -> None:
         """Point the server to a version, or to none."""
@@ -54,113 +55,90 @@ class DeployTarget(Protocol):
 class EmbeddedTarget:
     """The server of this machine: it watches a pointer file in its folder and swaps by itself."""
 
-    name = "embedded"
-
-    def __init__(self, settings: Settings, store: Store, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self.endpoint = settings.serving_url.rstrip("/")
-        self.folder = settings.serving_folder
+        self.home = settings.serving_folder
         self.settings = settings
         self.store = store
-        self.log = log
 
     def check(self) -> None:
-        """See DeployTarget."""
         status, answer = ask(self.settings, "GET", "/models")
         if status != 200:
             raise DeployError(
-                f"GET {self.endpoint}/models answers {status}: {answer.get('detail')}; see MOLINO_API_KEY"
+                f"GET {self.endpoint}/models answers {status}: {answer.get('detail')}; check MOLINO_API_KEY"
             )
 
-    def current(self, model: str) -> str | None:
-        """See DeployTarget."""
-        return self._pointer().get(model)
+    def alone(self, model: str) -> AbstractContextManager[None]:
+        return locked(self.home / model / ".deploy.lock")
 
-    def bring(self, model: str, register: RegisterResult) -> None:
-        """See DeployTarget; the bundle comes into its folder whole, under its final name last."""
-        if register.version is None or register.release is None or register.onnx is None:
+    def current(self, model: str) -> str | None:
+        return read_pointer(self.home).get(model)
+
+    def bring(self, model: str, registered: RegisterResult) -> None:
+        if registered.version is None or registered.release is None or registered.onnx is None:
             raise DeployError(f"{model}: nothing was registered, so there is nothing to deploy")
-        folder = self.folder / model / register.version
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".bring-", dir=folder.parent) as passing:
-            new = Path(passing) / register.version
-            fetch(self.store, register.onnx, new / MODEL_FILENAME)
-            fetch(self.store, register.release, new / RELEASE_FILENAME)
-            folder.mkdir(exist_ok=True)
-            for name in (MODEL_FILENAME, RELEASE_FILENAME):
-                (new / name).replace(folder / name)
+        folder = bundle_path(self.home, model, registered.version)
+        fetch(self.store, registered.onnx, folder / MODEL_FILENAME)
+        fetch(self.store, registered.release, folder / RELEASE_FILENAME)
 
     def point(self, model: str, version: str | None) -> None:
-        """See DeployTarget."""
-        pointer = {name: at for name, at in self._pointer().items() if name != model}
-        if version is not None:
-            pointer[model] = version
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{POINTER_FILENAME}.", dir=self.folder)
-        with os.fdopen(handle, "w") as file:
-            json.dump(pointer, file, indent=2, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(self.folder / POINTER_FILENAME)
+        point_to(self.home, model, version)
 
     def wait(self, model: str, version: str | None) -> None:
-        """See DeployTarget."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            status, answer = ask(self.settings, "GET", f"/models/{model}")
-            if version is None and status == 404:
-                return
-            if status == 200:
-                workers = answer.get("workers") or {}
-                if version is not None and workers == {version: answer["all_workers"]}:
-                    self.log.info("served", version=version, workers=workers[version])
-                    return
-                if answer.get("failure"):
-                    raise DeployError(f"{self.endpoint} can't serve {model} version {version}: {answer['failure']}")
+        while not self._serves(model, version):
             if time.monotonic() > deadline:
                 raise DeployError(
-                    f"{self.endpoint} doesn't serve {model} version {version} after {PATIENCE_SECONDS:.0f} s "
-                    f"(it says {status}: {json.dumps(answer)[:200]}); see the log of the server"
+                    f"{self.endpoint} doesn't serve {model} version {version} after {PATIENCE_SECONDS:.0f} s; "
+                    f"does it look into {self.home}? See its log"
                 )
             time.sleep(POLL_SECONDS)
 
-    def _pointer(self) -> dict[str, str]:
-        path = self.folder / POINTER_FILENAME
-        try:
-            return dict(json.loads(path.read_bytes()))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise DeployError(f"{path} isn't JSON: {error}; remove it and deploy again") from error
+    def _serves(self, model: str, version: str | None) -> bool:
+        status, answer = ask(self.settings, "GET", f"/models/{model}")
+        if version is None:
+            return status == 404
+        failure = str(answer.get("failure") or "")
+        if failure.startswith(f"version {version}:"):
+            raise DeployError(f"{self.endpoint} can't serve {model} {failure}")
+        return status == 200 and bool(answer["workers"] == {version: answer["all_workers"]})
 
 
-def open_target(settings: Settings, store: Store, log: structlog.stdlib.BoundLogger) -> DeployTarget:
+def open_target(settings: Settings, store: Store) -> DeployTarget:
     """Return the target that the settings name.
 
     Raises:
-        DeployError: this version doesn't have it.
+        DeployError: this version of Molino doesn't have it.
     """
     if settings.deploy_target == "embedded":
-        return EmbeddedTarget(settings, store, log)
-    raise DeployError(f"MOLINO_DEPLOY_TARGET={settings.deploy_target}: this version deploys to `embedded` alone")
+        return EmbeddedTarget(settings, store)
+    raise DeployError(
+        f"MOLINO_DEPLOY_TARGET={settings.deploy_target} isn't available in this version of Molino: set it to embedded"
+    )
 
 
 def ask(settings: Settings, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
-    """Send one request to the server and return status and JSON.
+    """Send one request to the server, on a connection of its own, and return status and JSON.
 
     Raises:
-        DeployError: no server is there, or its answer isn't JSON.
+        DeployError: no server is there, or its answer isn't a JSON object.
     """
     url = settings.serving_url.rstrip("/") + path
     headers = {"X-API-KEY": settings.api_key.get_secret_value(), "Content-Type": "application/json"}
     content = None if body is None else json.dumps(body).encode()
     try:
-        with urllib3.PoolManager(retries=False, timeout=10) as pool:
+        with urllib3.PoolManager(retries=False, timeout=ANSWER_SECONDS) as pool:
             answer = pool.request(method, url, body=content, headers=headers)
-            return answer.status, dict(json.loads(answer.data))
-    except (urllib3.exceptions.HTTPError, ConnectionError) as error:
+    except urllib3.exceptions.HTTPError as error:
+        reason = str(error).rpartition(": ")[2]
         raise DeployError(
-            f"no server answers at {settings.serving_url}: {error}; start one with `molino serve`, or set "
+            f"no server answers at {settings.serving_url} ({reason}): start one by `molino serve`, or set "
             "MOLINO_SERVING_URL"
         ) from error
+    try:
+        return answer.status, dict(json.loads(answer.data))
     except (ValueError, TypeError) as error:
-        raise DeployError(f"{method} {url}: the answer isn't JSON; is it Molino's server?") from error
+        raise DeployError(
+            f"{method} {url} answers {answer.status} without JSON: what listens there is not Molino's server; "
+            "set MOLINO_SERVING_URL"
+        ) from error

@@ -105,3 +105,9 @@ def version_tag(client: "MlflowClient", model: str, version: str, tag: str) -> s
     with tracking_errors():
         value = client.get_model_version(model, version).tags.get(tag)
     return None if value is None else str(value)
+
+
+def tag_version(client: "MlflowClient", model: str, version: str, tag: str, value: str) -> None:
+    """Set a tag of a version."""
+    with tracking_errors():
+        client.set_model_version_tag(model, version, tag, value)
