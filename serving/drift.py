@@ -1,8 +1,8 @@
 """How far the values of requests lie from those of the training rows, feature by feature.
 
 Values are counted in the bins of the release's reference. The distance is the population stability index,
-`sum((p - q) * ln(p / q))` over the bins, with missing values as a bin of their own and half a row added to each bin.
-Below 0.1 counts as none, above 0.25 as major, as is customary in credit scoring, where the index comes from (Siddiqi,
+`sum((p - q) * ln(p / q))` over the bins, with missing values as a bin of their own. To keep few rows from looking like
+drift, half a row per bin is added to what was found, shared out like the reference. Below 0.1 counts as none, above 0.25 as major, as is customary in credit scoring, where the index comes from (Siddiqi,
 Credit Risk Scorecards, 2006).
 """
 
@@ -29,6 +29,8 @@ FLUSH_SECONDS = 0.2
 LEAST_ROWS = 100
 """With fewer rows the index is noise, so no level is given."""
 MODERATE, MAJOR = 0.1, 0.25
+LEAST_SHARE = 1e-4
+"""What an empty bin of the reference counts as."""
 _MISSING, _OUTSIDE, _BINS = 0, 1, 2
 
 
@@ -119,11 +121,12 @@ def read_drift(board: Board, release: Release) -> dict[str, Drift]:
 
 def population_stability(expected: Sequence[float], found: Sequence[float]) -> float:
     """Return the index of two counts over the same bins."""
-    smooth = 0.5
-    expected_sum = sum(expected) + smooth * len(expected)
-    found_sum = sum(found) + smooth * len(found)
-    shares = [((e + smooth) / expected_sum, (f + smooth) / found_sum) for e, f in zip(expected, found, strict=True)]
-    return sum((p - q) * math.log(p / q) for q, p in shares)
+    floored = [max(count / max(sum(expected), 1), LEAST_SHARE) for count in expected]
+    reference = [share / sum(floored) for share in floored]
+    added = len(found) / 2
+    rows = sum(found) + added
+    shares = [(count + added * q) / rows for count, q in zip(found, reference, strict=True)]
+    return sum((p - q) * math.log(p / q) for p, q in zip(shares, reference, strict=True))
 
 
 def _name(release: Release, feature: str) -> str:
