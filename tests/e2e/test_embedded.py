@@ -139,17 +139,8 @@ def test_pyfunc_gives_what_predict_gives(up: Up) -> None:
     names = [feature["name"] for feature in up.home.ask("/models/housing")["features"]]
     mlflow.set_tracking_uri(f"sqlite:///{up.home.path / 'mlflow.db'}")
     champion = mlflow.pyfunc.load_model("models:/housing@champion")
-    frame = pd.DataFrame(rows, columns=names).astype(champion.metadata.get_input_schema().as_pandas_dtypes()[0])
-    theirs = list(_numbers(champion.predict(frame)))
-    assert theirs == pytest.approx(up.home.ask("/predict", {"data": rows})["predictions"], rel=CLOSE)
-
-
-def _numbers(answer: Any) -> Iterator[float]:
-    """Yield the predictions of a pyfunc, whatever it wraps them in."""
-    import numpy as np
-
-    values = next(iter(answer.values())) if isinstance(answer, dict) else answer
-    yield from np.asarray(values, dtype=float).ravel()
+    theirs = champion.predict(pd.DataFrame(rows, columns=names))["prediction"]
+    assert list(theirs) == pytest.approx(up.home.ask("/predict", {"data": rows})["predictions"], rel=CLOSE)
 
 
 @pytest.fixture(scope="module")
@@ -190,11 +181,8 @@ def test_mlflow_models_serve_gives_what_predict_gives(up: Up, scoring_server: st
     request = urllib.request.Request(scoring_server + "/invocations", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         theirs = json.loads(answer.read())["predictions"]
-    if isinstance(theirs, dict):
-        theirs = next(iter(theirs.values()))
-    flat = [next(iter(one.values())) if isinstance(one, dict) else one for one in theirs]
-    flat = [one[0] if isinstance(one, list) else one for one in flat]
-    assert flat == pytest.approx(up.home.ask("/predict", {"data": rows})["predictions"], rel=CLOSE)
+    found = [row["prediction"] for row in theirs]
+    assert found == pytest.approx(up.home.ask("/predict", {"data": rows})["predictions"], rel=CLOSE)
 
 
 # The predict and models commands.
@@ -274,14 +262,21 @@ def test_a_second_run_makes_nothing(up: Up) -> None:
     assert (counts["records"], counts["model versions"], counts["releases"]) == (12, 2, 2)
 
 
-def test_a_changed_source_is_a_new_version(tmp_path: Path) -> None:
-    home = quick_home(tmp_path)
-    assert home.run("quick").code == 0
-    source = home.models / "quick" / "housing.csv"
+def test_a_changed_source_is_a_new_version(quick: Home) -> None:
+    before = quick.run("quick")
+    source = quick.models / "quick" / "housing.csv"
     source.write_text("\n".join(source.read_text().splitlines()[:-5]) + "\n")
+    after = quick.run("quick")
+    assert int(after.answer["model"]["version"]) == int(before.answer["model"]["version"]) + 1
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose quick model is served."""
+    home = quick_home(tmp_path_factory.mktemp("quick"))
     ended = home.run("quick")
-    assert ended.answer["model"]["version"] == "2", ended.output
-    assert home.counts()["commits"] > 1
+    assert ended.code == 0, ended.output + ended.errors
+    return home
 
 
 def quick_home(tmp_path: Path, **changes: Any) -> Home:
@@ -348,29 +343,41 @@ def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
     wait_for(lambda: not alive(running), "the end of all processes", 60)
 
 
-def test_ctrl_c_while_it_serves_leaves_nothing(tmp_path: Path) -> None:
-    home = quick_home(tmp_path)
-    assert home.run("quick").code == 0
+def start_and_wait(home: Home) -> "subprocess.Popen[str]":
+    """Start a run of the quick model that stays, and wait until it has shown its answer."""
     process = home.start("quick")
     assert process.stdout
     wait_for(lambda: process.stdout.readline().startswith("Ctrl-C"), "the answer")  # type: ignore[union-attr]
+    return process
+
+
+def test_ctrl_c_while_it_serves_leaves_nothing(quick: Home) -> None:
+    process = start_and_wait(quick)
     running = descendants(process.pid)
     interrupt(process)
-    assert process.returncode == 0
     assert len(running) >= 3
     assert alive(running) == set()
 
 
-def test_a_service_that_dies_ends_everything(tmp_path: Path) -> None:
-    home = quick_home(tmp_path)
-    assert home.run("quick").code == 0
-    process = home.start("quick")
-    assert process.stdout
-    wait_for(lambda: process.stdout.readline().startswith("Ctrl-C"), "the answer")  # type: ignore[union-attr]
+def test_ctrl_c_after_the_answer_is_no_error(quick: Home) -> None:
+    process = start_and_wait(quick)
+    interrupt(process)
+    assert process.returncode == 0
+
+
+def test_a_service_that_dies_ends_everything(quick: Home) -> None:
+    process = start_and_wait(quick)
     running = descendants(process.pid)
-    serving = next(pid for pid in running if b"serving" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    serving = next(pid for pid in running if b"-m\0serving\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(serving, signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "serving has ended by itself (exit code -9)" in errors
     wait_for(lambda: not alive(running), "the end of all processes", 15)
+
+
+def test_a_home_that_is_in_use_is_refused(quick: Home) -> None:
+    process = start_and_wait(quick)
+    second = Home(quick.path, models=quick.models)
+    assert second.run("quick").errors.startswith(f"molino: another run uses {quick.path}: ")
+    interrupt(process)
