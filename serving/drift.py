@@ -2,8 +2,8 @@
 
 Values are counted in the bins of the release's reference. The distance is the population stability index,
 `sum((p - q) * ln(p / q))` over the bins, with missing values as a bin of their own. To keep few rows from looking like
-drift, half a row per bin is added to what was found, shared out like the reference. Below 0.1 counts as none, above 0.25 as major, as is customary in credit scoring, where the index comes from (Siddiqi,
-Credit Risk Scorecards, 2006).
+drift, half a row per bin is added to what was found, shared out like the reference. Below 0.1 counts as none, above
+0.25 as major, as is customary in credit scoring, where the index comes from (Siddiqi, Credit Risk Scorecards, 2006).
 """
 
 import math
