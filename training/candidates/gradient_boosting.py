@@ -88,7 +88,7 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
 
 def _threads_for(rows: int) -> AbstractContextManager[Any]:
     """Keep to one thread for few rows: there, threads that wait for each other take longer than the work."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     return threadpool_limits(1, "openmp") if rows < ROWS_FOR_THREADS else nullcontext()
 
