@@ -145,7 +145,7 @@ SHIPPED_AS = {
 }
 """Distributions by the package that they bring, where the names differ."""
 ON_DEMAND = frozenset({"training.tracking"})
-"""Reached through `Context.tracker` by the steps that ask for it; those import it by name too, or their extra has it."""
+"""Reached through `Context.tracker`, by those steps alone whose extra has MLflow."""
 
 
 def reached(start: Path) -> set[Path]:
