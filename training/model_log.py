@@ -60,14 +60,19 @@ def _set_loader(mlmodel: Path) -> None:
 
 
 def _signature(model: ModelFile) -> Any:
-    """Return names and types: strings for categories, any number else, since MLflow refuses integers for doubles."""
+    """Return names and types.
+
+    Any type for numbers and for categories that may be missing: MLflow refuses integers where doubles are asked for,
+    and a column of nothing but NaN where strings are. The loader casts them all.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import AnyType
 
-    number: Any = AnyType
+    anything: Any = AnyType
     inputs: list[Any] = [
-        ColSpec(DataType.string if feature.type == "category" else number(), feature.name) for feature in model.features
+        ColSpec(DataType.string if one.type == "category" and one.missing != "impute" else anything(), one.name)
+        for one in model.features
     ]
     outputs: list[Any]
     if model.target.classes is None:
