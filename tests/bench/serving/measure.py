@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tests.bench.serving.fault import BenchError
 from tests.bench.serving.load import Load, put_load
 from tests.bench.serving.peers import Peer
-from tests.bench.serving.processes import members, memory_mb
+from tests.bench.serving.processes import cpu_seconds, members, memory_mb
 from tests.bench.serving.server import Ready, running
 
 SINGLE, CROWD, BULK = "single", "crowd", "bulk"
@@ -25,6 +25,8 @@ class Visit:
     memory_mb: float
     """Of all its processes, after the loads."""
     loads: dict[str, Load]
+    cpu_us: dict[str, float]
+    """Processor time of the server per request, in µs; other work on the machine hardly changes it."""
 
 
 @dataclass
@@ -59,15 +61,19 @@ def measure(ready: Sequence[tuple[Ready, Outcome]], rounds: int, seconds: float,
 
 
 def _visit(ready: Ready, seconds: float, warm_seconds: float) -> Visit:
+    loads: dict[str, Load] = {}
+    cpu_us: dict[str, float] = {}
     with running(ready) as server:
         put_load(server.port, ready.one, CONNECTIONS[CROWD], warm_seconds, least=0)
-        loads = {
-            kind: put_load(server.port, ready.many if kind == BULK else ready.one, count, seconds)
-            for kind, count in CONNECTIONS.items()
-        }
+        for kind, count in CONNECTIONS.items():
+            before = cpu_seconds(members(server.process.pid))
+            loads[kind] = put_load(server.port, ready.many if kind == BULK else ready.one, count, seconds)
+            after = cpu_seconds(members(server.process.pid))
+            used = sum(total - before.get(pid, 0.0) for pid, total in after.items())
+            cpu_us[kind] = used / loads[kind].requests * 1e6
         weight = memory_mb(members(server.process.pid))
         ready.check(server.port)
-    return Visit(server.start_s, weight, loads)
+    return Visit(server.start_s, weight, loads, cpu_us)
 
 
 def _tell(number: int, outcome: Outcome) -> None:
@@ -79,7 +85,8 @@ def _tell(number: int, outcome: Outcome) -> None:
     crowd, single, bulk = (visit.loads[kind] for kind in (CROWD, SINGLE, BULK))
     print(
         f"{stamp} {number} {outcome.peer.name}: {crowd.per_second:,.0f}/s at 32 (p99 {crowd.p99_ms:.1f} ms), "
-        f"p50 {single.p50_ms:.2f} ms at 1, {bulk.per_second:,.0f}/s of 1,000 rows, "
+        f"{visit.cpu_us[CROWD]:.0f} µs CPU each, p50 {single.p50_ms:.2f} ms at 1, "
+        f"{bulk.per_second:,.0f}/s of 1,000 rows, "
         f"{visit.memory_mb:.0f} MB, start {visit.start_s:.2f} s",
         file=sys.stderr,
         flush=True,

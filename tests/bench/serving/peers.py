@@ -11,7 +11,11 @@ from tests.bench.serving.question import DATA, INFERENCE_V2, KSERVE_V1, MLFLOW, 
 
 OURS = "molino"
 API_KEY = "bench-0123456789"
-_TRACKING = {"MLFLOW_TRACKING_URI": "sqlite:///{work}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_MLFLOW = {
+    "MLFLOW_TRACKING_URI": "sqlite:///{work}/mlflow.db",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "UVICORN_ACCESS_LOG": "false",
+}
 _MLFLOW_SERVE = (
     "{bin}/mlflow", "models", "serve", "--model-uri", "models:/housing/1", "--env-manager", "local",
     "--host", "127.0.0.1", "--port", "{port}", "--workers", "2",
@@ -91,7 +95,7 @@ PEERS: tuple[Peer, ...] = (
         name="kserve",
         title="KServe Python server",
         environment="kserve",
-        command=("{python}", "{app}/app.py"),
+        command=("{python}", "{app}/app.py", "--log_config_file", "{app}/logging.yaml"),
         packages=("kserve", "onnxruntime"),
         form=KSERVE_V1,
     ),
@@ -124,7 +128,7 @@ PEERS: tuple[Peer, ...] = (
         command=_MLFLOW_SERVE,
         packages=("mlflow", "uvicorn", "onnxruntime"),
         form=MLFLOW,
-        variables=_TRACKING,
+        variables=_MLFLOW,
     ),
     Peer(
         name="mlflow-keras",
@@ -134,7 +138,7 @@ PEERS: tuple[Peer, ...] = (
         command=_MLFLOW_SERVE,
         packages=("mlflow", "uvicorn", "keras", "tensorflow-cpu"),
         form=MLFLOW,
-        variables=_TRACKING,
+        variables=_MLFLOW,
     ),
     Peer(
         name="flask-keras",

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 GRACE_S = 10.0
-_SESSION, _PARENT = 3, 1
+_PARENT, _SESSION, _USER, _KERNEL, _STARTED = 1, 3, 11, 12, 19
 """Fields of /proc/<pid>/stat behind the name of the program."""
 
 
@@ -32,6 +32,13 @@ def members(leader: int) -> set[int]:
 def memory_mb(pids: set[int]) -> float:
     """Return the proportional set size of some processes, in MB: pages that several share are counted once."""
     return sum(_pss_kb(pid) for pid in pids) * 1024 / 1e6
+
+
+def cpu_seconds(pids: set[int]) -> dict[int, float]:
+    """Return the processor time that each process has used, in user and kernel mode."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    fields = {pid: _stat(Path("/proc") / str(pid)) for pid in pids}
+    return {pid: (int(one[_USER]) + int(one[_KERNEL])) / ticks for pid, one in fields.items() if one}
 
 
 def end(process: "subprocess.Popen[bytes]", pids: set[int]) -> None:
@@ -64,7 +71,7 @@ def _stat(folder: Path) -> list[str] | None:
 def _began(pid: int) -> str | None:
     """Return a process's start time in clock ticks, which tells it from a later one with the same id."""
     fields = _stat(Path("/proc") / str(pid))
-    return None if fields is None or fields[0] == "Z" else fields[19]
+    return None if fields is None or fields[0] == "Z" else fields[_STARTED]
 
 
 def _pss_kb(pid: int) -> int:

@@ -61,8 +61,9 @@ def _how(run: Run) -> str:
         "its access log; the others do none of it beyond what they do by themselves, with access logs off.\n\n"
         f"{run.rounds} rounds in turn from {began}, {run.seconds:g} s per load, medians of the rounds; `{run.wrk}` "
         "beside the server on the same cores, loopback. `req/s` at 32 connections, one row; `p50` and `p99` in ms; "
-        "1,000-row requests over 8 connections; memory is the proportional set size of all processes of the server "
-        "after the loads; start is from the start of the process to the first right answer."
+        "1,000-row requests over 8 connections; `CPU` is the server's processor time per request; memory is the "
+        "proportional set size of all processes of the server after the loads; start is from the start of the process "
+        "to the first right answer."
     )
 
 
@@ -74,6 +75,7 @@ _FIGURES: tuple[tuple[str, Cell], ...] = (
     ("req/s, 32", lambda o: _number(o.load(CROWD, lambda load: load.per_second), 0)),
     ("p50, 32", lambda o: _number(o.load(CROWD, lambda load: load.p50_ms), 2)),
     ("p99, 32", lambda o: _number(o.load(CROWD, lambda load: load.p99_ms), 2)),
+    ("CPU µs, 32", lambda o: _number(o.median(lambda visit: visit.cpu_us[CROWD]), 0)),
     ("req/s, 1", lambda o: _number(o.load(SINGLE, lambda load: load.per_second), 0)),
     ("p50, 1", lambda o: _number(o.load(SINGLE, lambda load: load.p50_ms), 3)),
     ("p99, 1", lambda o: _number(o.load(SINGLE, lambda load: load.p99_ms), 2)),
@@ -99,6 +101,7 @@ def _ratios(ours: Outcome | None, outcomes: Sequence[Outcome]) -> str:
     columns = (
         ("req/s, 32", _ratio(ours, lambda o: o.load(CROWD, lambda load: load.per_second), more=True)),
         ("p99, 32", _ratio(ours, lambda o: o.load(CROWD, lambda load: load.p99_ms), more=False)),
+        ("CPU, 32", _ratio(ours, lambda o: o.median(lambda visit: visit.cpu_us[CROWD]), more=False)),
         ("p50, 1", _ratio(ours, lambda o: o.load(SINGLE, lambda load: load.p50_ms), more=False)),
         ("1,000 rows req/s", _ratio(ours, lambda o: o.load(BULK, lambda load: load.per_second), more=True)),
         ("memory", _ratio(ours, lambda o: o.median(lambda visit: visit.memory_mb), more=False)),

@@ -33,4 +33,5 @@ class Housing(Model):
 if __name__ == "__main__":
     model = Housing("housing")
     model.load()
-    ModelServer(http_port=int(os.environ["BENCH_PORT"]), workers=2, enable_grpc=False).start([model])
+    port = int(os.environ["BENCH_PORT"])
+    ModelServer(http_port=port, workers=2, enable_grpc=False, enable_latency_logging=False).start([model])
