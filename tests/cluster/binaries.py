@@ -70,7 +70,9 @@ def _compile(recipe: Recipe, work: Path, target: Path) -> None:
 def _module(recipe: Recipe, work: Path) -> Path:
     module = work / "module"
     module.mkdir()
-    lines = ["module molino.test/programs", "", f"require {recipe.module} {recipe.version}", ""]
+    # Modules say their Go version so that Go leaves out of the graph what only their requirements' tests require.
+    version = go_version().removeprefix("go").split()[0]
+    lines = ["module molino.test/programs", f"go {version}", f"require {recipe.module} {recipe.version}"]
     if recipe.staging:
         found = json.loads(run(["go", "mod", "download", "-json", f"{recipe.module}@{recipe.version}"], folder=work))
         lines += [f"replace {line}" for line in staged(Path(found["GoMod"]).read_text(), recipe.version)]

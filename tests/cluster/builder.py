@@ -63,6 +63,14 @@ def built_from(image: str) -> str | None:
     return run(["buildah", "inspect", "--type", "image", "--format", template, image]).strip()
 
 
+def identity(image: str) -> str | None:
+    """Return the identity of an image in buildah's storage, None when there is no image."""
+    if not succeeds(["buildah", "inspect", "--type", "image", image]):
+        return None
+    template = "{{.FromImageID}}"
+    return run(["buildah", "inspect", "--type", "image", "--format", template, image], environment=SETTINGS).strip()
+
+
 def _build(folders: Folders, fixture: Fixture, wanted: str) -> None:
     with tempfile.TemporaryDirectory(dir=folders.root, prefix=".image-") as work:
         context = Path(work) / "context"
@@ -75,8 +83,11 @@ def _build(folders: Folders, fixture: Fixture, wanted: str) -> None:
             options += ["--volume", f"{binaries.go_root()}:/goroot:ro"]
         if fixture.name == "python":
             _install_debian(context / "python.tar")
+        before = identity(fixture.image)
         build = ["buildah", "build", "--network", "host", "--pull-never", "--layers=false"]
         run([*build, *options, context], environment=SETTINGS)
+        if before and before != identity(fixture.image):
+            succeeds(["buildah", "rmi", before])  # Refused while other images are built on it.
 
 
 def _add_programs(folders: Folders, fixture: Fixture, context: Path) -> None:

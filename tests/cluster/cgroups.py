@@ -22,15 +22,23 @@ def is_unified() -> bool:
 
 
 def hierarchies(mounts: str | None = None) -> list[Path]:
-    """Return the roots of all hierarchies: one with cgroup v2, one per controller with v1.
+    """Return the roots of all hierarchies that have controllers: one with cgroup v2, one per controller with v1.
 
     Args:
         mounts: Content of `/proc/mounts`; read when not given.
     """
+    return _mounted("cgroup", mounts) or _mounted("cgroup2", mounts)
+
+
+def _mounted(kind: str, mounts: str | None = None) -> list[Path]:
     lines = (mounts if mounts is not None else Path("/proc/mounts").read_text()).splitlines()
-    mounted = [line.split()[1:3] for line in lines]
-    found = sorted({Path(target) for target, kind in mounted if kind == "cgroup"})
-    return found or [Path(target) for target, kind in mounted if kind == "cgroup2"]
+    return sorted({Path(line.split()[1]) for line in lines if line.split()[2] == kind})
+
+
+def _all() -> list[Path]:
+    """Return the node's group wherever it is: runc makes one also in a cgroup v2 that is there beside v1."""
+    roots = {*_mounted("cgroup"), *_mounted("cgroup2")}
+    return sorted(root / NAME for root in roots if (root / NAME).exists())
 
 
 def tracking() -> Path:
@@ -106,15 +114,15 @@ def kill(limit: float = 30) -> None:
 
 
 def remove() -> None:
-    """Remove the groups, deepest first; they must be empty."""
-    for root in hierarchies():
-        for folder, _, _ in os.walk(root / NAME, topdown=False):
+    """Remove the groups, deepest first; they must have no members."""
+    for group in _all():
+        for folder, _, _ in os.walk(group, topdown=False):
             Path(folder).rmdir()
 
 
 def leftovers() -> list[str]:
     """Return the groups that are there."""
-    return [str(root / NAME) for root in hierarchies() if (root / NAME).exists()]
+    return [str(group) for group in _all()]
 
 
 def memory_bytes() -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster import binaries, cgroups, components, mounts, network, processes
+from tests.cluster import binaries, cgroups, components, mounts, network, processes, shims
 from tests.cluster.commands import run, succeeds
 from tests.cluster.components import Component
 from tests.cluster.fault import ClusterError
@@ -22,6 +22,7 @@ ORDER = ("kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager", "
 """In which the programs are ended: first what would start again what the others end."""
 ITEMS = ("tasks", "containers", "sandboxes")
 """What containerd knows of pods, in the order in which it can be removed."""
+FORCE = {"tasks": ("--force",), "sandboxes": ("--force",)}
 
 
 @contextmanager
@@ -85,15 +86,18 @@ def _start(folders: Folders, component: Component) -> processes.Process:
 
 
 def _start_containerd(folders: Folders) -> None:
-    """Start the runtime; when it still knows pods of a node that is gone, make it forget them, and start it anew."""
-    for _ in range(2):
-        runtime = _start(folders, components.containerd(folders))
-        cause = lambda: _cause(folders, runtime)  # noqa: B023, E731
-        until("containerd ready", lambda: succeeds([*ctr(folders), "version"]), LIMIT, cause)
-        if not any(_known(folders, kind) for kind in ITEMS):
-            return
-        _forget_pods(folders)
-        processes.end(folders, runtime.name)
+    """Start the runtime; when it still knows pods of an earlier node, make it forget them, and start it anew."""
+    _run_containerd(folders)
+    if any(_known(folders, kind) for kind in ITEMS):
+        until("containerd rid of old pods", lambda: _forget_pods(folders), LIMIT)
+        processes.end(folders, "containerd")
+        _run_containerd(folders)
+
+
+def _run_containerd(folders: Folders) -> None:
+    runtime = _start(folders, components.containerd(folders))
+    version = [*ctr(folders), "version"]
+    until("containerd ready", lambda: succeeds(version), LIMIT, lambda: _cause(folders, runtime))
 
 
 def _cause(folders: Folders, process: processes.Process) -> str | None:
@@ -114,11 +118,12 @@ def _known(folders: Folders, kind: str) -> list[str]:
     return [line.split()[0] for line in lines if line.strip()]
 
 
-def _forget_pods(folders: Folders) -> None:
-    """Remove every container and its file system, so that the content folder holds images alone."""
+def _forget_pods(folders: Folders) -> bool:
+    """Remove every container and its file system; tell whether the content folder holds images alone now."""
     for kind in ITEMS:
         if known := _known(folders, kind):
-            succeeds([*ctr(folders), kind, "remove", *(["--force"] if kind == "tasks" else []), *known])
+            succeeds([*ctr(folders), kind, "remove", *FORCE.get(kind, ()), *known])
+    return not any(_known(folders, kind) for kind in ITEMS)
 
 
 def down(folders: Folders) -> None:
@@ -126,17 +131,14 @@ def down(folders: Folders) -> None:
 
     It also copes with a node that was only half started or half taken down, or cut off by a restart of the machine.
     """
-    for name in ORDER[:-2]:
-        processes.end(folders, name)
-    runtime = processes.recorded(folders).get("containerd")
-    if runtime and runtime.is_alive():
-        _forget_pods(folders)
-    for name in ORDER[-2:]:
+    outside = shims.files(folders)
+    for name in ORDER:
         processes.end(folders, name)
     cgroups.kill()
     mounts.unmount_below(folders.node)
     network.remove()
     cgroups.remove()
+    shims.remove(outside)
     shutil.rmtree(folders.node, ignore_errors=True)
     shutil.rmtree(folders.socket.parent, ignore_errors=True)
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterable
 
-from tests.cluster.builder import SETTINGS
+from tests.cluster.builder import SETTINGS, identity
 from tests.cluster.commands import TAIL, run
 from tests.cluster.fault import ClusterError
 from tests.cluster.folders import Folders
@@ -22,6 +22,8 @@ def load(folders: Folders, images: Iterable[str]) -> list[str]:
         ClusterError: An image isn't in buildah's storage.
     """
     wanted = {image: identity(image) for image in images}
+    if absent := [image for image, found in wanted.items() if found is None]:
+        raise ClusterError(f"not in buildah's storage: {', '.join(absent)}; make them first: make images")
     known = loaded(folders)
     stale = [image for image in wanted if known.get(image) != wanted[image]]
     for image in stale:
@@ -29,12 +31,6 @@ def load(folders: Folders, images: Iterable[str]) -> list[str]:
             _copy(folders, image)
             run([*ctr(folders), "images", "label", image, f"{LABEL}={wanted[image]}"])
     return stale
-
-
-def identity(image: str) -> str:
-    """Return the identity of an image in buildah's storage."""
-    template = "{{.FromImageID}}"
-    return run(["buildah", "inspect", "--type", "image", "--format", template, image], environment=SETTINGS).strip()
 
 
 def loaded(folders: Folders) -> dict[str, str]:

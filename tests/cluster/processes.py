@@ -15,6 +15,9 @@ from tests.cluster.folders import Folders
 CLOCK_FIELD = 19
 """Index of the start time in `/proc/<pid>/stat` after the program's name: clock ticks since the machine started."""
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Children of this program: they outlive it, and none of them is waited for when its object goes."""
+
 
 @dataclass(frozen=True)
 class Process:
@@ -71,6 +74,7 @@ def start(folders: Folders, name: str, command: Sequence[str | Path], environmen
             start_new_session=True,
             preexec_fn=cgroups.join,
         )
+    _started.append(started)
     process = Process(name, started.pid, start_time(started.pid) or 0)
     _record(folders, name).parent.mkdir(parents=True, exist_ok=True)
     _record(folders, name).write_text(json.dumps(asdict(process)))

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from controller.api import Api, Mirror, Object
-from controller.configuration import certificate_file, render
-from controller.routes import Host, chosen, hosts
+from .api import Api, Mirror, Object
+from .configuration import certificate_file, render
+from .routes import Host, chosen, hosts
 
 FOLDER = Path("/run/ingress")
 SETTLE_SECONDS = 0.05

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from controller.routes import Host, Location
+from .routes import Host, Location
 
 HEAD = """\
 user www-data;

@@ -1,0 +1,120 @@
+import contextlib
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import pki
+from tests.cluster.images.ingress.controller.configuration import certificate_file, render
+from tests.cluster.images.ingress.controller.routes import Host, Location
+from tests.cluster.waits import until
+
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+
+
+def host(name: str, *locations: Location, certificate: tuple[str, str] | None = None) -> Host:
+    return Host(name, {(location.path, location.kind): location for location in locations}, certificate)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on."""
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Iterator[str]:
+    """Run nginx, with a backend that tells which path it was asked for, and return the address of nginx."""
+    if NGINX is None:
+        pytest.skip("nginx is not installed: apt-get install nginx-light")
+    plain, secure, health, behind = (f"127.0.0.1:{port}" for port in free_ports(4))
+    served = host(
+        "a.test",
+        Location("/exact", "Exact", behind),
+        Location("/deep", "Prefix", behind),
+        Location("/gone", "Prefix", None),
+        Location("/small", "Prefix", behind, body_size="1k"),
+    )
+    text = render([served], tmp_path, health)
+    backend = f'server {{ listen {behind}; location / {{ return 200 "$request_uri"; }} }}'
+    for theirs, ours in {
+        "listen 80": f"listen {plain}",
+        "listen 443": f"listen {secure}",
+        "user www-data;": "",
+        "/dev/stdout": "off;#",
+        "http {": f"http {{ {_temporary(tmp_path)} {backend}",
+    }.items():
+        text = text.replace(theirs, ours)
+    (tmp_path / "nginx.conf").write_text(text)
+    command = [NGINX, "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        _wait_for(health, process)
+        yield f"http://{plain}"
+        process.terminate()
+
+
+def _temporary(folder: Path) -> str:
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    def listens() -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/healthz", timeout=1) as answer:
+            return bool(answer.status == 200)
+        return False
+
+    until("nginx", listens, 30, lambda: "it ended" if process.poll() is not None else None)
+
+
+def ask(address: str, path: str, *, name: str = "a.test", body: bytes | None = None) -> tuple[int, str]:
+    request = urllib.request.Request(address + path, data=body, headers={"Host": name})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, ""
+
+
+@pytest.mark.parametrize("path", ["/exact", "/exact?x=1", "/deep", "/deep/er", "/deep/er/still?x=%20y"])
+def test_path_reaches_its_backend_as_it_was_asked(answers: str, path: str) -> None:
+    assert ask(answers, path) == (200, path)
+
+
+@pytest.mark.parametrize("path", ["/", "/exact/", "/exactly", "/deeper"])
+def test_other_paths_are_not_found(answers: str, path: str) -> None:
+    assert ask(answers, path)[0] == 404
+
+
+def test_other_hosts_are_not_found(answers: str) -> None:
+    assert ask(answers, "/deep", name="b.test")[0] == 404
+
+
+def test_backend_that_is_not_there_is_unavailable(answers: str) -> None:
+    assert ask(answers, "/gone")[0] == 503
+
+
+def test_body_over_the_limit_is_refused(answers: str) -> None:
+    assert ask(answers, "/small", body=b"x" * 2000)[0] == 413
+
+
+def test_configuration_with_a_certificate_is_accepted(tmp_path: Path) -> None:
+    if NGINX is None:
+        pytest.skip("nginx is not installed: apt-get install nginx-light")
+    authority = pki.Authority.create()
+    secret = ("shop", "tls")
+    authority.issue(tmp_path, "shop_tls", "a.test", hosts=("a.test",))
+    assert certificate_file(tmp_path, secret, "crt") == tmp_path / "shop_tls.crt"
+    hosts = [host("a.test", Location("/", "Prefix", "127.0.0.1:9"), certificate=secret), host("")]
+    (tmp_path / "nginx.conf").write_text(render(hosts, tmp_path, "127.0.0.1:10254"))
+    command = [NGINX, "-t", "-q", "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
