@@ -1,0 +1,88 @@
+"""The setup of MinIO, against a real one: buckets, keys, and rights that end where they should."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+import yaml
+from minio import Minio
+from minio.error import S3Error
+
+from tests.conftest import S3
+
+STORAGE = Path(__file__).resolve().parents[2] / "images" / "operations" / "storage.py"
+SECRET = "a-secret-of-forty-characters-0123456789ab"
+
+
+@pytest.fixture(scope="module")
+def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Set up one bucket and two services twice over; return the bucket and the keys by service."""
+    folder = tmp_path_factory.mktemp("storage")
+    bucket, mark = f"molino-{uuid4().hex}", uuid4().hex[:8]
+    services = {
+        f"steps-{mark}": [{"actions": "readwrite", "bucket": bucket}],
+        f"serving-{mark}": [{"actions": "read", "bucket": bucket, "prefix": "releases/"}],
+    }
+    (folder / "storage.yaml").write_text(yaml.safe_dump({"buckets": [bucket], "services": services}))
+    for service in services:
+        (folder / f"{service}-access-key").write_text(service)
+        (folder / f"{service}-secret-key").write_text(SECRET)
+    environment = {
+        "MOLINO_S3_ENDPOINT": s3.endpoint,
+        "MOLINO_S3_ACCESS_KEY": s3.access_key,
+        "MOLINO_S3_SECRET_KEY": s3.secret_key,
+    }
+    for _ in range(2):
+        subprocess.run([sys.executable, STORAGE, folder / "storage.yaml", folder], env=environment, check=True)
+    root = client(s3, s3.access_key, s3.secret_key)
+    for key in ("releases/housing", "runs/housing"):
+        root.put_object(bucket, key, BytesIO(b"x"), 1)
+    yield {"bucket": bucket, "steps": f"steps-{mark}", "serving": f"serving-{mark}"}
+
+
+def client(s3: S3, access_key: str, secret_key: str) -> Minio:
+    url = urlsplit(s3.endpoint)
+    return Minio(endpoint=url.netloc, access_key=access_key, secret_key=secret_key, secure=url.scheme == "https")
+
+
+def test_a_reader_reads_its_prefix(s3: S3, setup: dict[str, str]) -> None:
+    with client(s3, setup["serving"], SECRET).get_object(setup["bucket"], "releases/housing") as answer:
+        assert answer.data == b"x"
+
+
+def test_a_reader_reads_nothing_else(s3: S3, setup: dict[str, str]) -> None:
+    with pytest.raises(S3Error, match="AccessDenied"):
+        client(s3, setup["serving"], SECRET).get_object(setup["bucket"], "runs/housing")
+
+
+def test_a_reader_writes_nothing(s3: S3, setup: dict[str, str]) -> None:
+    with pytest.raises(S3Error, match="AccessDenied"):
+        client(s3, setup["serving"], SECRET).put_object(setup["bucket"], "releases/own", BytesIO(b"x"), 1)
+
+
+def test_a_writer_writes(s3: S3, setup: dict[str, str]) -> None:
+    writer = client(s3, setup["steps"], SECRET)
+    writer.put_object(setup["bucket"], "runs/own", BytesIO(b"abc"), 3)
+    assert writer.stat_object(setup["bucket"], "runs/own").size == 3
+
+
+def test_a_service_makes_no_bucket(s3: S3, setup: dict[str, str]) -> None:
+    with pytest.raises(S3Error, match="AccessDenied"):
+        client(s3, setup["steps"], SECRET).make_bucket(f"molino-{uuid4().hex}")
+
+
+def test_a_wrong_root_key_is_one_line(s3: S3, tmp_path: Path) -> None:
+    (tmp_path / "storage.yaml").write_text("buckets: [some-bucket]\nservices: {}\n")
+    environment = {
+        "MOLINO_S3_ENDPOINT": s3.endpoint,
+        "MOLINO_S3_ACCESS_KEY": s3.access_key,
+        "MOLINO_S3_SECRET_KEY": "wrong-secret",
+    }
+    program = [sys.executable, STORAGE, tmp_path / "storage.yaml", tmp_path]
+    failed = subprocess.run(program, env=environment, capture_output=True, text=True)
+    assert failed.stderr.splitlines()[0].startswith(f"MinIO at {s3.endpoint} refused: ")
