@@ -1,0 +1,100 @@
+"""Two DAGs per model file: `<model>_data` makes a data version, and each new version starts `<model>_model`."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # named here, it's imported once, before parsing
+from airflow.sdk import DAG, Asset, Param
+
+from molino.model_file import ModelFile, parse_model
+from pipelines.operator import RUN_TEMPLATE, StepOperator
+from pipelines.pods import PodSettings, read_model_files, run_id_of, step_pod
+from pipelines.steps import STEPS
+
+BUILT_IN = Path(__file__).resolve().parent.parent / "models"
+RETRIES = 2
+STEP_TIMEOUT = timedelta(hours=6)
+
+
+def molino_run_id(dag_run: Any, params: Mapping[str, Any], events: Mapping[Any, Any]) -> str:
+    """Return the run that a DAG run belongs to: the one asked for, the one that made the data, or its own."""
+    if params.get("run_id"):
+        return str(params["run_id"])
+    for made in events.values():
+        for event in reversed(list(made)):
+            if event.extra.get("run_id"):
+                return str(event.extra["run_id"])
+    return run_id_of(dag_run.run_id)
+
+
+def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -> DAG:
+    """Return one of a model's two DAGs."""
+    data = Asset(name=f"{model.name}-data", uri=f"molino://{model.name}/data")
+    served = Asset(name=f"{model.name}-model", uri=f"molino://{model.name}/model")
+    outlet = data if group == "data" else served
+    with DAG(
+        dag_id=f"{model.name}_{group}",
+        description=f"{model.title}: {'ingest and version' if group == 'data' else 'train to deploy'}",
+        schedule=model.schedule if group == "data" else [data],
+        start_date=datetime(2026, 1, 1),  # a date without a time zone is UTC here
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=["molino", model.name, group],
+        doc_md=model.description,
+        user_defined_macros={"molino_run_id": molino_run_id},
+        default_args={
+            "retries": RETRIES,
+            "retry_delay": timedelta(seconds=15),
+            "retry_exponential_backoff": True,
+            "execution_timeout": STEP_TIMEOUT,
+        },
+        params=_params(group),
+    ) as dag:
+        steps = [step for step in STEPS if step.group == group]
+        before = None
+        for step in steps:
+            last = step is steps[-1]
+            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE)
+            operator = StepOperator(
+                task_id=step.name,
+                pod=pod,
+                settings=settings,
+                asset=outlet if last else None,
+                outlets=[outlet] if last else [],
+                doc_md=step.purpose,
+            )
+            if before is not None:
+                before >> operator
+            before = operator
+    return dag
+
+
+def _params(group: str) -> dict[str, Param]:
+    run_id = Param(None, type=["null", "string"], description="Molino run to take up; a new one when empty")
+    if group == "data":
+        source = Param(None, type=["null", "string"], description="Source of the rows in place of the model file's")
+        return {"run_id": run_id, "source": source}
+    candidates = Param(None, type=["null", "array"], description="Names of the candidates to train; all when empty")
+    return {"run_id": run_id, "candidates": candidates}
+
+
+def _load() -> dict[str, DAG]:
+    """Read every model file; one with an error is an import error of this file, shown in the UI."""
+    settings = PodSettings()
+    contents = read_model_files(BUILT_IN)
+    extra = os.environ.get("MOLINO_MODELS_EXTRA")
+    if extra:
+        contents |= {path.stem: path.read_bytes() for path in sorted(Path(extra).glob("*.yaml"))}
+    dags = {}
+    for name, content in contents.items():
+        model = parse_model(content, f"{name}/model.yaml")
+        for group in ("data", "model"):
+            dags[f"{name}_{group}"] = build(model, content, group, settings)
+    return dags
+
+
+globals().update(_load())

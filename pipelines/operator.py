@@ -1,0 +1,109 @@
+"""The operator of a step: KubernetesPodOperator, with what it gets wrong for a step that must not be lost or doubled.
+
+It is durable, not deferrable: the pod's identity is kept in the task state store, so that a retry takes up a running
+pod; deferring would hand each step through the scheduler twice more, and that costs seconds per step.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowException
+from kubernetes.client import models as k8s
+
+from pipelines.pods import MODEL_LABEL, RUN_LABEL, STEP_LABEL, USER, PodSettings, StepPod
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+RUN_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events) }}"
+RUN_LABEL_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events)[:63].rstrip('-_.') }}"
+STARTUP_TIMEOUT_SECONDS = 900
+"""The first pull of a train image is large."""
+
+
+class StepOperator(KubernetesPodOperator):
+    """Runs one step in a pod of its own image."""
+
+    template_fields: Sequence[str] = (*KubernetesPodOperator.template_fields, "run_id_template")
+
+    def __init__(self, *, pod: StepPod, settings: PodSettings, asset: Asset | None = None, **options: Any) -> None:
+        self.run_id_template = RUN_TEMPLATE
+        self.asset = asset
+        super().__init__(
+            name=options["task_id"],
+            namespace=settings.namespace,
+            image=pod.image,
+            image_pull_policy=settings.image_pull_policy,
+            image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in settings.image_pull_secrets],
+            cmds=["molino"],
+            arguments=list(pod.arguments),
+            env_vars=[k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()],
+            env_from=_environment(settings),
+            labels={**pod.labels, RUN_LABEL: RUN_LABEL_TEMPLATE},
+            container_resources=k8s.V1ResourceRequirements(requests=dict(pod.requests), limits=dict(pod.limits)),
+            service_account_name=pod.service_account,
+            automount_service_account_token=pod.automount_token,
+            security_context=_pod_security(),
+            container_security_context=_container_security(),
+            volumes=[k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource())],
+            volume_mounts=[k8s.V1VolumeMount(name="tmp", mount_path="/tmp")],  # noqa: S108  # inside the pod
+            in_cluster=True,
+            durable=True,
+            deferrable=False,
+            do_xcom_push=False,
+            get_logs=True,
+            log_events_on_failure=True,
+            log_pod_spec_on_failure=False,
+            startup_timeout_seconds=STARTUP_TIMEOUT_SECONDS,
+            startup_check_interval_seconds=1,
+            base_container_status_polling_interval=0.5,
+            on_finish_action="delete_pod",
+            **options,
+        )
+
+    def execute(self, context: "Context") -> Any:
+        """Run the pod to its end; a step that was killed has failed, whatever its pod's end looks like."""
+        self._reap()
+        result = super().execute(context)
+        if self._killed:
+            raise AirflowException(f"{self.task_id} was killed before its step had ended; its pod is deleted")
+        if self.asset is not None:
+            context["outlet_events"][self.asset].extra = {"run_id": self.run_id_template}
+        return result
+
+    def _reap(self) -> None:
+        """Delete pods of this step that other runs have left: one run is active at a time, so they have no task."""
+        labels = {MODEL_LABEL: self.labels[MODEL_LABEL], STEP_LABEL: self.labels[STEP_LABEL]}
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        own = self.labels[RUN_LABEL]
+        for pod in self.client.list_namespaced_pod(self.namespace, label_selector=selector).items:
+            if pod.metadata.labels.get(RUN_LABEL) != own:
+                self.log.warning("deleting the orphaned pod %s", pod.metadata.name)
+                self.process_pod_deletion(pod, reraise=False)
+
+
+def _environment(settings: PodSettings) -> list[k8s.V1EnvFromSource]:
+    return [
+        k8s.V1EnvFromSource(config_map_ref=k8s.V1ConfigMapEnvSource(name=settings.config_map)),
+        k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=settings.secret)),
+    ]
+
+
+def _pod_security() -> k8s.V1PodSecurityContext:
+    return k8s.V1PodSecurityContext(
+        run_as_non_root=True,
+        run_as_user=USER,
+        run_as_group=USER,
+        fs_group=USER,
+        seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+    )
+
+
+def _container_security() -> k8s.V1SecurityContext:
+    return k8s.V1SecurityContext(
+        allow_privilege_escalation=False,
+        read_only_root_filesystem=True,
+        capabilities=k8s.V1Capabilities(drop=["ALL"]),
+    )

@@ -1,0 +1,93 @@
+"""A step as a pod: image, environment, resources and security of the task that runs it. No Airflow here."""
+
+import base64
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from molino.model_file import ModelFile, Resources
+
+USER = 10001
+MODEL_LABEL = "molino.dev/model"
+RUN_LABEL = "molino.dev/run"
+STEP_LABEL = "molino.dev/step"
+DEFAULT_RESOURCES = Resources()
+
+
+class PodSettings(BaseSettings):
+    """What the chart tells Airflow about the pods of steps."""
+
+    model_config = SettingsConfigDict(env_prefix="MOLINO_PODS_", frozen=True, extra="ignore")
+
+    namespace: str = "default"
+    image_prefix: str = "molino-"
+    """Everything of an image's address before the step's name."""
+    image_tag: str = "latest"
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    config_map: str = "molino-steps"
+    """ConfigMap and Secret whose keys are the `MOLINO_*` settings of every step."""
+    secret: str = "molino-steps"  # noqa: S105  # the name of an object, not a secret
+    service_account: str = "default"
+    deploy_service_account: str = "default"
+    """Of the deploy step alone, which changes the serving Deployment."""
+    labels: Mapping[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepPod:
+    """What Airflow's operator is told, in Kubernetes' own words."""
+
+    image: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+    service_account: str
+    automount_token: bool
+
+
+def step_pod(settings: PodSettings, model: ModelFile, model_file: bytes, step: str, run_id: str) -> StepPod:
+    """Return the pod of one step of one run.
+
+    Args:
+        settings: of all pods.
+        model: the model file, for its resources.
+        model_file: its bytes, handed to the pod so that a new model needs no new image.
+        step: name of the step.
+        run_id: may be a template that Airflow fills in later.
+    """
+    resources = model.resources.get(step, DEFAULT_RESOURCES)  # type: ignore[call-overload]
+    image = f"{settings.image_prefix}{step}:{settings.image_tag}"
+    deploys = step == "deploy"
+    return StepPod(
+        image=image,
+        arguments=("step", step, "--model", model.name, "--run-id", run_id),
+        environment={"MOLINO_MODEL_CONTENT": pack(model_file), "MOLINO_IMAGE": image},
+        labels={**settings.labels, MODEL_LABEL: model.name, STEP_LABEL: step},
+        requests={"cpu": resources.cpu, "memory": resources.memory},
+        limits={"memory": resources.memory_limit or resources.memory},
+        service_account=settings.deploy_service_account if deploys else settings.service_account,
+        automount_token=deploys,
+    )
+
+
+def pack(model_file: bytes) -> str:
+    """Return a model file in a form that an environment variable can hold."""
+    return base64.b64encode(gzip.compress(model_file, mtime=0)).decode()
+
+
+def run_id_of(dag_run_id: str) -> str:
+    """Return the Molino run id of an Airflow run: the same, but for characters that keys and labels can't have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", dag_run_id).strip("-.")[:200]
+
+
+def read_model_files(folder: Path) -> dict[str, bytes]:
+    """Return name to bytes of the model files below a folder; nothing is parsed."""
+    return {path.parent.name: path.read_bytes() for path in sorted(folder.glob("*/model.yaml"))}
