@@ -1,0 +1,51 @@
+{{/*
+A password that is made once: what the values say, else what the Secret of an earlier install holds, else a new one.
+`helm template` and Argo CD can't look into the cluster: give an existingSecret there.
+*/}}
+{{- define "molino.password" -}}
+{{- $held := (lookup "v1" "Secret" .root.Release.Namespace .secret).data | default dict -}}
+{{- if .given -}}
+{{- .given | b64enc -}}
+{{- else if hasKey $held .key -}}
+{{- index $held .key -}}
+{{- else -}}
+{{- randAlphaNum 32 | b64enc -}}
+{{- end -}}
+{{- end -}}
+
+{{/* An environment variable that comes from a Secret. */}}
+{{- define "molino.secretEnv" -}}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+{{- end -}}
+
+{{/* Host, port and Secret of the database server, built in or external. */}}
+{{- define "molino.databaseHost" -}}
+{{- .Values.database.host | default (include "molino.name" (dict "root" . "component" "postgres")) -}}
+{{- end -}}
+{{- define "molino.databaseSecret" -}}
+{{- if .Values.postgres.enabled -}}
+{{- include "molino.secretName" (dict "root" . "component" "postgres") -}}
+{{- else -}}
+{{- .Values.database.auth.existingSecret -}}
+{{- end -}}
+{{- end -}}
+
+{{/* URL and Secret of the object storage, built in or external. */}}
+{{- define "molino.s3Endpoint" -}}
+{{- if .Values.minio.enabled -}}
+http://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Values.minio.service.port }}
+{{- else -}}
+{{- .Values.s3.endpoint -}}
+{{- end -}}
+{{- end -}}
+{{- define "molino.s3Secret" -}}
+{{- if .Values.minio.enabled -}}
+{{- include "molino.secretName" (dict "root" . "component" "minio") -}}
+{{- else -}}
+{{- .Values.s3.auth.existingSecret -}}
+{{- end -}}
+{{- end -}}
