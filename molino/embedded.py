@@ -87,8 +87,7 @@ class _Embedded:
         if chosen.kind != "complete":
             self._run_steps(chosen)
         self._say_where(chosen)
-        for reason in self._rejections(chosen):
-            _say(f"The gate refused this run: {reason}")
+        self._say_rejection(chosen)
         self._show_answer()
 
     def until_stopped(self) -> None:
@@ -142,10 +141,12 @@ class _Embedded:
         served = self._served()
         return str(served["version"]) if served else None
 
-    def _rejections(self, chosen: Plan) -> list[str]:
-        """Return why the gate refused the run, if it did."""
-        evaluate = find_run(open_store(self.settings), chosen.run_id, self.model).records["evaluate"]
-        return list(evaluate.result["verdict"]["reasons"]) if evaluate.status == "rejected" else []
+    def _say_rejection(self, chosen: Plan) -> None:
+        """Say why the gate refused the run, if it did."""
+        run = find_run(open_store(self.settings), chosen.run_id, self.model)
+        if run.state == "rejected":
+            reasons = run.records["evaluate"].result["verdict"]["reasons"]
+            _say("\n".join(["The gate refused this run, so what served before still does:", *reasons, ""]))
 
     def _say_where(self, chosen: Plan) -> None:
         lines = [f"  {service.title:<12}{service.url}" for service in self.services]

@@ -300,7 +300,8 @@ def quick_home(tmp_path: Path, **changes: Any) -> Home:
 def test_a_rejected_run_says_why(tmp_path: Path) -> None:
     home = quick_home(tmp_path, gate={"bounds": {"rmse": {"maximum": 0.001}}})
     ended = home.run("quick")
-    assert "The gate refused this run: " in ended.output
+    assert "The gate refused this run" in ended.output
+    assert "is above the gate's maximum of 0.001" in ended.output
     assert ended.errors.endswith("no version of quick is in service, so there is no answer to show\n")
 
 
