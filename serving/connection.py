@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
             self._dispatch()
             parser.reset()
             self._chunks, self._size, self._head_bytes, self._in_head = [], 0, 0, True
-            if not data:
+            if not data or self._transport.is_closing():
                 return None
         self._waiting += data
         return None

@@ -1,6 +1,7 @@
 """Checked rows into the tensors that the graph takes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from molino.errors import ReleaseError
 from molino.release import Feature, Release, Tensor
 
 Feeds = Mapping[str, NDArray[Any]]
+FEW_ROWS = 8
 UNSEEN = "\ufffd"
 """What a category value that the model doesn't know becomes. Sent as it is, a value with a NUL inside would be cut
 there by ONNX Runtime, and could turn into a known one."""
@@ -29,6 +31,8 @@ class FeedBuilder:
         where = f"release {release.name} {release.version}"
         inputs = release.signature.inputs
         self._matrix = inputs[0].name if release.signature.layout == "matrix" else None
+        self._width = len(release.features)
+        self._complete = all(feature.missing == "refuse" for feature in release.features)
         self._columns: list[Callable[[Sequence[Sequence[Any]]], tuple[str, NDArray[Any]]]] = []
         if self._matrix is not None:
             _check_matrix(where, release)
@@ -43,8 +47,15 @@ class FeedBuilder:
     def __call__(self, rows: Sequence[Sequence[Any]]) -> dict[str, NDArray[Any]]:
         """Return the inputs; a missing number is NaN, a missing category the empty string."""
         if self._matrix is not None:
-            return {self._matrix: np.array(rows, dtype=np.float32)}
+            return {self._matrix: self._fill_matrix(rows)}
         return dict(build(rows) for build in self._columns)
+
+    def _fill_matrix(self, rows: Sequence[Sequence[Any]]) -> NDArray[np.float32]:
+        """Many complete rows are read value by value, which is quicker than row by row but knows no missing one."""
+        if self._complete and len(rows) > FEW_ROWS:
+            count = len(rows) * self._width
+            return np.fromiter(chain.from_iterable(rows), np.float32, count).reshape(-1, self._width)
+        return np.array(rows, dtype=np.float32)
 
 
 def _check_matrix(where: str, release: Release) -> None:
