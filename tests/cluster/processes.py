@@ -87,7 +87,7 @@ def recorded(folders: Folders) -> dict[str, Process]:
     return {path.stem: Process(**json.loads(path.read_text())) for path in records}
 
 
-def end(folders: Folders, name: str, grace: float = 10) -> None:
+def end(folders: Folders, name: str, grace: float = 3) -> None:
     """End a recorded process, and forget it."""
     process = recorded(folders).get(name)
     if process:
