@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ SECRET = "a-secret-of-forty-characters-0123456789ab"
 
 
 @pytest.fixture(scope="module")
-def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Set up one bucket and two services twice over; return the bucket and the keys by service."""
     folder = tmp_path_factory.mktemp("storage")
     bucket, mark = f"molino-{uuid4().hex}", uuid4().hex[:8]
@@ -42,7 +41,7 @@ def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
     root = client(s3, s3.access_key, s3.secret_key)
     for key in ("releases/housing", "runs/housing"):
         root.put_object(bucket, key, BytesIO(b"x"), 1)
-    yield {"bucket": bucket, "steps": f"steps-{mark}", "serving": f"serving-{mark}"}
+    return {"bucket": bucket, "steps": f"steps-{mark}", "serving": f"serving-{mark}"}
 
 
 def client(s3: S3, access_key: str, secret_key: str) -> Minio:
