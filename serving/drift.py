@@ -23,7 +23,7 @@ from serving.feeds import Feeds
 PREFIX = "drift|"
 REQUEST_ROWS = 100
 """A request with more rows adds this many of them, evenly spaced."""
-PENDING_ROWS = 5000
+PENDING_ROWS = 1000
 """Rows kept until the next count; what comes on top of them is left out."""
 FLUSH_SECONDS = 0.2
 LEAST_ROWS = 100
