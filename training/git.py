@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from molino.errors import VersionError
@@ -21,6 +22,7 @@ TOO_LATE = (
     *git_s3.TOO_LATE,
 )
 """What git and its remotes say when another push was quicker."""
+READ_AGAIN_SECONDS = (0.1, 0.5, 2.0)
 OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 """Variables that git sets for its hooks; they would lead to another repository."""
 
@@ -51,16 +53,15 @@ class Git:
         folder = folder_of(self.remote)
         if folder is not None:
             self._make_bare(folder)
-        elif self.remote.startswith(git_s3.SCHEME):
-            git_s3.recover(self.remote, self.branch, self.settings)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self._checked(("clone", "--quiet", "--no-checkout", self.remote, str(self.folder)), self.folder.parent)
+        self._learn(("clone", "--quiet", "--no-checkout", self.remote, str(self.folder)), self.folder.parent)
+
+    def fetch(self) -> None:
+        """Learn what others have pushed since the clone."""
+        self._learn(("fetch", "--quiet", "--prune", "origin"), self.folder)
 
     def start_over(self) -> bool:
-        """Make the work tree what the remote's branch is now; return false where there is no such branch yet."""
-        if self.remote.startswith(git_s3.SCHEME):
-            git_s3.recover(self.remote, self.branch, self.settings)
-        self.run("fetch", "--quiet", "--prune", "origin")
+        """Make the work tree what the remote's branch was when it was fetched; false where there was none yet."""
         known = self._run(("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{self.branch}"), self.folder)
         if known.returncode:
             self.run("symbolic-ref", "HEAD", f"refs/heads/{self.branch}")
@@ -78,6 +79,21 @@ class Git:
         if done.returncode and not any(sign in done.stderr for sign in TOO_LATE):
             raise self._error("push", done.stderr)
         return done.returncode == 0
+
+    def _learn(self, arguments: tuple[str, ...], cwd: Path) -> None:
+        """Read from the remote; in a bucket, what was listed may be gone before it is read, when others push."""
+        pauses = READ_AGAIN_SECONDS if self.remote.startswith(git_s3.SCHEME) else ()
+        for pause in (*pauses, None):
+            if self.remote.startswith(git_s3.SCHEME):
+                git_s3.recover(self.remote, self.branch, self.settings)
+            try:
+                self._checked(arguments, cwd)
+            except VersionError:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
     def _make_bare(self, folder: Path) -> None:
         """Make the bare repository whole or not at all, also where two make it at once."""

@@ -15,11 +15,14 @@ SCHEME = "s3://"
 TOO_LATE = (
     "is not ancestor of",
     "stale remote",
-    "PreconditionFailed",
     "failed to acquire ref lock",
+    "PreconditionFailed",
+    "ConditionalRequestConflict",
+    "HeadObject operation: Not Found",
     "multiple bundles",
+    "matches more than one",
 )
-"""What git-remote-s3 says when another push was quicker, or is at work."""
+"""What git-remote-s3, and git by it, say when another push was quicker, or is at work."""
 LOCK_SECONDS = 60
 """A lock that is older was left by a push that was killed; the next push takes it away."""
 
@@ -58,17 +61,16 @@ def recover(remote: str, branch: str, settings: Settings) -> None:
         VersionError: the bucket can't be reached.
     """
     objects = open_prefix(remote, settings)
-    prefix = f"refs/heads/{branch}/"
     try:
-        keys = list(objects.list(prefix))
-        bundles = [key for key in keys if key.endswith(".bundle")]
-        if len(bundles) < 2 or any(_is_held(objects, key) for key in keys if key.endswith(".lock")):
-            return
-        for key in sorted(bundles, key=objects.modified)[:-1]:
-            objects.delete(key)
+        written = objects.written(f"refs/heads/{branch}/")
+        bundles = sorted((key for key in written if key.endswith(".bundle")), key=lambda key: written[key])
+        locks = [written[key] for key in written if key.endswith(".lock")]
+        if len(bundles) > 1 and not any(map(_is_held, locks)):
+            for key in bundles[:-1]:
+                objects.delete(key)
     except StoreError as error:
         raise VersionError(f"MOLINO_GIT_REMOTE: {error}") from error
 
 
-def _is_held(objects: S3Store, key: str) -> bool:
-    return objects.exists(key) and (datetime.now(UTC) - objects.modified(key)).total_seconds() < LOCK_SECONDS
+def _is_held(locked: datetime) -> bool:
+    return (datetime.now(UTC) - locked).total_seconds() < LOCK_SECONDS

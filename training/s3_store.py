@@ -85,13 +85,11 @@ class S3Store:
         with self._errors(key):
             self.client.remove_object(self.bucket, self.prefix + key)
 
-    def modified(self, key: str) -> datetime:
-        """Return when an object was written; StoreError when there is none."""
-        with self._errors(key):
-            found = self.client.stat_object(self.bucket, self.prefix + key).last_modified
-        if found is None:
-            raise StoreError(f"{self.uri(key)}: {self.endpoint} doesn't tell when it was written")
-        return found
+    def written(self, prefix: str) -> dict[str, datetime]:
+        """Return when each object below a prefix was written."""
+        with self._errors(prefix):
+            items = self.client.list_objects(self.bucket, self.prefix + prefix, recursive=True)
+            return {(item.object_name or "").removeprefix(self.prefix): item.last_modified for item in items}
 
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{self.prefix}{key}"

@@ -74,6 +74,7 @@ def _publish(context: Context, repository: DataRepository, rows: _Rows) -> None:
         context.log.info("another push was quicker, trying again on top of it")
         time.sleep(random.uniform(0, pause))  # noqa: S311
         pause = min(2 * pause, PAUSE_SECONDS)
+        repository.git.fetch()
 
 
 def _commit(context: Context, repository: DataRepository, rows: _Rows) -> bool:
