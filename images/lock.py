@@ -2,8 +2,9 @@
 
 The locks: `requirements.txt` (every extra: what `make run` installs), `requirements-dev.txt` (that and the dev group),
 `requirements-uv.txt` (the installer itself), and one per image in `images/<name>/requirements.txt`, held to the same
-versions. Each carries the SHA-256 of what it was made from, so that the check needs no network and doesn't fail because
-a newer version was published. Pins that are there are kept; `--upgrade` takes the newest.
+versions, but for the images of Airflow and of operations, which run no step. Each carries the SHA-256 of what it was
+made from, so that the check needs no network and doesn't fail because a newer version was published. Pins that are
+there are kept; `--upgrade` takes the newest.
 """
 
 import argparse
@@ -20,6 +21,8 @@ PYPROJECT = ROOT / "pyproject.toml"
 INPUTS = "# inputs: sha256:"
 BASE = "base"
 """The image that has the core dependencies alone."""
+APART = ("airflow", "operations")
+"""Images without the `molino` command: dependency groups, locked by themselves."""
 
 
 def main() -> int:
@@ -50,6 +53,8 @@ def locks() -> dict[Path, list[str]]:
     }
     for extra in project()["project"]["optional-dependencies"]:
         made[ROOT / "images" / extra / "requirements.txt"] = ["pyproject.toml", "--extra", extra, *held]
+    for group in APART:
+        made[ROOT / "images" / group / "requirements.txt"] = ["--group", f"pyproject.toml:{group}"]
     return made
 
 
