@@ -8,8 +8,8 @@ from pathlib import Path
 import onnx
 
 from molino.model_file import load_model
+from molino.pointer import point_to
 from molino.release import Score, Signature, Tensor
-from serving.pointer import point_to
 from tests.bench.serving.environments import ROOT
 from tests.serving.bundles import write_bundle
 

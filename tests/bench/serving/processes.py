@@ -7,17 +7,18 @@ import time
 from pathlib import Path
 
 GRACE_S = 10.0
-_PARENT, _SESSION, _USER, _KERNEL, _STARTED = 1, 3, 11, 12, 19
+_STATE, _PARENT, _SESSION, _USER, _KERNEL, _STARTED = 0, 1, 3, 11, 12, 19
 """Fields of /proc/<pid>/stat behind the name of the program."""
+_ENDED = "Z"
 
 
 def members(leader: int) -> set[int]:
-    """Return all processes of the session that `leader` began, and all descendants of it."""
+    """Return `leader` with all processes of the session that it began, and all of its descendants."""
     parents: dict[int, int] = {}
     found = {leader}
     for folder in Path("/proc").iterdir():
         fields = _stat(folder) if folder.name.isdigit() else None
-        if fields is not None:
+        if fields is not None and fields[_STATE] != _ENDED:
             parents[int(folder.name)] = int(fields[_PARENT])
             if int(fields[_SESSION]) == leader:
                 found.add(int(folder.name))
@@ -71,7 +72,7 @@ def _stat(folder: Path) -> list[str] | None:
 def _began(pid: int) -> str | None:
     """Return a process's start time in clock ticks, which tells it from a later one with the same id."""
     fields = _stat(Path("/proc") / str(pid))
-    return None if fields is None or fields[0] == "Z" else fields[_STARTED]
+    return None if fields is None or fields[_STATE] == _ENDED else fields[_STARTED]
 
 
 def _pss_kb(pid: int) -> int:
