@@ -148,6 +148,7 @@ def controllers(folders: Folders) -> Component:
             f"--cluster-signing-cert-file={pem}/ca.crt",
             f"--cluster-signing-key-file={pem}/ca.key",
             "--use-service-account-credentials",
+            f"--flex-volume-plugin-dir={folders.node}/volume-plugins",
             "--leader-elect=false",
         ],
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster import binaries, cgroups, components, mounts, network, processes, shims
+from tests.cluster import binaries, cgroups, components, mounts, network, processes, strays
 from tests.cluster.commands import run, succeeds
 from tests.cluster.components import Component
 from tests.cluster.fault import ClusterError
@@ -131,14 +131,14 @@ def down(folders: Folders) -> None:
 
     It also copes with a node that was only half started or half taken down, or cut off by a restart of the machine.
     """
-    outside = shims.files(folders)
+    outside = strays.files(folders)
     for name in ORDER:
         processes.end(folders, name)
     cgroups.kill()
     mounts.unmount_below(folders.node)
     network.remove()
     cgroups.remove()
-    shims.remove(outside)
+    strays.remove(outside)
     shutil.rmtree(folders.node, ignore_errors=True)
     shutil.rmtree(folders.socket.parent, ignore_errors=True)
 
@@ -148,4 +148,5 @@ def leftovers(folders: Folders) -> list[str]:
     alive = [name for name, process in processes.recorded(folders).items() if process.is_alive()]
     mounted = [str(point) for point in mounts.below(folders.node)]
     folder = [str(folder) for folder in (folders.node, folders.socket.parent) if folder.exists()]
-    return alive + mounted + network.leftovers() + cgroups.leftovers() + folder
+    outside = [str(path) for path in strays.files(folders) if path.exists()]
+    return alive + mounted + network.leftovers() + cgroups.leftovers() + folder + outside
