@@ -16,8 +16,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.errors import MolinoError, ReleaseError, StoreError
+from molino.pointer import bundle_path, write_pointer
 from molino.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
-from serving.pointer import bundle_path, write_pointer
 from serving.settings import load_serving_settings
 
 ANNOTATION = re.compile(r'^molino\.dev/release\.([a-z][a-z0-9-]{0,39})="(\d+)"$')

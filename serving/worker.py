@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-import socket
 
 import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
 from serving.connection import Connection
 from serving.dispatcher import Dispatcher
+from serving.listener import Listener
 from serving.service import Service, open_service
 
 TICK_SECONDS = 1.0
@@ -49,7 +49,9 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         keeping_up = self.loop.create_task(keep_up(self.service))
-        servers = [await self._listen(listener.sock) for listener in self.sockets]
+        listeners = [
+            Listener(self.loop, listener.sock, lambda: Connection(self.dispatcher)) for listener in self.sockets
+        ]
         while self.alive and self.ppid == os.getppid():
             self.notify()
             self.dispatcher.sweep(self.loop.time(), self.cfg.keepalive, REQUEST_SECONDS)
@@ -58,19 +60,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             except TimeoutError:
                 continue
         self.dispatcher.stopping = True
-        for server in servers:
-            server.close()
+        for listener in listeners:
+            await listener.close()
         await self._let_requests_end()
         keeping_up.cancel()
         self.service.flush()
-
-    async def _listen(self, sock: socket.socket) -> asyncio.Server:
-        """Accept one connection at a time, so that the workers share them out; the kernel keeps the queue."""
-        server: asyncio.Server = await self.loop.create_server(
-            lambda: Connection(self.dispatcher), sock=sock, backlog=1
-        )
-        sock.listen(self.cfg.backlog)
-        return server
 
     async def _let_requests_end(self) -> None:
         deadline = self.loop.time() + self.cfg.graceful_timeout

@@ -12,6 +12,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from molino.model_file import Category, ModelFile, load_model
+from molino.pointer import bundle_path
 from molino.release import (
     MODEL_FILENAME,
     RELEASE_FILENAME,
@@ -24,7 +25,6 @@ from molino.release import (
     Signature,
     Tensor,
 )
-from serving.pointer import bundle_path
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 HOUSING_ROW = (0.1, 25.0, 5.13, 0, 0.453, 6.5, 45.0, 5.3, 4, 320, 15.3, 390.0, 12.0)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from molino.errors import ReleaseError
-from serving.pointer import point_to, pointer_path, read_pointer, write_pointer
+from molino.pointer import point_to, pointer_path, read_pointer, write_pointer
 from serving.problem import Problem
 from serving.repository import Repository
 
