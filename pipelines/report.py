@@ -22,15 +22,16 @@ def reporting() -> Iterator[Reporter]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("[bold]{task.fields[step]:<9}"),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=12, table_column=Column(width=12)),
+        TimeElapsedColumn(table_column=Column(width=7, no_wrap=True)),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True), expand=True) as progress:
         yield BarReporter(progress)
 
 
@@ -71,6 +72,6 @@ class BarReporter:
             self.progress.update(task, completed=float(event["done"]), total=float(event["total"]))
 
     def ended(self, step: Step, seconds: float) -> None:
-        """Close the line."""
-        said = f"{step.purpose} [dim]({seconds:.1f} s)"
-        self.progress.update(self.tasks[step.name], description=said, completed=1, total=1)
+        """Close the line; the elapsed time stands still at what the step took."""
+        del seconds
+        self.progress.update(self.tasks[step.name], description=step.purpose, completed=1, total=1)

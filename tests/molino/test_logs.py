@@ -1,0 +1,79 @@
+import io
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from molino.logs import Bars, configure_logs
+
+
+@pytest.fixture(autouse=True)
+def _reset() -> Iterator[None]:
+    """Leave other tests their own logging."""
+    yield
+    structlog.reset_defaults()
+
+
+def use_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Make stderr a terminal; in the test itself, since pytest sets its own stderr between set-up and test."""
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    return screen
+
+
+def test_without_a_terminal_a_log_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    structlog.get_logger().info("ended", rows=3)
+    event = json.loads(capsys.readouterr().err)
+    assert (event["event"], event["rows"], event["level"]) == ("ended", 3, "info")
+
+
+def test_a_traceback_is_one_json_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    assert "ValueError: wrong" in json.loads(capsys.readouterr().err)["exception"]
+
+
+def test_on_a_terminal_a_log_line_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = use_terminal(monkeypatch)
+    configure_logs()
+    structlog.get_logger().info("ended", rows=3)
+    assert "ended" in terminal.getvalue()
+    assert not terminal.getvalue().startswith("{")
+
+
+def test_the_form_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = use_terminal(monkeypatch)
+    monkeypatch.setenv("MOLINO_LOG_FORMAT", "json")
+    configure_logs()
+    structlog.get_logger().info("ended")
+    assert json.loads(terminal.getvalue())["event"] == "ended"
+
+
+def test_an_event_without_progress_is_let_through() -> None:
+    assert Bars()(None, "info", {"event": "ended"}) == {"event": "ended"}
+
+
+def test_an_event_with_progress_becomes_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_terminal(monkeypatch)
+    bars = Bars()
+    with pytest.raises(structlog.DropEvent):
+        bars(None, "info", {"event": "reading", "done": 1, "total": 2})
+    assert bars.progress is not None
+    assert bars.progress.tasks[0].percentage == 50
+    bars.progress.stop()
+
+
+def test_bars_that_are_full_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_terminal(monkeypatch)
+    bars = Bars()
+    for done in (1, 2):
+        with pytest.raises(structlog.DropEvent):
+            bars(None, "info", {"event": "reading", "done": done, "total": 2})
+    assert bars.progress is None
