@@ -1,4 +1,4 @@
-"""`python -m tests.bench.pipeline`: time and peak memory of the data's steps for 10³, 10⁵ and 5·10⁶ generated rows.
+"""`python -m tests.bench.pipeline`: time and memory of ingest, version and train for 10³, 10⁵ and 5·10⁶ generated rows.
 
 Each step is the command `molino step` in a process of its own; beside ingest, in turns, Polars alone reads the same
 CSV and writes it as Parquet. Results go to `tests/bench/results.md`.
@@ -22,7 +22,7 @@ from tests.bench.results import RESULTS, write_section
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "generated"
-STEPS = ("ingest",)
+STEPS = ("ingest", "version", "train")
 """What is measured, in the order of the pipeline."""
 SIZES = (1_000, 100_000, 5_000_000)
 POLARS = "Polars alone"
