@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 REMOTE = "storage"
 REMOTE_SECTION = f"'remote \"{REMOTE}\"'"
+JOBS = 2
+"""Parts of 50 MiB that are on their way at once; DVC's own choice, ten and more, are all held in memory."""
 IGNORED = "/config.local\n/tmp\n/cache\n"
 """`.dvc/.gitignore`: what DVC keeps for itself."""
 
@@ -85,13 +87,13 @@ class DataRepository:
         """Copy a versioned file's bytes to the DVC remote."""
         self._refuse_unreachable()
         with self._dvc("push") as repo:
-            repo.push(targets=[str(self.folder / f"{path}.dvc")])
+            repo.push(targets=[str(self.folder / f"{path}.dvc")], jobs=JOBS)
 
     def pull(self, path: str) -> Path:
         """Bring a versioned file's bytes into the work tree."""
         self._refuse_unreachable()
         with self._dvc("pull") as repo:
-            repo.pull(targets=[str(self.folder / f"{path}.dvc")])
+            repo.pull(targets=[str(self.folder / f"{path}.dvc")], jobs=JOBS)
         return self.folder / path
 
     @contextmanager
