@@ -14,16 +14,20 @@ DEVELOPMENT_API_KEY = "mercadolibre"
 class Settings(BaseSettings):
     """Where things are. Without any variable set, all is below `.molino/` in the working folder."""
 
-    model_config = SettingsConfigDict(env_prefix="MOLINO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MOLINO_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Path(".molino")
     """Folder of all state of the embedded mode."""
     models: Path = Path("pipelines/models")
     """Folder of the model files, `<name>/model.yaml`."""
     model_file: Path | None = None
-    """One model file that overrides `models`: how the DAG hands it to a pod."""
+    """One model file that overrides `models`."""
+    model_content: str | None = None
+    """A model file itself, in base64 and gzip, that overrides both: how the DAG hands it to a pod."""
     source: str | None = None
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
+    candidates: str | None = None
+    """Names of the candidates to train, with commas between; all of the model file's when not set."""
     work: Path | None = None
     """Folder for a step's passing files; `home/work` when not set."""
 
@@ -49,6 +53,9 @@ class Settings(BaseSettings):
 
     mlflow_tracking_uri: str | None = None
     """`sqlite:///home/mlflow.db` when not set."""
+    mlflow_username: str | None = None
+    mlflow_password: SecretStr | None = None
+    """Of a tracking server with basic auth."""
     mlflow_artifacts: str | None = None
     """Where new experiments keep artifacts when the tracking URI is a database; `home/artifacts` when not set."""
 
@@ -57,6 +64,10 @@ class Settings(BaseSettings):
     """Where the deploy step asks the server."""
     serving_home: Path | None = None
     """Embedded: folder of fetched releases and of the pointer file; `home/serving` when not set."""
+    namespace: str = "default"
+    """Kubernetes: where the serving Deployment is."""
+    serving_deployment: str = "molino-serving"
+    """Kubernetes: its name."""
     api_key: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
     """The key that steps and commands use to ask the server."""
 

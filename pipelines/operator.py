@@ -39,8 +39,9 @@ class StepOperator(KubernetesPodOperator):
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in settings.image_pull_secrets],
             cmds=["molino"],
             arguments=list(pod.arguments),
-            env_vars=[k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()],
-            env_from=_environment(settings),
+            env_vars=[k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()]
+            + _secrets(settings),
+            env_from=[k8s.V1EnvFromSource(config_map_ref=k8s.V1ConfigMapEnvSource(name=settings.config_map))],
             labels={**pod.labels, RUN_LABEL: RUN_LABEL_TEMPLATE},
             container_resources=k8s.V1ResourceRequirements(requests=dict(pod.requests), limits=dict(pod.limits)),
             service_account_name=pod.service_account,
@@ -84,11 +85,14 @@ class StepOperator(KubernetesPodOperator):
                 self.process_pod_deletion(pod, reraise=False)
 
 
-def _environment(settings: PodSettings) -> list[k8s.V1EnvFromSource]:
-    return [
-        k8s.V1EnvFromSource(config_map_ref=k8s.V1ConfigMapEnvSource(name=settings.config_map)),
-        k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=settings.secret)),
-    ]
+def _secrets(settings: PodSettings) -> list[k8s.V1EnvVar]:
+    """Return the variables that come from Secrets: Airflow knows their names, never their values."""
+    found = []
+    for variable, place in settings.secrets.items():
+        name, _, key = place.partition("/")
+        source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=name, key=key))
+        found.append(k8s.V1EnvVar(name=variable, value_from=source))
+    return found
 
 
 def _pod_security() -> k8s.V1PodSecurityContext:

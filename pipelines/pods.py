@@ -28,11 +28,14 @@ class PodSettings(BaseSettings):
     image_prefix: str = "molino-"
     """Everything of an image's address before the step's name."""
     image_tag: str = "latest"
+    images: Mapping[str, str] = Field(default_factory=dict)
+    """Whole addresses by step, in place of prefix, step and tag."""
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     config_map: str = "molino-steps"
-    """ConfigMap and Secret whose keys are the `MOLINO_*` settings of every step."""
-    secret: str = "molino-steps"  # noqa: S105  # the name of an object, not a secret
+    """ConfigMap whose keys are the `MOLINO_*` settings of every step."""
+    secrets: Mapping[str, str] = Field(default_factory=dict)
+    """Variable to `secret/key`: the settings that stay in a Secret."""
     service_account: str = "default"
     deploy_service_account: str = "default"
     """Of the deploy step alone, which changes the serving Deployment."""
@@ -53,7 +56,14 @@ class StepPod:
     automount_token: bool
 
 
-def step_pod(settings: PodSettings, model: ModelFile, model_file: bytes, step: str, run_id: str) -> StepPod:
+def step_pod(
+    settings: PodSettings,
+    model: ModelFile,
+    model_file: bytes,
+    step: str,
+    run_id: str,
+    overrides: Mapping[str, str] | None = None,
+) -> StepPod:
     """Return the pod of one step of one run.
 
     Args:
@@ -62,14 +72,15 @@ def step_pod(settings: PodSettings, model: ModelFile, model_file: bytes, step: s
         model_file: its bytes, handed to the pod so that a new model needs no new image.
         step: name of the step.
         run_id: may be a template that Airflow fills in later.
+        overrides: settings of this run, such as its source; empty ones count as unset.
     """
     resources = model.resources.get(step, DEFAULT_RESOURCES)  # type: ignore[call-overload]
-    image = f"{settings.image_prefix}{step}:{settings.image_tag}"
+    image = settings.images.get(step) or f"{settings.image_prefix}{step}:{settings.image_tag}"
     deploys = step == "deploy"
     return StepPod(
         image=image,
         arguments=("step", step, "--model", model.name, "--run-id", run_id),
-        environment={"MOLINO_MODEL_CONTENT": pack(model_file), "MOLINO_IMAGE": image},
+        environment={"MOLINO_MODEL_CONTENT": pack(model_file), "MOLINO_IMAGE": image, **(overrides or {})},
         labels={**settings.labels, MODEL_LABEL: model.name, STEP_LABEL: step},
         requests={"cpu": resources.cpu, "memory": resources.memory},
         limits={"memory": resources.memory_limit or resources.memory},

@@ -108,13 +108,13 @@ def open_target(settings: Settings, store: Store) -> DeployTarget:
     """Return the target that the settings name.
 
     Raises:
-        DeployError: this version of Molino doesn't have it.
+        DeployError: it isn't to be had here.
     """
     if settings.deploy_target == "embedded":
         return EmbeddedTarget(settings, store)
-    raise DeployError(
-        f"MOLINO_DEPLOY_TARGET={settings.deploy_target} isn't available in this version of Molino: set it to embedded"
-    )
+    from training.deploy_kubernetes import KubernetesTarget
+
+    return KubernetesTarget(settings, store)
 
 
 def ask(settings: Settings, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:

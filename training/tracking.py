@@ -1,6 +1,7 @@
 """MLflow: one experiment per model, one parent run per Molino run, one child run per candidate."""
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ SQLITE = "sqlite:///"
 
 
 class Tracker:
-    """The part of MLflow that steps use; `client` is there for the rest. Changes no global state of MLflow."""
+    """The part of MLflow that steps use; `client` is there for the rest. Sets nothing of MLflow's but who we are."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.tracking_uri.startswith(SQLITE):
@@ -27,6 +28,7 @@ class Tracker:
         from mlflow.tracking import MlflowClient
 
         _silence()
+        _log_in(settings)
         self.settings = settings
         with tracking_errors():
             self.client = MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
@@ -167,6 +169,13 @@ def _sign(mlmodel: Path, model_id: str, mlflow_run_id: str, location: str) -> No
 
 def _as_uri(root: str) -> str:
     return root.rstrip("/") if "://" in root else Path(root).resolve().as_uri()
+
+
+def _log_in(settings: Settings) -> None:
+    """Hand user and password to MLflow, which reads them from these variables alone."""
+    if settings.mlflow_username and settings.mlflow_password:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_username
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow_password.get_secret_value()
 
 
 def _silence() -> None:

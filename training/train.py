@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molino.errors import StepError
-from molino.model_file import ModelFile
+from molino.model_file import Candidate, ModelFile
 from molino.record import Artifact
 from molino.results import CandidateResult, IngestResult, TrainResult, VersionResult
 from training.candidate_run import Session, log_dataset, shared_params, train_candidate
@@ -118,13 +118,29 @@ def _check_classes(model: ModelFile, train: Rows) -> None:
             raise StepError(f"class {name!r} of {model.target.name} has no training row; give more data or drop it")
 
 
+def _chosen(context: Context) -> list[Candidate]:
+    """Return the candidates to train: those that the settings name, else all.
+
+    Raises:
+        StepError: the model file has no candidate of a name.
+    """
+    candidates = context.model.candidates
+    if not context.settings.candidates:
+        return list(candidates)
+    named = [name.strip() for name in context.settings.candidates.split(",")]
+    if unknown := set(named) - {candidate.name for candidate in candidates}:
+        known = ", ".join(candidate.name for candidate in candidates)
+        raise StepError(f"no candidate {', '.join(sorted(unknown))} in {context.loaded.path}; there are {known}")
+    return [candidate for candidate in candidates if candidate.name in named]
+
+
 def _train_all(session: Session) -> list[tuple[CandidateResult, dict[str, float]]]:
-    tracker, material, version = session.context.tracker, session.material, session.version
+    tracker, version = session.context.tracker, session.version
     status: Any = "FAILED"
     try:
         tracker.log_params(session.parent, shared_params(session))
         log_dataset(session, session.parent)
-        found = [train_candidate(session, candidate) for candidate in material.model.candidates]
+        found = [train_candidate(session, candidate) for candidate in _chosen(session.context)]
         for candidate, metrics in found:
             named = {f"{candidate.name}.{name}": value for name, value in metrics.items()}
             tracker.log_metrics(session.parent, named)

@@ -17,6 +17,11 @@ from pipelines.steps import STEPS
 BUILT_IN = Path(__file__).resolve().parent.parent / "models"
 RETRIES = 2
 STEP_TIMEOUT = timedelta(hours=6)
+OVERRIDES = {
+    "data": {"MOLINO_SOURCE": "{{ params.source or '' }}"},
+    "model": {"MOLINO_CANDIDATES": "{{ (params.candidates or []) | join(',') }}"},
+}
+"""Settings of the steps that a run's parameters set, by group."""
 
 
 def molino_run_id(dag_run: Any, params: Mapping[str, Any], events: Mapping[Any, Any]) -> str:
@@ -58,7 +63,7 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
         before = None
         for step in steps:
             last = step is steps[-1]
-            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE)
+            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, OVERRIDES[group])
             operator = StepOperator(
                 task_id=step.name,
                 pod=pod,
