@@ -187,12 +187,15 @@ def md5_of(path: Path) -> str:
 @contextmanager
 def _listening() -> Iterator[list[object]]:
     """Silence DVC, and keep the causes that it only logs."""
+    from dvc.ui import ui
+
     heard: list[object] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             heard.append(record.exc_info[1] if record.exc_info and record.exc_info[1] else record.getMessage())
 
+    ui.error_console.quiet = True
     logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)
     listener = Listener(logging.ERROR)
     loggers = [logging.getLogger(name) for name in ("dvc", "dvc_objects", "dvc_data")]

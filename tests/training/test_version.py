@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import subprocess
@@ -13,6 +14,9 @@ from killed import kill_after, start_step
 from molino.errors import StepError, StoreError, VersionError
 from molino.results import VersionResult
 from molino.settings import Settings
+
+
+RESET_COLOURS = b"\x1b[0m"
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -189,10 +193,21 @@ def test_the_work_folder_is_left_empty(folders: Settings) -> None:
     assert [path for path in folders.work_folder.rglob("*") if path.is_file()] == []
 
 
-def test_nothing_is_said_but_the_log(folders: Settings) -> None:
-    process = start_step(IngestedRun(folders), "version")
-    said = process.communicate()[1]
-    assert [line for line in said.splitlines() if not line.startswith("{")] == []
+def test_nothing_is_said_on_a_terminal_but_the_log(folders: Settings) -> None:
+    """DVC shows bars and spinners on a terminal."""
+    run = IngestedRun(folders)
+    command = [sys.executable, "-m", "molino", "step", "version", "--model", "housing", "--run-id", "r1"]
+    mother, child = os.openpty()
+    with os.fdopen(mother, "rb", buffering=0) as screen:
+        process = subprocess.Popen(command, env={**os.environ, **run.environment()}, stdout=child, stderr=child)
+        os.close(child)
+        said = b""
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while piece := screen.read(4096):
+                said += piece
+        process.wait()
+    shown = said.replace(RESET_COLOURS, b"").splitlines()
+    assert [line for line in shown if not line.startswith(b"{")] == []
 
 
 def test_altered_rows_are_refused(folders: Settings) -> None:
