@@ -15,7 +15,6 @@ from molino.errors import StepError, StoreError, VersionError
 from molino.results import VersionResult
 from molino.settings import Settings
 
-
 RESET_COLOURS = b"\x1b[0m"
 
 
