@@ -42,7 +42,7 @@ def predict_csv(
         model: name of the served model.
         source: CSV with a header.
         target: CSV to write.
-        batch: rows per request.
+        batch: rows per request; fewer where the model takes fewer.
         tell: is given each fault as `<file>:<line>: <feature>: <cause>`.
 
     Raises:
@@ -59,7 +59,7 @@ def predict_csv(
             answers = _answer_columns(served)
             writer = csv.DictWriter(out, [*header, *answers], extrasaction="ignore")
             writer.writeheader()
-            for lines in _batches(reader, batch):
+            for lines in _batches(reader, min(batch, served["serving"].get("max_rows", batch))):
                 found = _ask(client, model, served["features"], [row for _, row in lines])
                 for (line, row), answer in zip(lines, found, strict=True):
                     for fault in answer.faults:

@@ -1,0 +1,68 @@
+import json
+import socket
+import subprocess
+
+import pytest
+from bundles import HOUSING_ROW
+
+from molino.client import Client, ClientError
+
+
+@pytest.fixture
+def nobody() -> Client:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "key")
+
+
+def test_a_get_gives_json(api: Client) -> None:
+    assert api.get("/models/housing")["version"] == "1"
+
+
+def test_a_post_gives_json(api: Client) -> None:
+    assert len(api.post("/models/housing/predict", {"data": [HOUSING_ROW] * 3})["predictions"]) == 3
+
+
+def test_a_server_that_is_up_is_ready(api: Client) -> None:
+    assert api.ready()
+
+
+def test_a_server_that_isn_t_there_is_not_ready(nobody: Client) -> None:
+    assert not nobody.ready()
+
+
+def test_without_an_answer_the_address_is_named(nobody: Client) -> None:
+    with pytest.raises(
+        ClientError, match=rf"GET {nobody.url}/models: no answer .*; is it running\? molino doctor tells"
+    ):
+        nobody.get("/models")
+
+
+def test_a_refusal_has_its_status(api: Client) -> None:
+    with pytest.raises(ClientError) as refused:
+        Client(api.url, "wrong").get("/models")
+    assert refused.value.status == 401
+
+
+def test_a_refusal_tells_what_the_server_said(api: Client) -> None:
+    with pytest.raises(ClientError, match="404: no model is called 'nosuch'"):
+        api.get("/models/nosuch")
+
+
+def test_a_refusal_keeps_the_problem(api: Client) -> None:
+    with pytest.raises(ClientError) as refused:
+        api.post("/models/housing/predict", {"data": [["six", *HOUSING_ROW[1:]]]})
+    assert refused.value.problem["errors"][0]["feature"] == "crim"
+
+
+def test_the_command_line_asks_the_same(api: Client) -> None:
+    body = {"data": [HOUSING_ROW]}
+    command = api.curl("/models/housing/predict", body).replace("curl", "curl -sS", 1)
+    said = json.loads(subprocess.check_output(["bash", "-c", command]))
+    assert said["predictions"] == api.post("/models/housing/predict", body)["predictions"]
+
+
+def test_the_command_line_keeps_quotes(api: Client) -> None:
+    row = ["O'Higgins", 39.1, 18.7, 181, 3750, "male", 2007]
+    command = api.curl("/models/penguins/predict", {"data": [row]}).replace("curl", "curl -sS", 1)
+    assert "O'Higgins" in subprocess.check_output(["bash", "-c", command], text=True)
