@@ -18,7 +18,7 @@ from training.data import Rows
 from training.export import export_candidate
 from training.graph_answers import graph_answers
 from training.model_log import NATIVE_REQUIREMENTS, requirements, save_onnx
-from training.parity import Scale, check_parity, generate_rows, measure_parity
+from training.parity import check_parity, generate_rows, measure_parity
 from training.progress import Progress
 from training.step import Context
 
@@ -108,7 +108,9 @@ def _keep(
         sampled=sampled,
         seconds=seconds,
     )
-    context.log.info("candidate", name=candidate.name, **{key: float(f"{value:.4g}") for key, value in metrics.items()})
+    context.log.info(
+        "candidate", name=candidate.name, rounded={name: round(value, 6) for name, value in metrics.items()}
+    )
     return result, metrics
 
 
@@ -116,11 +118,10 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
     """Return the greatest difference between graph and native model; StepError where it is above the tolerance."""
     material = session.material
     model, encoding = material.model, material.encoding
-    target = material.train.target
-    scale = Scale() if material.classes else Scale(float(target.std()) or 1.0, float(target.mean()))
+    spread = 1.0 if material.classes else float(material.train.target.std()) or 1.0
     worst = 0.0
     for rows in (session.held_out_rows.features, generate_rows(model, encoding, material.seed)):
-        found = measure_parity(model, encoding, trained.predict, graph_answers(path, model, encoding), rows, scale)
+        found = measure_parity(model, encoding, trained.predict, graph_answers(path, model, encoding), rows, spread)
         check_parity(candidate.name, found, model.training.parity_tolerance)
         worst = max(worst, found.worst)
     return worst

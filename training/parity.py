@@ -16,23 +16,6 @@ MISSING_SHARE = 0.05
 OTHER_SHARE = 0.05
 
 Ask = Callable[[Floats], NDArray[np.float64]]
-FAR = 10.0
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What a difference is relative to: the target's spread, or 1 for probabilities.
-
-    An answer further than ten spreads from the target's mean, as rows far outside the training rows get, counts a
-    tenth of that distance: 32-bit floats tell such numbers apart no better.
-    """
-
-    spread: float = 1.0
-    centre: float = 0.0
-
-    def at(self, answers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scale at each answer."""
-        return np.maximum(self.spread, np.abs(answers - self.centre) / FAR)
 
 
 @dataclass(frozen=True)
@@ -63,7 +46,9 @@ def generate_rows(model: ModelFile, encoding: Encoding, seed: int, count: int = 
     return rows
 
 
-def measure_parity(model: ModelFile, encoding: Encoding, native: Ask, graph: Ask, rows: Floats, scale: Scale) -> Parity:
+def measure_parity(
+    model: ModelFile, encoding: Encoding, native: Ask, graph: Ask, rows: Floats, spread: float
+) -> Parity:
     """Ask both about the same 32-bit rows.
 
     Args:
@@ -72,10 +57,10 @@ def measure_parity(model: ModelFile, encoding: Encoding, native: Ask, graph: Ask
         native: the trained model.
         graph: its ONNX graph.
         rows: [n, features].
-        scale: what a difference is relative to.
+        spread: what a difference is relative to: the target's standard deviation, or 1 for probabilities.
     """
     ours, theirs = native(rows), graph(rows)
-    difference = np.abs(ours - theirs) / scale.at(ours)
+    difference = np.abs(ours - theirs) / spread
     difference = np.where(np.isfinite(difference), difference, np.inf)
     at = np.unravel_index(int(np.argmax(difference)), difference.shape)
     row = _readable(model, encoding, rows[at[0]])

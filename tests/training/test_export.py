@@ -7,7 +7,7 @@ from mixed import FEATURES, NUMBERS, case_of, model_of, train_on
 
 from training.export import IR_VERSION, OPSET, export_candidate
 from training.graph_answers import graph_answers
-from training.parity import Scale, generate_rows, measure_parity
+from training.parity import generate_rows, measure_parity
 
 TASKS = ("regression", "binary", "classification")
 KINDS = ({"kind": "linear"}, {"kind": "gradient_boosting", "max_iter": 40, "min_samples_leaf": 5})
@@ -27,7 +27,7 @@ class Exported:
     def worst(self, rows):
         spread = 1.0 if self.model.target.classes else float(self.case.material.train.target.std())
         ask = graph_answers(self.path, self.model, self.encoding)
-        return measure_parity(self.model, self.encoding, self.trained.predict, ask, rows, Scale(spread)).worst
+        return measure_parity(self.model, self.encoding, self.trained.predict, ask, rows, spread).worst
 
 
 @pytest.fixture(scope="module", params=TASKS)

@@ -7,7 +7,7 @@ from mixed import FEATURES, NUMBERS, case_of, frame_of, model_of, train_on
 import training.data
 from training.export import export_candidate
 from training.graph_answers import graph_answers
-from training.parity import Scale, generate_rows, measure_parity
+from training.parity import generate_rows, measure_parity
 
 MLP = {"kind": "keras_mlp", "hidden": [16, 8], "epochs": 12, "patience": 12, "learning_rate": 0.01}
 
@@ -33,7 +33,7 @@ def worst(case, trained, folder):
     ask = graph_answers(path, case.model, case.material.encoding)
     spread = 1.0 if case.model.target.classes else float(case.material.train.target.std())
     rows = generate_rows(case.model, case.material.encoding, 0)
-    return measure_parity(case.model, case.material.encoding, trained.predict, ask, rows, Scale(spread)).worst
+    return measure_parity(case.model, case.material.encoding, trained.predict, ask, rows, spread).worst
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "tanh"])
