@@ -16,6 +16,10 @@ from minio import Minio
 from minio.error import MinioException
 
 
+ALIVE = Path("/tmp/alive")  # noqa: S108  # the pod's own emptyDir
+"""Touched after each look at the store, for the liveness probe."""
+
+
 def say(event: str, **more: object) -> None:
     """Write one JSON line to stderr."""
     print(json.dumps({"event": event, **more}), file=sys.stderr, flush=True)
@@ -72,6 +76,7 @@ def main() -> None:
             if str(error) != trouble:
                 say("can't sync", address=address, cause=str(error))
             trouble = str(error)
+        ALIVE.touch()
         time.sleep(seconds)
 
 

@@ -49,3 +49,12 @@ http://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Value
 {{- .Values.s3.auth.existingSecret -}}
 {{- end -}}
 {{- end -}}
+
+{{/* URL of MLflow, built in or external. */}}
+{{- define "molino.mlflowUrl" -}}
+{{- if .Values.mlflow.enabled -}}
+http://{{ include "molino.name" (dict "root" . "component" "mlflow") }}:{{ .Values.mlflow.service.port }}
+{{- else -}}
+{{- .Values.mlflow.externalUrl -}}
+{{- end -}}
+{{- end -}}

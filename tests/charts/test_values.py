@@ -1,0 +1,101 @@
+"""What values the chart takes, and what it refuses."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from rendering import CHART, VALUE_FILES, helm, options, refusal, render
+
+from charts.schema import SCHEMA, schema
+
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def keys(values: Any, properties: dict[str, Any], path: str = "") -> tuple[set[str], set[str]]:
+    """Return the paths of values and of the schema, down to the sections that are free."""
+    here = {f"{path}{key}" for key in values}, {f"{path}{key}" for key in properties}
+    for key, value in values.items():
+        below = properties.get(key, {}).get("properties")
+        if isinstance(value, dict) and value and below:
+            own, known = keys(value, below, f"{path}{key}.")
+            here = here[0] | own, here[1] | known
+    return here
+
+
+@pytest.mark.parametrize("values", VALUE_FILES)
+def test_lint_finds_nothing(values: str) -> None:
+    done = helm("lint", "--strict", CHART, *options(values))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_schema_is_current() -> None:
+    assert json.loads(SCHEMA.read_text()) == schema(), "run make schema"
+
+
+def test_the_schema_has_the_keys_of_the_values() -> None:
+    own, known = keys(VALUES, schema()["properties"])
+    assert own == known - {"global"}
+
+
+@pytest.mark.parametrize("setting", ["servng.replicas=2", "serving.replica=2", "airflow.parts.worker.replicas=1"])
+def test_an_unknown_key_is_refused(setting: str) -> None:
+    name = setting.split("=")[0].split(".")
+    unknown = {"servng": "servng", "serving": "replica", "airflow": "worker"}[name[0]]
+    assert f"additional properties '{unknown}' not allowed" in refusal("defaults", setting)
+
+
+def test_a_wrong_type_is_refused() -> None:
+    assert "got string, want integer" in refusal("defaults", "serving.replicas=two")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "minio.auth.rootPassword",
+        "mlflow.auth.password",
+        "tensorboard.auth.password",
+        "airflow.auth.password",
+        "serving.auth.apiKey",
+    ],
+)
+def test_a_development_password_is_refused_in_production(key: str) -> None:
+    assert f"{key} is the known development password" in refusal("production", f"{key}=mercadolibre")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["postgres.enabled=false"], "set database.host and database.auth.existingSecret"),
+        (["minio.enabled=false"], "set s3.endpoint and s3.auth.existingSecret"),
+        (["mlflow.enabled=false"], "set mlflow.externalUrl and mlflow.auth.existingSecret"),
+        (["database.host=elsewhere"], "choose one of them"),
+        (["serving.ingress.tlsSecret=tls"], "serving.ingress.host: a host is needed with tlsSecret"),
+    ],
+)
+def test_half_a_setting_is_refused(settings: list[str], said: str) -> None:
+    assert said in refusal("defaults", *settings)
+
+
+def test_an_own_secret_is_used_and_none_made() -> None:
+    documents = render("production")
+    assert [document for document in documents if document["kind"] == "Secret"] == []
+
+
+def test_an_image_registry_goes_before_every_image() -> None:
+    text = json.dumps(render("defaults", "image.registry=registry.example/team"))
+    images = {part.split('"')[0] for part in text.split('"image": "')[1:]}
+    assert [image for image in images if not image.startswith("registry.example/team/")] == []
+
+
+def test_an_own_model_file_becomes_a_file_of_airflow() -> None:
+    found = [one for one in render("defaults", "models.own=content") if one["metadata"]["name"] == "molino-models"]
+    assert found[0]["data"] == {"own.yaml": "content"}
+
+
+def test_serving_annotations_are_left_to_the_deploy_step() -> None:
+    serving = next(
+        one for one in render() if one["kind"] == "Deployment" and one["metadata"]["name"] == "molino-serving"
+    )
+    annotations = serving["spec"]["template"]["metadata"]["annotations"]
+    assert [key for key in annotations if key.startswith("molino.dev/release.")] == []
