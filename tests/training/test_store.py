@@ -251,9 +251,7 @@ def reach(settings: Settings) -> str:
 
 def test_a_missing_bucket_is_named_with_what_to_do(s3, tmp_path: Path) -> None:
     said = reach(s3.settings(tmp_path, store="s3://not-there"))
-    assert said == (
-        f"s3://not-there/a: there is no bucket 'not-there' at {s3.endpoint}; make it, or check its name"
-    )
+    assert said == (f"s3://not-there/a: there is no bucket 'not-there' at {s3.endpoint}; make it, or check its name")
 
 
 @pytest.mark.parametrize("act", ["exists", "list", "upload", "delete"])
