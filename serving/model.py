@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -151,8 +152,6 @@ def _output_names(release: Release) -> list[str]:
 
 
 def _open_session(release: Release, graph: bytes, outputs: Sequence[str]) -> Any:
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -6,6 +6,7 @@ import os
 import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
+from serving.app import build_app
 from serving.connection import Connection
 from serving.dispatcher import Dispatcher
 from serving.listener import Listener
@@ -29,8 +30,6 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         """Build what this process holds."""
-        from serving.app import build_app
-
         settings, shared = self.app.wsgi()
         self.service = open_service(settings, shared, self.slot)
         self.service.repository.refresh()
