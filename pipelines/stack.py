@@ -18,15 +18,19 @@ class Stopped(Exception):  # noqa: N818
 
 
 class Stop:
-    """Remembers that a signal asked for the end, so that it comes between two acts and never within one."""
+    """Remembers that a signal asked for the end, so that it comes between two acts and never within one.
 
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    A hang-up that is ignored, as `nohup` has it, stays ignored.
+    """
 
     def __init__(self) -> None:
         self.asked_by: int | None = None
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._remember) for number in self.signals}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._remember) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:

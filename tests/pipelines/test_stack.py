@@ -38,6 +38,16 @@ def test_without_a_signal_nothing_ends() -> None:
         stop.check()
 
 
+def test_an_ignored_hang_up_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            stop.check()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_signals_mean_what_they_did_before() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Stop():
