@@ -50,6 +50,7 @@ class StepOperator(KubernetesPodOperator):
             container_security_context=_container_security(),
             volumes=[k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource())],
             volume_mounts=[k8s.V1VolumeMount(name="tmp", mount_path="/tmp")],  # noqa: S108  # inside the pod
+            full_pod_spec=_without_service_links(),
             in_cluster=True,
             durable=True,
             deferrable=False,
@@ -93,6 +94,11 @@ def _secrets(settings: PodSettings) -> list[k8s.V1EnvVar]:
         source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=name, key=key))
         found.append(k8s.V1EnvVar(name=variable, value_from=source))
     return found
+
+
+def _without_service_links() -> k8s.V1Pod:
+    """Return what the operator has no word for: variables made of Services would pass for settings."""
+    return k8s.V1Pod(spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")], enable_service_links=False))
 
 
 def _pod_security() -> k8s.V1PodSecurityContext:

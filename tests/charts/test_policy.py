@@ -104,3 +104,7 @@ def test_a_service_finds_pods(documents: list[dict[str, Any]]) -> None:
         if document["kind"] == "Service" and not any(document["spec"]["selector"].items() <= one for one in labels)
     ]
     assert lost == []
+
+
+def test_no_service_passes_for_a_setting(documents: list[dict[str, Any]]) -> None:
+    assert [name for name, spec, _ in pods(documents) if spec["enableServiceLinks"] is not False] == []

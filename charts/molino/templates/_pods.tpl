@@ -2,6 +2,8 @@
 
 {{- define "molino.podDefaults" -}}
 automountServiceAccountToken: {{ .token | default false }}
+# The variables that Kubernetes makes of Services, such as MOLINO_SERVING_PORT, are no settings.
+enableServiceLinks: false
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}

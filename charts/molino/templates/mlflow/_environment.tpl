@@ -6,6 +6,7 @@
 {{- $s3 := include "molino.s3Secret" . -}}
 {{- $host := include "molino.name" $component -}}
 - {name: HOME, value: /tmp}
+- {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
 - {name: MOLINO_DATABASE_PORT, value: {{ .Values.database.port | quote }}}
 - {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode }}}
