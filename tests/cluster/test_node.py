@@ -24,7 +24,6 @@ from tests.cluster.fault import ClusterError
 from tests.cluster.fixtures import FIXTURES
 from tests.cluster.waits import until
 
-pytestmark = pytest.mark.skipif(os.environ.get("MOLINO_E2E") != "1", reason="a real cluster is for `make e2e`")
 NAMESPACE = "molino-node-test"
 PORT = 8080
 LIMIT = 120
