@@ -45,7 +45,7 @@ class DeployTarget(Protocol):
         """Point the server to a version, or to none."""
 
     def wait(self, model: str, version: str | None) -> None:
-        """Wait until every worker serves the version.
+        """Wait until every worker serves the version; for none, until the server says that it has none.
 
         Raises:
             DeployError: they don't, with the server's own reason.

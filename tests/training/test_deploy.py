@@ -252,7 +252,7 @@ def test_a_bad_first_release_leaves_nothing_in_service(runs: Runs, server: Runni
     alter(runs["r1"], promise_other_answers)
     with pytest.raises(DeployError, match="no version of housing is in service"):
         deploy(runs["r1"])
-    assert workers(server) == {}
+    server.wait("no worker serves it", lambda: workers(server) == {})
 
 
 def test_an_altered_bundle_changes_nothing(runs: Runs, server: RunningServer) -> None:
