@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -152,6 +151,9 @@ def _output_names(release: Release) -> list[str]:
 
 
 def _open_session(release: Release, graph: bytes, outputs: Sequence[str]) -> Any:
+    """Load the graph; imported here, after the fork, since ONNX Runtime's threads don't live on in a child."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -205,7 +205,7 @@ def test_stopping_fails_no_request(releases: Path, tmp_path: Path, housing_body:
     with run_server(releases, tmp_path / "log") as server, Load(server, housing_body) as load:
         server.wait("requests are answered", lambda: load.answered > 500)
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(30)
+        server.process.wait(15)
 
     assert load.failures == []
 
