@@ -6,6 +6,9 @@
 {{- $s3 := include "molino.s3Secret" . -}}
 {{- $host := include "molino.name" $component -}}
 - {name: HOME, value: /tmp}
+- {name: USER, value: molino}
+# Workers for MLflow's own background jobs, each a process of hundreds of MB; Molino has none.
+- {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
 - {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
 - {name: MOLINO_DATABASE_PORT, value: {{ .Values.database.port | quote }}}
