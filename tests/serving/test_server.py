@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,21 +111,6 @@ def test_a_large_body_is_answered_in_a_thread(server: RunningServer) -> None:
     body = json.dumps({"data": [HOUSING_ROW] * 9000}).encode()
 
     assert len(server.ask("POST", "/predict", body).json["predictions"]) == 9000
-
-
-def test_the_first_answer_comes_within_one_and_a_half_seconds_of_the_start(
-    releases: Path, tmp_path: Path, housing_body: bytes
-) -> None:
-    seconds = []
-    for attempt in range(3):
-        started = time.monotonic()
-        with run_server(releases, tmp_path / f"log{attempt}") as running:
-            assert running.ask("POST", "/predict", housing_body).status == 200
-            seconds.append(time.monotonic() - started)
-        if seconds[-1] <= 1.5:
-            break
-
-    assert min(seconds) <= 1.5
 
 
 def test_a_worker_takes_at_most_130_megabytes(server: RunningServer, housing_body: bytes) -> None:

@@ -59,6 +59,9 @@ def end(process: "subprocess.Popen[bytes]", pids: set[int]) -> None:
         if start and _began(pid) == start:
             os.kill(pid, signal.SIGKILL)
     process.wait()
+    until = time.monotonic() + GRACE_S
+    while time.monotonic() < until and any(_began(pid) == start for pid, start in began.items() if start):
+        time.sleep(0.02)
 
 
 def _stat(folder: Path) -> list[str] | None:
