@@ -81,9 +81,9 @@ def check_migrated() -> None:
     Raises:
         LookupError: it isn't there yet.
     """
-    if not query("SELECT FROM pg_tables WHERE tablename = 'molino_migrated'"):
+    if not query("SELECT 1 FROM pg_tables WHERE tablename = 'molino_migrated'"):
         raise LookupError("the schema isn't there yet")
-    if not query("SELECT FROM molino_migrated WHERE versions = %s", versions()):
+    if not query("SELECT 1 FROM molino_migrated WHERE versions = %s", versions()):
         raise LookupError(f"the schema isn't that of {versions()} yet")
 
 

@@ -1,0 +1,91 @@
+"""How the deploy step speaks of the serving Deployment, on a stand-in of the Kubernetes API."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from molino.errors import DeployError
+from molino.settings import Settings
+from training.deploy_kubernetes import ANNOTATION, KubernetesTarget
+from training.store import open_store
+
+Thing = SimpleNamespace
+
+
+class StandInApi:
+    """One Deployment in mid-rollout and one pod, as the Kubernetes API shows them."""
+
+    def __init__(self, pod: Thing | None = None) -> None:
+        self.annotations = {"molino.dev/component": "serving", ANNOTATION + "penguins": "7"}
+        self.patches: list[Any] = []
+        self.pods = [pod] if pod else []
+
+    def read_namespaced_deployment(self, name: str, namespace: str) -> Thing:
+        template = Thing(metadata=Thing(annotations=self.annotations))
+        selector = Thing(match_labels={"app": "serving"})
+        return Thing(
+            metadata=Thing(generation=2),
+            spec=Thing(replicas=1, template=template, selector=selector),
+            status=Thing(observed_generation=2, updated_replicas=1, available_replicas=1, replicas=2),
+        )
+
+    def patch_namespaced_deployment(self, name: str, namespace: str, body: Any) -> None:
+        self.patches.append(body["spec"]["template"]["metadata"]["annotations"])
+
+    def list_namespaced_pod(self, namespace: str, label_selector: str) -> Thing:
+        return Thing(items=self.pods)
+
+
+class RefusingApi(StandInApi):
+    """One that lets nobody read."""
+
+    def read_namespaced_deployment(self, name: str, namespace: str) -> Thing:
+        from kubernetes.client import ApiException
+
+        raise ApiException(status=403, reason="Forbidden")
+
+
+def target(tmp_path: Path, api: StandInApi) -> KubernetesTarget:
+    settings = Settings(home=tmp_path, namespace="ml", serving_deployment="molino-serving")
+    return KubernetesTarget(settings, open_store(settings), api, api)
+
+
+def dead_pod(version: str) -> Thing:
+    ended = Thing(exit_code=1, message="can't fetch s3://molino/releases/housing/3/\n", reason="Error")
+    status = Thing(state=Thing(terminated=ended), last_state=None)
+    return Thing(
+        metadata=Thing(annotations={ANNOTATION + "housing": version}), status=Thing(init_container_statuses=[status])
+    )
+
+
+def test_a_model_that_was_never_deployed_has_no_version(tmp_path: Path) -> None:
+    assert target(tmp_path, StandInApi()).current("housing") is None
+
+
+def test_the_version_is_that_of_the_pod_template(tmp_path: Path) -> None:
+    assert target(tmp_path, StandInApi()).current("penguins") == "7"
+
+
+@pytest.mark.parametrize("version", ["3", None])
+def test_only_the_own_annotation_is_changed(tmp_path: Path, version: str | None) -> None:
+    api = StandInApi()
+    target(tmp_path, api).point("housing", version)
+    assert api.patches == [{"molino.dev/release.housing": version}]
+
+
+def test_a_pod_that_dies_names_its_cause(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match=r"housing version 3 fails: can't fetch s3://molino/releases/housing/3/$"):
+        target(tmp_path, StandInApi(dead_pod("3"))).wait("housing", "3")
+
+
+def test_a_pod_of_another_version_is_no_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.deploy_kubernetes.PATIENCE_SECONDS", 0.0)
+    with pytest.raises(DeployError, match=r"Deployment ml/molino-serving doesn't serve housing version 4 after 0 s"):
+        target(tmp_path, StandInApi(dead_pod("3"))).wait("housing", "4")
+
+
+def test_a_refusal_of_the_api_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match=r"^Deployment ml/molino-serving: the Kubernetes API answers 403 Forbidden$"):
+        target(tmp_path, RefusingApi()).current("housing")
