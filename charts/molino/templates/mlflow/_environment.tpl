@@ -6,7 +6,6 @@
 {{- $s3 := include "molino.s3Secret" . -}}
 {{- $host := include "molino.name" $component -}}
 - {name: HOME, value: /tmp}
-- {name: USER, value: molino}
 # Workers for MLflow's own background jobs, each a process of hundreds of MB; Molino has none.
 - {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
 - {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
