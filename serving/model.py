@@ -16,11 +16,12 @@ from molino.errors import ReleaseError
 from molino.release import MODEL_FILENAME, RELEASE_FILENAME, Release
 from serving.bounds import read_max_rows
 from serving.decoding import BodyDecoder, Row
-from serving.feeds import FeedBuilder
+from serving.feeds import FeedBuilder, Feeds
 from serving.problem import Problem
 from serving.validation import BodyValidator, read_json
 
 PROBABILITY = "probability_"
+RUN_ROWS = 2048
 EXAMPLE_TOLERANCE = 1e-3
 """Greatest difference to the release's own example, relative to the answer (at least 1)."""
 
@@ -78,11 +79,19 @@ class Model:
             Problem: 422 where the graph has no finite answer for a row.
         """
         feeds = self._feeds(rows)
-        outputs = self._run(self._outputs, feeds)
+        outputs = self._run(self._outputs, feeds) if len(rows) <= RUN_ROWS else self._run_in_parts(feeds, len(rows))
         predictions = self._read_outputs(outputs)
         if self.observe is not None:
             self.observe(feeds)
         return predictions
+
+    def _run_in_parts(self, feeds: Feeds, rows: int) -> list[NDArray[Any]]:
+        """Run many rows in parts, since ONNX Runtime keeps the memory of the largest run for good."""
+        parts = [
+            self._run(self._outputs, {name: values[start : start + RUN_ROWS] for name, values in feeds.items()})
+            for start in range(0, rows, RUN_ROWS)
+        ]
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
     def encode(self, predictions: Predictions, request_id: str) -> bytes:
         """Return the body of the answer to a predict request."""

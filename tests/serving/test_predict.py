@@ -165,3 +165,11 @@ def test_a_malformed_request_id_is_replaced(client: FlaskClient, housing_body: b
 
 def test_errors_are_problem_json(client: FlaskClient) -> None:
     assert post(client, b"{").content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(("path", "row"), [("/predict", HOUSING_ROW), ("/models/penguins/predict", PENGUIN_ROWS[0])])
+def test_rows_beyond_one_run_of_the_graph_are_answered_like_the_first(client: FlaskClient, path: str, row: Any) -> None:
+    (one,) = post(client, {"data": [row]}, path).json["predictions"]
+    many = post(client, {"data": [row] * 5000}, path).json["predictions"]
+
+    assert many == ([one] * 5000 if isinstance(one, str) else pytest.approx([one] * 5000, rel=1e-6))
