@@ -1,0 +1,40 @@
+"""Parses the DAGs in a real Airflow and prints as JSON what came of it: run by an interpreter that has Airflow."""
+
+import json
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # as the DAG processor does before it parses
+from airflow.dag_processing.dagbag import DagBag
+from kubernetes.client import ApiClient
+
+HEAVY = ("tensorflow", "keras", "sklearn", "mlflow", "dvc", "pandas", "polars", "onnxruntime", "training")
+
+
+def rendered(dag: Any, task: str, params: dict[str, Any], events: dict[str, Any]) -> dict[str, Any]:
+    """Return the pod of a task as one run would have it."""
+    operator = dag.get_task(task)
+    run = SimpleNamespace(run_id="manual__2026-11-23T22:00:00+00:00")
+    operator.render_template_fields({
+        "params": params, "dag_run": run, "triggering_asset_events": events, "task": operator
+    })  # fmt: skip
+    return dict(ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(None, dry_run=True)))
+
+
+started = time.process_time()
+bag = DagBag(sys.argv[1])
+seconds = time.process_time() - started
+made = {"asset": [SimpleNamespace(extra={"run_id": "made-by-data"})]}
+found = {
+    "errors": {str(path): str(error) for path, error in bag.import_errors.items()},
+    "seconds": seconds,
+    "heavy": [name for name in HEAVY if name in sys.modules],
+    "tasks": {name: [task.task_id for task in dag.topological_sort()] for name, dag in bag.dags.items()},
+    "active": {name: dag.max_active_runs for name, dag in bag.dags.items()},
+}
+if not bag.import_errors:
+    found["ingest"] = rendered(bag.dags["housing_data"], "ingest", {"source": "s3://rows/own.csv", "run_id": None}, {})
+    found["train"] = rendered(bag.dags["housing_model"], "train", {"candidates": ["one", "two"], "run_id": None}, made)
+print("\n" + json.dumps(found))

@@ -1,0 +1,109 @@
+"""The DAGs, parsed by a real Airflow.
+
+Airflow and MLflow can't be installed together, so these tests want an interpreter with the lock of the Airflow image
+installed: `MOLINO_TEST_AIRFLOW=/path/to/python`.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = os.environ.get("MOLINO_TEST_AIRFLOW")
+PARSE_SECONDS = 0.5
+Parsed = dict[str, Any]
+
+
+def parse(home: Path, **environment: str) -> Parsed:
+    if not PYTHON:
+        pytest.skip("no Airflow to parse with: MOLINO_TEST_AIRFLOW names no Python that has images/airflow's lock")
+    done = subprocess.run(
+        [PYTHON, ROOT / "tests" / "pipelines" / "airflow_probe.py", ROOT / "pipelines" / "dags"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
+    return parse(tmp_path_factory.mktemp("airflow"), MOLINO_PODS_SECRETS='{"MOLINO_API_KEY": "own-secret/api-key"}')
+
+
+def container(pod: Parsed) -> Parsed:
+    return dict(pod["spec"]["containers"][0])
+
+
+def variables(pod: Parsed) -> dict[str, Any]:
+    return {variable["name"]: variable for variable in container(pod)["env"]}
+
+
+def test_every_file_parses(parsed: Parsed) -> None:
+    assert parsed["errors"] == {}
+
+
+def test_every_model_has_its_two_dags(parsed: Parsed) -> None:
+    models = [path.parent.name for path in (ROOT / "pipelines" / "models").glob("*/model.yaml")]
+    assert set(parsed["tasks"]) == {f"{model}_{group}" for model in models for group in ("data", "model")}
+
+
+def test_the_steps_follow_in_order(parsed: Parsed) -> None:
+    assert parsed["tasks"]["housing_data"] + parsed["tasks"]["housing_model"] == [
+        "ingest", "version", "train", "evaluate", "register", "deploy"
+    ]  # fmt: skip
+
+
+def test_one_run_of_a_dag_is_active_at_a_time(parsed: Parsed) -> None:
+    assert set(parsed["active"].values()) == {1}
+
+
+def test_parsing_imports_no_ml_library(parsed: Parsed) -> None:
+    assert parsed["heavy"] == []
+
+
+def test_parsing_is_quick(parsed: Parsed) -> None:
+    assert parsed["seconds"] < PARSE_SECONDS
+
+
+def test_a_parameter_overrides_the_source(parsed: Parsed) -> None:
+    assert variables(parsed["ingest"])["MOLINO_SOURCE"]["value"] == "s3://rows/own.csv"
+
+
+def test_a_parameter_picks_the_candidates(parsed: Parsed) -> None:
+    assert variables(parsed["train"])["MOLINO_CANDIDATES"]["value"] == "one,two"
+
+
+def test_the_model_dag_takes_up_the_run_that_made_its_data(parsed: Parsed) -> None:
+    assert container(parsed["train"])["args"][-2:] == ["--run-id", "made-by-data"]
+
+
+def test_a_pod_is_labelled_with_model_run_and_step(parsed: Parsed) -> None:
+    labels = {key: value for key, value in parsed["train"]["metadata"]["labels"].items() if "molino.dev" in key}
+    assert labels == {"molino.dev/model": "housing", "molino.dev/run": "made-by-data", "molino.dev/step": "train"}
+
+
+def test_a_secret_stays_where_it_is(parsed: Parsed) -> None:
+    source = variables(parsed["ingest"])["MOLINO_API_KEY"]["valueFrom"]
+    assert source == {"secretKeyRef": {"name": "own-secret", "key": "api-key"}}
+
+
+def test_no_service_passes_for_a_setting(parsed: Parsed) -> None:
+    assert parsed["ingest"]["spec"]["enableServiceLinks"] is False
+
+
+def test_a_step_is_held_to_the_policy_of_the_chart(parsed: Parsed) -> None:
+    wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert container(parsed["ingest"])["securityContext"] == wanted
+
+
+def test_a_wrong_model_file_is_an_import_error_of_one_cause(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "broken.yaml").write_text("name: broken\n")
+    errors = parse(tmp_path / "home", MOLINO_MODELS_EXTRA=str(tmp_path / "models"))["errors"]
+    assert "broken/model.yaml" in "".join(errors.values())
