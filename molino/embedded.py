@@ -20,6 +20,7 @@ from pipelines.local import LocalRun, run_steps
 from pipelines.process import POLL_SECONDS
 from pipelines.report import reporting
 from pipelines.stack import Stack, Stop, Stopped, alone
+from pipelines.steps import STEP_NAMES, STEPS
 from training.store import open_store
 
 SERVING_START_SECONDS = 30.0
@@ -79,13 +80,12 @@ class _Embedded:
 
     def until_answered(self) -> None:
         """Start the services, run the steps that aren't done, and show an answer."""
-        self.stack.start(self.services, self._environment())
+        self._start(*(service for service in self.services if service.name != "mlflow"))
         self._wait_for_serving()
         store = open_store(self.settings)
         chosen = plan(store, self.loaded, self._served_version())
         _say(_describe(chosen, self.model))
-        if chosen.kind != "complete":
-            self._run_steps(chosen)
+        self._run_steps(chosen)
         self._say_where(chosen)
         self._say_rejection(chosen)
         self._show_answer()
@@ -121,11 +121,23 @@ class _Embedded:
                 raise RunError(f"the API isn't ready after {SERVING_START_SECONDS:.0f} s (log: {log})")
             time.sleep(POLL_SECONDS)
 
+    def _start(self, *wanted: services.Service) -> None:
+        self.stack.start(wanted, self._environment())
+
     def _run_steps(self, chosen: Plan) -> None:
+        """Run what isn't done. MLflow's server starts after train, which makes the database where there is none.
+
+        Both would make it at the same time, each in the way of the other: MLflow holds no lock there.
+        """
         logs = self.settings.root / "logs" / self.model / chosen.run_id
         run = LocalRun(self.model, chosen.run_id, logs, self._environment())
+        waiting = [step for step in STEPS if step.name not in chosen.done]
+        tracked = STEP_NAMES.index("train") + 1
+        first = [step for step in waiting if step in STEPS[:tracked]]
         with reporting() as reporter:
-            run_steps(run, chosen.done, reporter, self.stack.watch)
+            run_steps(run, first, reporter, self.stack.watch)
+            self._start(*(service for service in self.services if service.name == "mlflow"))
+            run_steps(run, waiting[len(first) :], reporter, self.stack.watch)
 
     def _served(self) -> dict[str, Any] | None:
         """Return what the API says about the model, or none while it serves no version of it."""

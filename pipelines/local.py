@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from molino.errors import RunError
 from pipelines.process import POLL_SECONDS, Child, start, stop
-from pipelines.steps import STEPS, Step
+from pipelines.steps import Step
 
 
 class Reporter(Protocol):
@@ -38,21 +38,20 @@ class LocalRun:
     """Variables handed to every step over those of this process."""
 
 
-def run_steps(run: LocalRun, done: Sequence[str], reporter: Reporter, watch: Callable[[], None]) -> None:
-    """Run the steps that aren't done, in order.
+def run_steps(run: LocalRun, steps: Sequence[Step], reporter: Reporter, watch: Callable[[], None]) -> None:
+    """Run steps, one after the other.
 
     Args:
         run: model, run id, logs and environment.
-        done: names of the steps that have their record.
+        steps: what to run, in order.
         reporter: is told of each step.
         watch: is called over and over while a step runs; what it raises ends the step and the run.
 
     Raises:
         RunError: a step failed; names it, its cause and its log.
     """
-    for step in STEPS:
-        if step.name not in done:
-            _run_step(run, step, reporter, watch)
+    for step in steps:
+        _run_step(run, step, reporter, watch)
 
 
 def step_command(run: LocalRun, step: Step) -> list[str]:
