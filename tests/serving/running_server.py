@@ -68,12 +68,14 @@ class RunningServer:
 
 
 @contextmanager
-def run_server(home: Path, log: Path, ready: bool = True, **variables: Any) -> Iterator[RunningServer]:
-    """Start `python -m serving` on a free port; stop it after."""
+def run_server(
+    home: Path, log: Path, ready: bool = True, without: tuple[str, ...] = (), **variables: Any
+) -> Iterator[RunningServer]:
+    """Start `python -m serving` on a free port; stop it after. `without` are prefixes of variables to leave out."""
     with create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("MOLINO_")},
+        **{name: value for name, value in os.environ.items() if not name.startswith(("MOLINO_", *without))},
         "MOLINO_SERVING_HOME": str(home),
         "MOLINO_SERVING_PORT": str(port),
         **{name: str(value) for name, value in variables.items()},
