@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from molino.errors import SourceError, StoreError
+from training.s3_store import S3Store
 from training.step import Context
-from training.store import S3Store
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 60

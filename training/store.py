@@ -11,7 +11,7 @@ from typing import Protocol
 from molino.errors import StoreError
 from molino.record import Artifact
 from molino.settings import Settings
-from training.s3_store import S3Store as S3Store
+from training.s3_store import S3Store
 
 PASSING = ".part"
 

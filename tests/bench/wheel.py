@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -13,16 +12,10 @@ from pathlib import Path
 
 from tests.bench.machine import describe_machine
 from tests.bench.results import write_section
+from tests.bench.serving.server import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET_SECONDS = 60
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def run(home: Path, model: str) -> tuple[float, dict[str, float]]:
@@ -31,7 +24,8 @@ def run(home: Path, model: str) -> tuple[float, dict[str, float]]:
     Raises:
         subprocess.CalledProcessError: the run failed.
     """
-    ports = {name: str(free_port()) for name in ("--port", "--mlflow-port", "--tensorboard-port")}
+    with free_ports(3) as found:
+        ports = dict(zip(("--port", "--mlflow-port", "--tensorboard-port"), map(str, found), strict=True))
     command = [sys.executable, "-m", "molino", "run", "--model", model, "--once"]
     command += [word for pair in ports.items() for word in pair]
     began = time.monotonic()

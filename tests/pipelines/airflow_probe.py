@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,13 +22,10 @@ def rendered(dag: Any, task: str, params: dict[str, Any], events: dict[str, Any]
     return dict(ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(None, dry_run=True)))
 
 
-started = time.process_time()
 bag = DagBag(sys.argv[1])
-seconds = time.process_time() - started
 made = {"asset": [SimpleNamespace(extra={"run_id": "made-by-data"})]}
 found = {
     "errors": {str(path): str(error) for path, error in bag.import_errors.items()},
-    "seconds": seconds,
     "heavy": [name for name in HEAVY if name in sys.modules],
     "tasks": {name: [task.task_id for task in dag.topological_sort()] for name, dag in bag.dags.items()},
     "active": {name: dag.max_active_runs for name, dag in bag.dags.items()},

@@ -11,8 +11,8 @@ import pytest
 from tables import Homes, csv_text, good_rows
 
 from molino.errors import SourceError
+from training.s3_store import S3Store
 from training.source import redacted
-from training.store import S3Store
 
 DATA = csv_text(*good_rows(50))
 Answer = Callable[[BaseHTTPRequestHandler], None]
