@@ -1,8 +1,10 @@
 """Writes batches of clean rows to one Parquet file while later batches are still being read."""
 
+import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal, cast
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -16,8 +18,10 @@ COMPRESSION: Literal["lz4"] = "lz4"
 """Zstandard saves a twentieth of the bytes, and takes a third more time to write numbers."""
 
 
-def write_clean(frames: Iterator[pl.DataFrame], schema: dict[str, pl.DataType], path: Path) -> None:
-    """Write the rows in order; the same rows give the same bytes, however they are cut into batches.
+def write_clean(frames: Iterator[pl.DataFrame], schema: dict[str, pl.DataType], path: Path) -> str:
+    """Write the rows in order, and return the file's SHA-256.
+
+    The same rows give the same bytes, however they are cut into batches.
 
     Raises:
         StepError: the file can't be written. An error of the batches comes out as it is.
@@ -33,8 +37,26 @@ def write_clean(frames: Iterator[pl.DataFrame], schema: dict[str, pl.DataType], 
 
     table = register_io_source(source, schema=schema)
     try:
-        table.sink_parquet(path, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, maintain_order=True)
+        with path.open("wb", buffering=0) as raw:
+            file = _HashedFile(raw)
+            target = cast(IO[bytes], file)
+            table.sink_parquet(target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, maintain_order=True)
     except (PolarsError, OSError) as error:
         failure.append(StepError(f"can't write {path}: {str(error).partition(chr(10))[0]}"))
     if failure:
         raise failure[0]
+    return file.digest.hexdigest()
+
+
+class _HashedFile:
+    """Hashes the bytes of a file as they are written."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self.file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Write the beginning of the data, and return how long that is."""
+        written = self.file.write(data)
+        self.digest.update(memoryview(data)[:written])
+        return written

@@ -60,18 +60,15 @@ class Cleaner:
     def __init__(self, model: ModelFile) -> None:
         self.model = model
         self.columns = (*model.features, rules.target_feature(model))
-        self.faults = [rule for column in self.columns for rule in rules.faults(column)]
-        self.drops = [rule for column in self.columns for rule in rules.drops(column)]
+        self.faults = rules.RuleSet(rule for column in self.columns for rule in rules.faults(column))
+        self.drops = rules.RuleSet(rule for column in self.columns for rule in rules.drops(column))
         self.schema = {column.name: rules.clean_type(column) for column in self.columns}
         self.seen = SeenRows()
         self.tally = Tally()
 
     def clean(self, batch: Batch) -> Cleaned:
         """Sort a batch's rows into clean, quarantined and dropped ones."""
-        missing = self.model.source.missing
-        typed = batch.frame.select(
-            value for column in self.columns for value in rules.values(column, batch.frame.schema[column.name], missing)
-        )
+        typed = self._typed(batch.frame)
         self._count_cells(typed, batch)
         reasons, bad = self._breaches(typed, self.faults, batch.first_row)
         _, left_out = self._breaches(typed, self.drops, batch.first_row, among=~bad)
@@ -89,21 +86,23 @@ class Cleaner:
         self._count_rows(typed.height, clean.height, int(bad.sum()))
         return Cleaned(clean, _quarantine(batch, bad, reasons) if bad.any() else None)
 
+    def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
+        missing = self.model.source.missing
+        tidy = pl.DataFrame([rules.tidied(frame[column.name], column.type, missing) for column in self.columns])
+        return tidy.select(value for column in self.columns for value in rules.values(column, tidy.schema[column.name]))
+
     def _breaches(
-        self, typed: pl.DataFrame, rows_rules: list[rules.Rule], first_row: int, among: Mask | None = None
+        self, typed: pl.DataFrame, rule_set: rules.RuleSet, first_row: int, among: Mask | None = None
     ) -> tuple[list[tuple[str, Mask]], Mask]:
         """Return each broken rule's reason with its rows, and the rows that break any."""
         broken: list[tuple[str, Mask]] = []
         anywhere = np.zeros(typed.height, dtype=np.bool_)
-        masks = typed.select(rule.breach.fill_null(value=False).alias(str(i)) for i, rule in enumerate(rows_rules))
-        for rule, column in zip(rows_rules, masks, strict=True):
-            if not column.any():
-                continue
+        for reason, column in rule_set.broken(typed):
             mask = column.to_numpy() if among is None else column.to_numpy() & among
             if not mask.any():
                 continue
-            self.tally.count(rule.reason, int(mask.sum()), first_row + int(mask.argmax()))
-            broken.append((rule.reason, mask))
+            self.tally.count(reason, int(mask.sum()), first_row + int(mask.argmax()))
+            broken.append((reason, mask))
             anywhere |= mask
         return broken, anywhere
 

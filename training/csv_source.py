@@ -85,11 +85,7 @@ class CsvSource:
 
     def _frame(self, data: bytes) -> Parsed | None:
         """Read the columns of numbers as numbers, else those that are; none where the rows aren't well-formed."""
-        attempts = [self.missing]
-        if not self.met_missing:
-            # Looking for what means no value takes a fifth of the time, so that it is done once it is needed.
-            attempts = [(), *([self.missing] if any(token.encode() in data for token in self.missing) else [])]
-        for missing in attempts if self.numbers else ():
+        for missing in self._attempts(data):
             try:
                 frame = self._read(data, self.numbers, missing)
             except PolarsError:
@@ -101,6 +97,16 @@ class CsvSource:
         except PolarsError:
             return None
         return text.with_columns(map(self._number, text)), lambda: text.select(self.wanted)
+
+    def _attempts(self, data: bytes) -> Iterator[tuple[str, ...]]:
+        """Yield what to take for no value in columns of numbers.
+
+        Looking for it takes a fifth of the time, so that it is done once it is needed.
+        """
+        if self.numbers and not self.met_missing:
+            yield ()
+        if self.numbers and (self.met_missing or any(token.encode() in data for token in self.missing)):
+            yield self.missing
 
     def _number(self, column: pl.Series) -> pl.Series:
         """Return a column of text as numbers where each of its cells is one or empty."""

@@ -4,55 +4,72 @@ import numpy as np
 import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
-SLOT_BITS = 26
-RUNS_AT_MOST = 8
+SLOT_BITS = 24
+PART_ROWS = 1 << 17
 
 
 class SeenRows:
-    """The hashes of all rows so far: 8 bytes each in sorted runs, and 64 MiB of slots that spare most searches.
+    """A hash table of all rows so far, counted from 1: 16 to 20 bytes each, 64 MiB at least.
 
     Two different rows of n have equal hashes with a probability of about n² / 2^65: 7e-7 for five million.
     """
 
-    def __init__(self) -> None:
-        self.slots = np.zeros(1 << SLOT_BITS, dtype=np.bool_)
-        """Which leading bits some hash has had."""
-        self.runs: list[Hashes] = []
+    def __init__(self, bits: int = SLOT_BITS) -> None:
+        self.rows = 0
+        self._make(bits)
+
+    def _make(self, bits: int) -> None:
+        self.bits = bits
+        self.latest: Rows = np.zeros(1 << bits, dtype=np.uint32)
+        """The latest row whose hash begins with these bits; 0 where there is none."""
+        self.earlier: Rows = np.empty((1 << bits) + 1, dtype=np.uint32)
+        """Of each row, the one before it whose hash begins with the same bits."""
+        self.hashes: Hashes = np.empty((1 << bits) + 1, dtype=np.uint64)
 
     def add(self, hashes: Hashes) -> Mask:
         """Take rows in, and tell which of them are the first of their kind."""
-        unique = np.sort(hashes)
-        first = np.ones(len(hashes), dtype=np.bool_)
-        if (unique[1:] == unique[:-1]).any():
-            unique, positions = np.unique(hashes, return_index=True)
-            first[:] = False
-            first[positions] = True
-        slots = (unique >> np.uint64(64 - SLOT_BITS)).astype(np.int64)
-        suspects = unique[self.slots[slots]]
-        known = suspects[self._known(suspects)]
-        if len(known):
-            first &= ~np.isin(hashes, known)
-            unique = np.setdiff1d(unique, known, assume_unique=True)
-        self.slots[slots] = True
-        self._keep(unique)
+        while self.rows + len(hashes) > len(self.latest):
+            self._grow()
+        start, self.rows = self.rows + 1, self.rows + len(hashes)
+        self.hashes[start : self.rows + 1] = hashes
+        return self._link(start, self.rows + 1)
+
+    def _grow(self) -> None:
+        hashes = self.hashes[: self.rows + 1]
+        self._make(self.bits + 1)
+        self.hashes[: self.rows + 1] = hashes
+        for start in range(1, self.rows + 1, PART_ROWS):
+            self._link(start, min(start + PART_ROWS, self.rows + 1))
+
+    def _link(self, start: int, end: int) -> Mask:
+        """Link rows to the earlier ones, unless they are equal to one of them; tell which are linked."""
+        rows, hashes = np.arange(start, end, dtype=np.uint32), self.hashes[start:end]
+        first = np.ones(len(rows), dtype=np.bool_)
+        slots = (hashes >> np.uint64(64 - self.bits)).astype(np.intp)
+        while len(rows):
+            latest = self.latest[slots]
+            new = self._new(hashes, latest)
+            if not new.all():
+                first[rows[~new] - start] = False
+                rows, hashes, slots, latest = rows[new], hashes[new], slots[new], latest[new]
+            # Of several rows for one slot the last that is written stays: the first of them. The others come next.
+            self.latest[slots[::-1]] = rows[::-1]
+            self.earlier[rows] = latest
+            left = np.flatnonzero(self.latest[slots] != rows)
+            rows, hashes, slots = rows[left], hashes[left], slots[left]
         return first
 
-    def _known(self, hashes: Hashes) -> Mask:
-        """Look hashes up; in ascending order this is several times faster."""
-        known = np.zeros(len(hashes), dtype=np.bool_)
-        for run in self.runs:
-            found = np.minimum(np.searchsorted(run, hashes), len(run) - 1)
-            known |= run[found] == hashes
-        return known
-
-    def _keep(self, run: Hashes) -> None:
-        """Add a run; join the short ones when there are too many, so that each hash is sorted a few times at most."""
-        if len(run):
-            self.runs.append(run)
-        if len(self.runs) <= RUNS_AT_MOST:
-            return
-        short = [known for known in self.runs if len(known) <= RUNS_AT_MOST * len(run)]
-        long = [known for known in self.runs if len(known) > RUNS_AT_MOST * len(run)]
-        joined = np.sort(np.concatenate(short if len(short) > 1 else self.runs))
-        self.runs = [*long, joined] if len(short) > 1 else [joined]
+    def _new(self, hashes: Hashes, rows: Rows) -> Mask:
+        """Tell which hashes none of the linked rows has, of which the latest are given."""
+        new = np.ones(len(hashes), dtype=np.bool_)
+        left = np.flatnonzero(rows)
+        rows = rows[left]
+        while len(left):
+            same = self.hashes[rows] == hashes[left]
+            new[left[same]] = False
+            rows = self.earlier[rows]
+            more = np.flatnonzero(rows.astype(np.bool_) & ~same)
+            left, rows = left[more], rows[more]
+        return new

@@ -31,9 +31,11 @@ class Histogram:
             low = min(low, math.ldexp(self.first, self.k))
             high = max(high, math.ldexp(self.first + len(self.counts) - 1, self.k))
         self._coarsen(_width(low, high, self.k))
-        bins = np.floor(values * 2.0**-self.k).astype(np.int64)
+        scaled = values * 2.0**-self.k
+        bins = np.floor(scaled, out=scaled).astype(np.int64)
         first, last = math.floor(math.ldexp(low, -self.k)), math.floor(math.ldexp(high, -self.k))
-        counts = np.bincount(bins - first, minlength=last - first + 1)
+        bins -= first
+        counts = np.bincount(bins, minlength=last - first + 1)
         if len(self.counts):
             counts[self.first - first :][: len(self.counts)] += self.counts
         self.first, self.counts = first, counts

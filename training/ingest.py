@@ -9,6 +9,7 @@ import polars as pl
 
 from molino.record import Artifact
 from molino.results import IngestResult
+from training.ahead import ahead
 from training.clean_parquet import write_clean
 from training.cleaning import Cleaner
 from training.open_source import OpenSource, open_source
@@ -33,12 +34,12 @@ def run(context: Context) -> Outcome:
     profilers = [ColumnProfiler(column) for column in cleaner.columns]
     with open_source(source.path, context.model, where, context.workdir) as opened:
         rows = Rows(context, opened, cleaner, profilers)
-        write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
+        sha256 = write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
         cleaner.check(where)
         facts = _facts(source, opened, cleaner)
     columns = tuple(profiler.profile() for profiler in profilers)
     report = quality_report(context.model, context.run_id, facts, cleaner.tally, columns)
-    return _store(context, source, report, rows.quarantine)
+    return _store(context, source, report, sha256, rows.quarantine)
 
 
 class Rows:
@@ -52,7 +53,7 @@ class Rows:
     def clean(self) -> Iterator[pl.DataFrame]:
         """Yield the clean rows."""
         with self.quarantine.open("wb") as file:
-            for batch in self.opened.table.batches():
+            for batch in ahead(self.opened.table.batches()):
                 cleaned = self.cleaner.clean(batch)
                 if cleaned.quarantined is not None:
                     cleaned.quarantined.write_csv(file, include_header=file.tell() == 0)
@@ -78,9 +79,9 @@ def _facts(source: LocalSource, opened: OpenSource, cleaner: Cleaner) -> SourceF
     return SourceFacts(uri=source.uri, sha256=opened.sha256(), bytes=opened.bytes, unused_columns=unused)
 
 
-def _store(context: Context, source: LocalSource, report: QualityReport, quarantine: Path) -> Outcome:
+def _store(context: Context, source: LocalSource, report: QualityReport, sha256: str, quarantine: Path) -> Outcome:
     store = context.store
-    clean = store.upload(context.workdir / "clean.parquet", context.key("clean.parquet"), report.rows_clean)
+    clean = store.take(context.workdir / "clean.parquet", context.key("clean.parquet"), sha256, report.rows_clean)
     outputs = [clean]
     quarantined = None
     if report.rows_quarantined:

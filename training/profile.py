@@ -57,7 +57,8 @@ class ColumnProfiler:
         """Count some rows."""
         self.rows += len(column)
         self.missing += column.null_count()
-        column = column.drop_nulls()
+        if column.null_count():
+            column = column.drop_nulls()
         if not len(column):
             return
         if isinstance(self.feature, Category | Boolean):
@@ -80,7 +81,7 @@ class ColumnProfiler:
         mean = float(values.mean())
         before = self.rows - self.missing - size
         delta = mean - self.mean
-        self.squares += float(values.var()) * size + delta * delta * before * size / (before + size)
+        self.squares += float(values.var(mean=mean)) * size + delta * delta * before * size / (before + size)
         self.mean += delta * size / (before + size)
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.histogram.add(values, low, high)

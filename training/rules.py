@@ -1,6 +1,6 @@
 """What a model file demands of each row, as Polars expressions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -29,6 +29,21 @@ class Rule:
         return f"{self.column}: {self.problem}"
 
 
+class RuleSet:
+    """Rules that are looked at together."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = list(rules)
+        self.checks = [rule.breach.any().alias(str(i)) for i, rule in enumerate(self.rules)]
+
+    def broken(self, typed: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
+        """Yield the reason of each rule that a row breaks, and which rows do."""
+        found = typed.select(self.checks)
+        broken = [rule for rule, column in zip(self.rules, found, strict=True) if column[0]]
+        masks = typed.select(rule.breach.fill_null(value=False).alias(str(i)) for i, rule in enumerate(broken))
+        yield from zip((rule.reason for rule in broken), masks, strict=True)
+
+
 def unreadable_name(column: str) -> str:
     """Return the column that marks cells which hold something that isn't of the column's type."""
     return f"{column}\0unreadable"
@@ -42,19 +57,33 @@ def target_feature(model: ModelFile) -> Feature:
     return Number(name=target.name, type="number", minimum=target.minimum, maximum=target.maximum)
 
 
-def values(feature: Feature, dtype: pl.DataType, missing: tuple[str, ...]) -> Iterator[pl.Expr]:
-    """Yield a column's values, and where its cells hold something else; text is freed of the blanks around it.
+def tidied(cells: pl.Series, kind: str, missing: tuple[str, ...]) -> pl.Series:
+    """Return a column's cells, of which text is freed of the blanks around it, and null where it means no value."""
+    if cells.dtype != pl.String:
+        return cells
+    if kind in ("category", "boolean"):
+        # Few values come again and again, and are most often tidy.
+        different = cells.unique()
+        if _tidied(different, missing).equals(different):
+            return cells
+    return _tidied(cells, missing)
+
+
+def _tidied(text: pl.Series, missing: tuple[str, ...]) -> pl.Series:
+    bare = text.str.strip_chars()
+    return bare.set(bare.is_in(["", *missing]), None)
+
+
+def values(feature: Feature, dtype: pl.DataType) -> Iterator[pl.Expr]:
+    """Yield a column's values, and where its tidy cells hold something else.
 
     Numbers and integers come as Float64, categories as String, booleans as Boolean; no value is null.
     """
     name, column = feature.name, pl.col(feature.name)
     unreadable = pl.lit(value=False)
-    if dtype == pl.String:
-        text = column.str.strip_chars()
-        column = text = pl.when(text.is_in(["", *missing])).then(None).otherwise(text)
-        if feature.type != "category":
-            column = _parsed(text, feature.type)
-            unreadable = text.is_not_null() & column.is_null()
+    if dtype == pl.String and feature.type != "category":
+        column = _parsed(column, feature.type)
+        unreadable = pl.col(name).is_not_null() & column.is_null()
     elif feature.type == "boolean" and dtype.is_float():
         column = pl.when(column.is_in([0.0, 1.0])).then(column == 1)
         unreadable = pl.col(name).is_not_null() & column.is_null()

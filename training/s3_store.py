@@ -59,9 +59,12 @@ class S3Store:
     def upload(self, path: Path, key: str, rows: int | None = None) -> Artifact:
         from training.store import sha256_of
 
+        return self.take(path, key, sha256_of(path), rows)
+
+    def take(self, path: Path, key: str, sha256: str, rows: int | None = None) -> Artifact:
         with self._errors(key):
             self.client.fput_object(self.bucket, self.prefix + key, str(path))
-        return Artifact(key=key, uri=self.uri(key), sha256=sha256_of(path), bytes=path.stat().st_size, rows=rows)
+        return Artifact(key=key, uri=self.uri(key), sha256=sha256, bytes=path.stat().st_size, rows=rows)
 
     def exists(self, key: str) -> bool:
         from minio.error import S3Error

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,11 @@ def parts(rows: int) -> Iterator[pl.DataFrame]:
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     write_clean(parts(1000), SCHEMA, tmp_path / "a.parquet")
     assert pl.read_parquet(tmp_path / "a.parquet").equals(TABLE)
+
+
+def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
+    sha256 = write_clean(parts(1000), SCHEMA, tmp_path / "a.parquet")
+    assert sha256 == hashlib.sha256((tmp_path / "a.parquet").read_bytes()).hexdigest()
 
 
 def test_no_rows_make_an_empty_table(tmp_path: Path) -> None:

@@ -68,6 +68,17 @@ def test_an_upload_returns_its_reference(store: Store, file: Path) -> None:
     assert artifact == Artifact(key="a/b", uri=store.uri("a/b"), sha256=sha256_of(file), bytes=len(DATA), rows=1000)
 
 
+def test_a_taken_file_is_read(store: Store, file: Path) -> None:
+    store.take(file, "a/b", sha256_of(file), rows=1)
+    assert store.read("a/b") == DATA
+
+
+def test_taking_returns_its_reference(store: Store, file: Path) -> None:
+    sha256 = sha256_of(file)
+    artifact = store.take(file, "a/b", sha256, rows=1000)
+    assert artifact == Artifact(key="a/b", uri=store.uri("a/b"), sha256=sha256, bytes=len(DATA), rows=1000)
+
+
 def test_a_download_gives_the_same_bytes(store: Store, tmp_path: Path) -> None:
     store.write("a/b", DATA)
     store.download("a/b", tmp_path / "deep" / "down")
