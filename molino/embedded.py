@@ -108,6 +108,7 @@ class _Embedded:
             "MOLINO_SERVING_URL": self.services[0].url,
             "MOLINO_CODE_REVISION": _code_revision(self.settings),
             "MOLINO_LOG_FORMAT": "json",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
         }

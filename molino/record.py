@@ -1,5 +1,6 @@
 """The record that each step leaves: what went in, what came out, and where. Six of them are a run's lineage."""
 
+import json
 from datetime import datetime
 from typing import Any, Literal
 
@@ -50,6 +51,11 @@ class Record(BaseModel):
     def seconds(self) -> float:
         """Wall time of the step in seconds."""
         return (self.ended - self.started).total_seconds()
+
+    def summary(self) -> str:
+        """Return the status and the short facts of the result as JSON: what a container's termination message holds."""
+        facts = {name: value for name, value in self.result.items() if isinstance(value, str | int | None)}
+        return json.dumps({"status": self.status, **facts})
 
 
 def record_key(model: str, run_id: str, step: str) -> str:

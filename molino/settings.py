@@ -73,6 +73,8 @@ class Settings(BaseSettings):
 
     code_revision: str = "unknown"
     image: str | None = None
+    summary: Path | None = None
+    """File for a line of JSON about how a step ended, such as a container's termination log."""
     seed: int | None = Field(default=None, ge=0)
     """Overrides the model file's seeds."""
 

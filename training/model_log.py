@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
+SAME = {"mlflow": "mlflow-skinny", "tensorflow": "tensorflow-cpu"}
+"""Distributions that hold less of a package, or another build of it, under the same version."""
 LOADER = Path(__file__).with_name("molino_pyfunc.py")
 ONNX_REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyyaml")
 NATIVE_REQUIREMENTS = {
@@ -96,8 +98,8 @@ def _frame(model: ModelFile, rows: "pl.DataFrame") -> Any:
 
 
 def _installed(name: str) -> str:
-    """Return a package's version; TensorFlow for the CPU is another distribution of the same package."""
+    """Return a package's version."""
     try:
         return version(name)
     except PackageNotFoundError:
-        return version(f"{name}-cpu")
+        return version(SAME.get(name, name))

@@ -123,9 +123,10 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
     for record in records.values():
         _refuse_another_model_file(record, loaded, store)
     context = Context(settings, loaded, run_id, step, store, records, workdir, log)
+    module = importlib.import_module(f"training.{step}")
     log.info("started")
     started = datetime.now(UTC)
-    outcome: Outcome = importlib.import_module(f"training.{step}").run(context)
+    outcome: Outcome = module.run(context)
     record = Record(
         model=name,
         run_id=run_id,

@@ -25,6 +25,8 @@ class Tracker:
     def __init__(self, settings: Settings) -> None:
         if settings.tracking_uri.startswith(SQLITE):
             Path(settings.tracking_uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        # MLflow would report its use to its makers, and wait at its end where they can't be reached.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient
 
         _silence()

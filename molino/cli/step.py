@@ -28,4 +28,6 @@ def step(
 
     configure_logs()
     settings = load_settings()
-    run_step(name, load_named_model(settings, model), run_id, settings)
+    record = run_step(name, load_named_model(settings, model), run_id, settings)
+    if settings.summary:
+        settings.summary.write_text(record.summary())
