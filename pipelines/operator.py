@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk import Asset
+from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
+from pipelines.links import mlflow_link, read_summary, tensorboard_link
 from pipelines.pods import MODEL_LABEL, RUN_LABEL, STEP_LABEL, USER, PodSettings, StepPod
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.types import TaskInstanceKey
 
 RUN_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events) }}"
 RUN_LABEL_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events)[:63].rstrip('-_.') }}"
@@ -23,14 +25,38 @@ STARTUP_TIMEOUT_SECONDS = 900
 """The first pull of a train image is large."""
 
 
+class MlflowLink(BaseOperatorLink):
+    """Opens what the step left in MLflow."""
+
+    name = "MLflow"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
+        """Return the page."""
+        return mlflow_link(operator.settings.mlflow_url, operator.labels[MODEL_LABEL], operator.summary())
+
+
+class TensorboardLink(BaseOperatorLink):
+    """Opens the learning curves of the run."""
+
+    name = "TensorBoard"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
+        """Return the page."""
+        return tensorboard_link(
+            operator.settings.tensorboard_url, operator.labels[MODEL_LABEL], operator.run_id_template
+        )
+
+
 class StepOperator(KubernetesPodOperator):
     """Runs one step in a pod of its own image."""
 
     template_fields: Sequence[str] = (*KubernetesPodOperator.template_fields, "run_id_template")
+    operator_extra_links = (MlflowLink(), TensorboardLink())
 
     def __init__(self, *, pod: StepPod, settings: PodSettings, asset: Asset | None = None, **options: Any) -> None:
         self.run_id_template = RUN_TEMPLATE
         self.asset = asset
+        self.settings = settings
         super().__init__(
             name=options["task_id"],
             namespace=settings.namespace,
@@ -56,6 +82,7 @@ class StepOperator(KubernetesPodOperator):
             deferrable=False,
             do_xcom_push=False,
             get_logs=True,
+            termination_message_policy="FallbackToLogsOnError",
             log_events_on_failure=True,
             log_pod_spec_on_failure=False,
             startup_timeout_seconds=STARTUP_TIMEOUT_SECONDS,
@@ -74,6 +101,12 @@ class StepOperator(KubernetesPodOperator):
         if self.asset is not None:
             context["outlet_events"][self.asset].extra = {"run_id": self.run_id_template}
         return result
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the step said of its end; nothing before it has ended well."""
+        statuses = (self.remote_pod.status.container_statuses or []) if self.remote_pod else []
+        ended = [status.state.terminated for status in statuses if status.state.terminated]
+        return read_summary(ended[0].message if ended else None)
 
     def _reap(self) -> None:
         """Delete pods of this step that other runs have left: one run is active at a time, so they have no task."""

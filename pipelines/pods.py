@@ -5,7 +5,6 @@ import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +16,8 @@ MODEL_LABEL = "molino.dev/model"
 RUN_LABEL = "molino.dev/run"
 STEP_LABEL = "molino.dev/step"
 DEFAULT_RESOURCES = Resources()
+TERMINATION_LOG = "/dev/termination-log"
+"""Kubernetes keeps its content in the pod's status: how Airflow learns of a step's result without a sidecar."""
 
 
 class PodSettings(BaseSettings):
@@ -40,6 +41,10 @@ class PodSettings(BaseSettings):
     deploy_service_account: str = "default"
     """Of the deploy step alone, which changes the serving Deployment."""
     labels: Mapping[str, str] = Field(default_factory=dict)
+    mlflow_url: str = "http://localhost:5000"
+    """Where people open MLflow, for the links in Airflow's UI."""
+    tensorboard_url: str = "http://localhost:8090"
+    """Where they open TensorBoard."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,12 @@ def step_pod(
     return StepPod(
         image=image,
         arguments=("step", step, "--model", model.name, "--run-id", run_id),
-        environment={"MOLINO_MODEL_CONTENT": pack(model_file), "MOLINO_IMAGE": image, **(overrides or {})},
+        environment={
+            "MOLINO_MODEL_CONTENT": pack(model_file),
+            "MOLINO_IMAGE": image,
+            "MOLINO_SUMMARY": TERMINATION_LOG,
+            **(overrides or {}),
+        },
         labels={**settings.labels, MODEL_LABEL: model.name, STEP_LABEL: step},
         requests={"cpu": resources.cpu, "memory": resources.memory},
         limits={"memory": resources.memory_limit or resources.memory},
@@ -97,8 +107,3 @@ def pack(model_file: bytes) -> str:
 def run_id_of(dag_run_id: str) -> str:
     """Return the Molino run id of an Airflow run: the same, but for characters that keys and labels can't have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", dag_run_id).strip("-.")[:200]
-
-
-def read_model_files(folder: Path) -> dict[str, bytes]:
-    """Return name to bytes of the model files below a folder; nothing is parsed."""
-    return {path.parent.name: path.read_bytes() for path in sorted(folder.glob("*/model.yaml"))}

@@ -1,20 +1,18 @@
 """Two DAGs per model file: `<model>_data` makes a data version, and each new version starts `<model>_model`."""
 
-import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # named here, it's imported once, before parsing
 from airflow.sdk import DAG, Asset, Param
 
-from molino.model_file import ModelFile, parse_model
+from molino.model_file import ModelFile
+from pipelines.model_files import read_model_files
 from pipelines.operator import RUN_TEMPLATE, StepOperator
-from pipelines.pods import PodSettings, read_model_files, run_id_of, step_pod
+from pipelines.pods import PodSettings, run_id_of, step_pod
 from pipelines.steps import STEPS
 
-BUILT_IN = Path(__file__).resolve().parent.parent / "models"
 RETRIES = 2
 STEP_TIMEOUT = timedelta(hours=6)
 OVERRIDES = {
@@ -88,18 +86,13 @@ def _params(group: str) -> dict[str, Param]:
 
 
 def _load() -> dict[str, DAG]:
-    """Read every model file; one with an error is an import error of this file, shown in the UI."""
+    """Make the DAGs of every model file that is right; `wrong_model_files.py` shows what is wrong with the others."""
     settings = PodSettings()
-    contents = read_model_files(BUILT_IN)
-    extra = os.environ.get("MOLINO_MODELS_EXTRA")
-    if extra:
-        contents |= {path.stem: path.read_bytes() for path in sorted(Path(extra).glob("*.yaml"))}
-    dags = {}
-    for name, content in contents.items():
-        model = parse_model(content, f"{name}/model.yaml")
-        for group in ("data", "model"):
-            dags[f"{name}_{group}"] = build(model, content, group, settings)
-    return dags
+    return {
+        f"{name}_{group}": build(model, content, group, settings)
+        for name, (model, content) in read_model_files().models.items()
+        for group in ("data", "model")
+    }
 
 
 globals().update(_load())

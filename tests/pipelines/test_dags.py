@@ -97,8 +97,10 @@ def test_a_step_is_held_to_the_policy_of_the_chart(parsed: Parsed) -> None:
     assert container(parsed["ingest"])["securityContext"] == wanted
 
 
-def test_a_wrong_model_file_is_an_import_error_of_one_cause(tmp_path: Path) -> None:
+def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(tmp_path: Path, parsed: Parsed) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "broken.yaml").write_text("name: broken\n")
-    errors = parse(tmp_path / "home", MOLINO_MODELS_EXTRA=str(tmp_path / "models"))["errors"]
-    assert "broken/model.yaml" in "".join(errors.values())
+    found = parse(tmp_path / "home", MOLINO_MODELS_EXTRA=str(tmp_path / "models"))
+    ((file, error),) = found["errors"].items()
+    assert (Path(file).name, found["tasks"]) == ("wrong_model_files.py", parsed["tasks"])
+    assert "broken/model.yaml" in error

@@ -1,0 +1,48 @@
+"""The model files that DAGs are made of: those in the image, and those of the chart's values. No Airflow here."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from molino.errors import ModelFileError
+from molino.model_file import MODEL_FILENAME, ModelFile, parse_model
+
+BUILT_IN = Path(__file__).resolve().parent / "models"
+EXTRA = "MOLINO_MODELS_EXTRA"
+"""Variable that names a folder of further model files, `<name>.yaml`; they go before those in the image."""
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What was found."""
+
+    models: Mapping[str, tuple[ModelFile, bytes]]
+    """By name: a right model file, and its bytes."""
+    errors: Mapping[str, str]
+    """By name: what is wrong with the others."""
+
+
+def read_model_files() -> ModelFiles:
+    """Read every model file; one that is wrong doesn't keep the others out."""
+    contents = {path.parent.name: path.read_bytes() for path in sorted(BUILT_IN.glob(f"*/{MODEL_FILENAME}"))}
+    extra = os.environ.get(EXTRA)
+    if extra:
+        contents |= {path.stem: path.read_bytes() for path in sorted(Path(extra).glob("*.yaml"))}
+    models: dict[str, tuple[ModelFile, bytes]] = {}
+    errors = {}
+    for name, content in contents.items():
+        try:
+            models[name] = _parse(name, content), content
+        except ModelFileError as error:
+            errors[name] = str(error)
+    return ModelFiles(models, errors)
+
+
+def _parse(name: str, content: bytes) -> ModelFile:
+    model = parse_model(content, f"{name}/{MODEL_FILENAME}")
+    if model.name != name:
+        raise ModelFileError(
+            f"{name}/{MODEL_FILENAME}: name: expected {name!r}, as its place says (got {model.name!r})"
+        )
+    return model

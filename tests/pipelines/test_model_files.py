@@ -1,0 +1,40 @@
+"""Which model files become DAGs."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.model_files import BUILT_IN, EXTRA, read_model_files
+
+HOUSING = (BUILT_IN / "housing" / "model.yaml").read_text()
+
+
+@pytest.fixture
+def extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(EXTRA, str(tmp_path))
+    return tmp_path
+
+
+def test_every_model_folder_is_found() -> None:
+    assert sorted(read_model_files().models) == sorted(path.parent.name for path in BUILT_IN.glob("*/model.yaml"))
+
+
+def test_a_file_of_the_values_comes_beside_them(extra: Path) -> None:
+    (extra / "homes.yaml").write_text(HOUSING.replace("name: housing", "name: homes", 1))
+    assert set(read_model_files().models) == {"homes", "housing", "penguins"}
+
+
+def test_a_file_of_the_values_replaces_the_one_of_the_image(extra: Path) -> None:
+    (extra / "housing.yaml").write_text(HOUSING.replace("Boston housing values", "Ours"))
+    assert read_model_files().models["housing"][0].title == "Ours"
+
+
+def test_a_wrong_file_leaves_the_others_alone(extra: Path) -> None:
+    (extra / "broken.yaml").write_text("name: broken\n")
+    found = read_model_files()
+    assert ("housing" in found.models, list(found.errors)) == (True, ["broken"])
+
+
+def test_a_file_of_another_name_is_refused(extra: Path) -> None:
+    (extra / "homes.yaml").write_text(HOUSING)
+    assert read_model_files().errors["homes"].endswith("expected 'homes', as its place says (got 'housing')")
