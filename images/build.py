@@ -17,14 +17,24 @@ FOLDER = ROOT / "images"
 BASE = "base"
 OWN_BASE = "molino-base"
 """Default of `ARG BASE` in the Dockerfiles that build on Molino's own base image."""
+MADE_INTO_BASE = ("images/base", "requirements-uv.txt")
+"""What the base image is made of."""
+STEP = "step"
+"""Folder of the Dockerfile that the steps share; each has its lock in a folder of its own."""
 ARGUMENT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)
 CERTIFICATES = Path("/etc/ssl/certs")
 
 
 def names() -> list[str]:
     """Return the images' names, the base first."""
-    found = sorted(path.parent.name for path in FOLDER.glob("*/Dockerfile"))
-    return [BASE, *(name for name in found if name != BASE)]
+    found = {path.parent.name for name in ("Dockerfile", "requirements.txt") for path in FOLDER.glob(f"*/{name}")}
+    return [BASE, *sorted(found - {BASE, STEP})]
+
+
+def dockerfile(name: str) -> Path:
+    """Return the Dockerfile of an image: its own, or the one of all steps."""
+    own = FOLDER / name / "Dockerfile"
+    return own if own.exists() else FOLDER / STEP / "Dockerfile"
 
 
 def version() -> str:
@@ -34,9 +44,18 @@ def version() -> str:
 
 def revision() -> str:
     """Return the commit that is built, marked where the work tree differs from it."""
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty"]
-    found = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    return os.environ.get("MOLINO_CODE_REVISION") or found or "unknown"
+    return os.environ.get("MOLINO_CODE_REVISION") or git("describe", "--always", "--abbrev=40", "--dirty") or "unknown"
+
+
+def base_revision() -> str:
+    """Return the last commit that changed the base: with every commit's name in it, all would be built anew on it."""
+    return git("log", "--max-count=1", "--format=%H", "--", *MADE_INTO_BASE) or revision()
+
+
+def git(*words: str) -> str:
+    """Return what git says of the project, nothing where there is no repository."""
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def address(name: str, registry: str, tag: str) -> str:
@@ -45,9 +64,9 @@ def address(name: str, registry: str, tag: str) -> str:
 
 
 def arguments(name: str, registry: str, tag: str, instead: dict[str, str]) -> dict[str, str]:
-    """Return the build arguments of an image: what it starts from, and the revision."""
-    declared = dict(ARGUMENT.findall((FOLDER / name / "Dockerfile").read_text()))
-    found = {}
+    """Return the build arguments of an image: which step it is, what it starts from, and the revision."""
+    declared = dict(ARGUMENT.findall(dockerfile(name).read_text()))
+    found = {"STEP": name} if dockerfile(name).parent.name == STEP else {}
     for argument, default in declared.items():
         if default == OWN_BASE:
             found[argument] = address(BASE, registry, tag)
@@ -71,7 +90,7 @@ def build(name: str, registry: str, tag: str, instead: dict[str, str], docker: b
     Raises:
         SystemExit: it can't be built; the builder has said why.
     """
-    options = ["--file", str(FOLDER / name / "Dockerfile"), "--tag", address(name, registry, tag)]
+    options = ["--file", str(dockerfile(name)), "--tag", address(name, registry, tag)]
     for argument, value in arguments(name, registry, tag, instead).items():
         options += ["--build-arg", f"{argument}={value}"]
     for label, value in labels(name).items():
@@ -94,7 +113,7 @@ def labels(name: str) -> dict[str, str]:
     return {
         "org.opencontainers.image.title": f"molino-{name}",
         "org.opencontainers.image.version": version(),
-        "org.opencontainers.image.revision": revision(),
+        "org.opencontainers.image.revision": base_revision() if name == BASE else revision(),
         "org.opencontainers.image.licenses": "Apache-2.0",
     }
 

@@ -1,10 +1,12 @@
 """`make lock`: pin what pyproject.toml declares, with hashes; `--check` tells whether the locks are current.
 
 The locks: `requirements.txt` (every extra: what `make run` installs), `requirements-dev.txt` (that and the dev group),
-`requirements-uv.txt` (the installer itself), and one per image in `images/<name>/requirements.txt`, held to the same
-versions, but for the images of Airflow and of operations, which run no step. Each carries the SHA-256 of what it was
-made from, so that the check needs no network and doesn't fail because a newer version was published. Pins that are
-there are kept; `--upgrade` takes the newest.
+`requirements-uv.txt` (the installer itself), `images/step/requirements.txt` (the core: what the command needs), and one
+per image in `images/<name>/requirements.txt`: a step's holds the core and its extra, a component's its extra or its
+dependency group alone, and neither what `tool.molino.left-out` names. Images are held to the versions of
+`requirements.txt`, but for those of groups. Each lock carries the SHA-256 of what it was made from, so that the check
+needs no network and doesn't fail because a newer version was published. Pins that are there are kept; `--upgrade` takes
+the newest.
 """
 
 import argparse
@@ -13,16 +15,21 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = ROOT / "pyproject.toml"
 INPUTS = "# inputs: sha256:"
-BASE = "base"
-"""The image that has the core dependencies alone."""
+STEP = "step"
+"""What the steps' images have in common: the core dependencies."""
+COMPONENTS = ("mlflow", "serving", "tensorboard")
+"""Images without the `molino` command: an extra, and nothing of the core but what it names."""
 APART = ("airflow", "operations")
-"""Images without the `molino` command: dependency groups, locked by themselves."""
+"""Dependency groups, locked by themselves, since Airflow and MLflow disagree on versions of what both need."""
+STDIN = "-"
+"""Stands for the requirements of a component's extra among the options of `uv pip compile`."""
 
 
 def main() -> int:
@@ -49,10 +56,11 @@ def locks() -> dict[Path, list[str]]:
         root: ["pyproject.toml", "--all-extras"],
         ROOT / "requirements-dev.txt": ["pyproject.toml", "--all-extras", "--group", "dev", *held],
         ROOT / "requirements-uv.txt": ["--group", "pyproject.toml:install"],
-        ROOT / "images" / BASE / "requirements.txt": ["pyproject.toml", *held],
+        ROOT / "images" / STEP / "requirements.txt": ["pyproject.toml", *held],
     }
-    for extra in project()["project"]["optional-dependencies"]:
-        made[ROOT / "images" / extra / "requirements.txt"] = ["pyproject.toml", "--extra", extra, *held]
+    for extra in extras():
+        chosen = [STDIN] if extra in COMPONENTS else ["pyproject.toml", "--extra", extra]
+        made[ROOT / "images" / extra / "requirements.txt"] = [*chosen, *held]
     for group in APART:
         made[ROOT / "images" / group / "requirements.txt"] = ["--group", f"pyproject.toml:{group}"]
     return made
@@ -62,16 +70,22 @@ def compile_lock(path: Path, options: list[str], upgrade: bool) -> None:
     """Resolve one lock, keeping the pins that it has."""
     print(path.relative_to(ROOT), file=sys.stderr)
     path.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        [
-            os.environ.get("UV", "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-            "--generate-hashes", "--no-emit-index-url", "--no-header", "--output-file", str(path.relative_to(ROOT)),
-            *(["--upgrade"] if upgrade else []), *options,
-        ],
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    name = path.parent.name
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as left_out:
+        left_out.write("\n".join(project()["tool"]["molino"]["left-out"].get(name, [])))
+        left_out.flush()
+        subprocess.run(
+            [
+                os.environ.get("UV", "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+                "--generate-hashes", "--no-emit-index-url", "--no-header", "--excludes", left_out.name,
+                "--output-file", str(path.relative_to(ROOT)), *(["--upgrade"] if upgrade else []), *options,
+            ],
+            cwd=ROOT,
+            check=True,
+            text=True,
+            input="\n".join(extras()[name]) if STDIN in options else None,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
     path.write_text(f"# Made by make lock; don't edit.\n{INPUTS}{digest(options)}\n{path.read_text()}")
 
 
@@ -81,8 +95,9 @@ def digest(options: list[str]) -> str:
     inputs = {
         "python": declared["project"]["requires-python"],
         "dependencies": declared["project"]["dependencies"],
-        "extras": declared["project"]["optional-dependencies"],
+        "extras": extras(),
         "groups": declared["dependency-groups"],
+        "left out": declared["tool"]["molino"]["left-out"],
         "options": options,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
@@ -95,6 +110,11 @@ def stale_locks() -> list[Path]:
         for path, options in locks().items()
         if not path.is_file() or f"{INPUTS}{digest(options)}\n" not in path.read_text()
     ]
+
+
+def extras() -> dict[str, list[str]]:
+    """Return the optional dependencies."""
+    return project()["project"]["optional-dependencies"]
 
 
 def project() -> dict[str, dict]:

@@ -19,9 +19,11 @@ SETTINGS = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "overlay"}
 """Neither a Docker engine nor a runtime of containers is needed to build."""
 LABEL = "molino.test.inputs"
 """Image label: the hash of what it was built from."""
-PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,python-is-python3,tini"
-UNUSED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
-"""What Debian's own slim images leave out too."""
+PACKAGES = "usr-is-merged,ca-certificates,python3,python3-venv,python-is-python3"
+MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
+"""Makes /bin a link before anything is installed: else a package that does it brings all of Perl."""
+UNUSED = tuple(f"/usr/share/{name}/*" for name in ("doc", "man", "locale", "info", "lintian", "zoneinfo/right"))
+"""What Debian's own slim images leave out too, and little else."""
 
 
 def make(folders: Folders, names: Iterable[str]) -> list[str]:
@@ -43,7 +45,7 @@ def inputs(fixture: Fixture) -> str:
     parts = [fixture.image, inputs(FIXTURES[fixture.base]) if fixture.base else ""]
     parts += [binaries.digest(RECIPES[name]) for name in fixture.recipes]
     if fixture.name == "python":
-        parts += [PACKAGES, *UNUSED]
+        parts += [PACKAGES, MERGED, *UNUSED]
     if fixture.name == "golang":
         parts += [binaries.go_version()]
     for path in _files(fixture.folder):
@@ -100,4 +102,5 @@ def _install_debian(archive: Path) -> None:
     """Install Debian into an archive."""
     options = [f"--dpkgopt=path-exclude={path}" for path in UNUSED]
     options += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
-    run(["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", *options, "bookworm", archive])
+    options += [f"--hook-dir={MERGED}", f"--include={PACKAGES}"]
+    run(["mmdebstrap", "--variant=minbase", *options, "bookworm", archive])

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from images.build import BASE, OWN_BASE, arguments, labels, names, revision
+from images import build
+from images.build import BASE, MADE_INTO_BASE, OWN_BASE, arguments, labels, names, revision
+from images.lock import project
 from pipelines.steps import STEP_NAMES
 
 FOLDER = Path(__file__).resolve().parents[2] / "images"
@@ -13,7 +15,7 @@ COMPONENTS = ("airflow", "minio", "mlflow", "operations", "serving", "tensorboar
 
 
 def dockerfile(name: str) -> str:
-    return (FOLDER / name / "Dockerfile").read_text()
+    return build.dockerfile(name).read_text()
 
 
 def test_there_is_an_image_for_every_step_and_component() -> None:
@@ -35,15 +37,41 @@ def test_an_image_says_what_it_starts_from(name: str) -> None:
     assert set(re.findall(r"^FROM \$\{(\w+)\}", dockerfile(name), re.MULTILINE)) == set(declared)
 
 
-@pytest.mark.parametrize("name", sorted(set(names()) - {"minio"}))
-def test_an_image_installs_a_lock_and_nothing_else(name: str) -> None:
-    installed = re.findall(r"(?:pip install|install-locked) (\S+)", dockerfile(name))
-    assert installed == ["/tmp/requirements.txt"]
+@pytest.mark.parametrize("name", sorted(set(names()) - {BASE}))
+def test_an_image_is_the_base_with_something_more(name: str) -> None:
+    assert re.findall(r"^FROM (\S+)", dockerfile(name), re.MULTILINE)[-1] == "${BASE}"
+    assert f"ARG BASE={OWN_BASE}\n" in dockerfile(name)
+
+
+@pytest.mark.parametrize("name", sorted(set(names()) - {BASE, "minio"}))
+def test_an_image_installs_its_lock_and_nothing_else(name: str) -> None:
+    """With the installer's cache in a mount, so that no layer keeps it."""
+    copied = re.findall(r"^COPY images/(\S+) /tmp/requirements.txt$", dockerfile(name), re.MULTILINE)
+    own = ["step/requirements.txt", "${STEP}/requirements.txt"] if name in STEP_NAMES else [f"{name}/requirements.txt"]
+    assert copied == own
+    installed = re.findall(r"^RUN (.+) install-locked (\S+)$", dockerfile(name), re.MULTILINE)
+    assert installed == [("--mount=type=cache,target=/var/cache/molino", "/tmp/requirements.txt")] * len(own)
+    assert "pip install" not in dockerfile(name)
+
+
+def test_a_step_has_no_dockerfile_of_its_own() -> None:
+    assert {build.dockerfile(name) for name in STEP_NAMES} == {FOLDER / "step" / "Dockerfile"}
+    assert {name: arguments(name, "", "1.2", {})["STEP"] for name in STEP_NAMES} == {name: name for name in STEP_NAMES}
 
 
 def test_tensorflow_is_in_the_train_image_alone() -> None:
     locks = {path.parent.name: path.read_text() for path in FOLDER.glob("*/requirements.txt")}
     assert [name for name, lock in locks.items() if re.search(r"^tensorflow", lock, re.MULTILINE)] == ["train"]
+
+
+def test_a_lock_goes_without_what_is_left_out() -> None:
+    left_out = project()["tool"]["molino"]["left-out"]
+    locks = {image: (FOLDER / image / "requirements.txt").read_text() for image in left_out}
+    found = [
+        (image, name) for image in left_out for name in left_out[image] if re.search(f"^{name}==", locks[image], re.M)
+    ]
+    assert left_out
+    assert found == []
 
 
 def test_an_own_base_is_of_the_same_tag() -> None:
@@ -57,3 +85,11 @@ def test_another_image_stands_for_a_public_one() -> None:
 
 def test_a_label_names_the_revision() -> None:
     assert labels("train")["org.opencontainers.image.revision"] == revision()
+
+
+def test_a_commit_elsewhere_leaves_the_base_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = labels(BASE)
+    monkeypatch.setenv("MOLINO_CODE_REVISION", "another")
+    assert labels(BASE) == before
+    copied = re.findall(r"^COPY (?:--\S+ )*(\S+) ", dockerfile(BASE), re.MULTILINE)
+    assert all(path.startswith(MADE_INTO_BASE) for path in copied)

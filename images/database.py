@@ -1,0 +1,81 @@
+"""What the images of Airflow and of MLflow know of their databases: the address, and whether the schema is theirs.
+
+The address is put together from MOLINO_DATABASE_HOST, _PORT, _SSLMODE and a password, so that a password is in one
+Secret alone. To ask a service's own tools for the schema costs seconds and hundreds of MB in every pod that waits; so
+the Job that migrates leaves a note in the database, and the others look for that.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from importlib import metadata
+from urllib.parse import quote
+
+import psycopg2
+
+PATIENCE_SECONDS = 300
+
+
+def uri(user: str, password: str) -> str:
+    """Return the SQLAlchemy address of the database that a user owns."""
+    host, port = os.environ["MOLINO_DATABASE_HOST"], os.environ.get("MOLINO_DATABASE_PORT", "5432")
+    mode = os.environ.get("MOLINO_DATABASE_SSLMODE", "prefer")
+    return f"postgresql+psycopg2://{user}:{quote(password, safe='')}@{host}:{port}/{user}?sslmode={mode}"
+
+
+def wait_for(what: str, ready: Callable[[], None]) -> None:
+    """Call `ready` until it raises nothing.
+
+    Raises:
+        SystemExit: it still fails after five minutes; the message names the cause.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    shown = ""
+    while True:
+        try:
+            return ready()
+        except (psycopg2.Error, LookupError) as error:
+            cause = str(error.args[0] if error.args else error).strip().splitlines()[0]
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{what}: {cause}") from error
+            if cause != shown:
+                print(f"waiting for {what}: {cause}", flush=True)
+                shown = cause
+            time.sleep(0.5)
+
+
+def versions(packages: tuple[str, ...]) -> str:
+    """Return the versions of the packages whose migrations make the schema."""
+    return " ".join(f"{name} {metadata.version(name)}" for name in packages)
+
+
+def connect(address: str) -> None:
+    """Ask a database something that it always knows."""
+    _query(address, "SELECT 1")
+
+
+def mark_migrated(address: str, schema: str) -> None:
+    """Note that the schema is that of these versions."""
+    _query(address, "CREATE TABLE IF NOT EXISTS molino_migrated (versions text PRIMARY KEY)")
+    _query(address, "INSERT INTO molino_migrated VALUES (%s) ON CONFLICT DO NOTHING", schema)
+
+
+def check_migrated(address: str, schema: str) -> None:
+    """Look for the note.
+
+    Raises:
+        LookupError: it isn't there yet.
+    """
+    if not _query(address, "SELECT 1 FROM pg_tables WHERE tablename = 'molino_migrated'"):
+        raise LookupError("the schema isn't there yet")
+    if not _query(address, "SELECT 1 FROM molino_migrated WHERE versions = %s", schema):
+        raise LookupError(f"the schema isn't that of {schema} yet")
+
+
+def _query(address: str, statement: str, *values: str) -> list[tuple[str, ...]]:
+    """Run one statement, and return its rows."""
+    plain = address.replace("+psycopg2", "")
+    with closing(psycopg2.connect(plain, connect_timeout=5)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
