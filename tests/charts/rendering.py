@@ -1,25 +1,28 @@
 """The chart as Helm renders it."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+from programs import find
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "molino"
 VALUE_FILES = {"defaults": None, "kind": CHART / "values-kind.yaml", "production": CHART / "values-production.yaml"}
+INGRESSES = ("airflow.ingress.enabled=true", "mlflow.ingress.enabled=true", "tensorboard.ingress.enabled=true")
+ALL_ON: dict[str, tuple[str, ...]] = {
+    "defaults": (*INGRESSES, "minio.ingress.enabled=true", "models.own=content"),
+    "kind": (*INGRESSES, "minio.ingress.enabled=true", "models.own=content", "sync=true"),
+    "production": ("models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}"),
+}
+"""Settings that switch on, by values file, what it leaves off."""
 
 
 def helm(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run helm; skip where it can't be found."""
-    places = [shutil.which("helm"), Path.home() / "go" / "bin" / "helm"]
-    program = next((str(place) for place in places if place and Path(place).is_file()), None)
-    if program is None:
-        pytest.skip("no chart to test: helm isn't installed (go install helm.sh/helm/v4/cmd/helm@v4.3.1)")
+    program = find("helm", "go install helm.sh/helm/v4/cmd/helm@v4.3.1")
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
 
 
@@ -38,6 +41,16 @@ def render(values: str = "defaults", *settings: str) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
+def render_text(values: str, *arguments: str) -> str:
+    """Return the rendered chart with every feature on, as it is installed: in a namespace."""
+    done = helm("template", "molino", CHART, "--namespace", "molino", *options(values, *ALL_ON[values]), *arguments)
+    assert done.returncode == 0, done.stderr
+    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    for document in documents:
+        document["metadata"]["namespace"] = "molino"
+    return yaml.safe_dump_all(documents)
+
+
 def refusal(values: str, *settings: str) -> str:
     """Return what helm says of values that it refuses."""
     done = helm("template", "molino", CHART, *options(values, *settings))
@@ -46,8 +59,8 @@ def refusal(values: str, *settings: str) -> str:
 
 
 def pods(documents: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yield name, spec and workload of every pod template."""
+    """Yield name, spec and workload of every pod template, and of every pod."""
     for document in documents:
-        if document["kind"] in ("Deployment", "StatefulSet", "Job"):
-            name = f"{document['kind']}/{document['metadata']['name']}"
-            yield name, document["spec"]["template"]["spec"], document
+        if document["kind"] in ("Deployment", "StatefulSet", "Job", "Pod"):
+            template = document["spec"].get("template", document)
+            yield f"{document['kind']}/{document['metadata']['name']}", template["spec"], document

@@ -1,16 +1,17 @@
 """What every pod of the chart keeps to, with every feature on."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
-from rendering import pods, render
+from rendering import ALL_ON, pods, render
 
 Named = tuple[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=["defaults", "kind", "production"])
+@pytest.fixture(scope="module", params=ALL_ON)
 def documents(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return render(request.param)
+    return render(request.param, *ALL_ON[request.param])
 
 
 def containers(documents: list[dict[str, Any]]) -> list[Named]:
@@ -56,7 +57,7 @@ def test_every_server_is_probed(documents: list[dict[str, Any]]) -> None:
     unproved = [
         f"{name}/{container['name']}"
         for name, spec, workload in pods(documents)
-        if workload["kind"] != "Job"
+        if workload["kind"] not in ("Job", "Pod")
         for container in spec["containers"]
         if not container.get("livenessProbe")
     ]
@@ -97,7 +98,8 @@ def test_a_selector_picks_one_workload(documents: list[dict[str, Any]]) -> None:
 
 
 def test_a_service_finds_pods(documents: list[dict[str, Any]]) -> None:
-    labels = [workload["spec"]["template"]["metadata"]["labels"].items() for _, _, workload in pods(documents)]
+    templates = [workload["spec"].get("template", workload) for _, _, workload in pods(documents)]
+    labels = [template["metadata"]["labels"].items() for template in templates]
     lost = [
         document["metadata"]["name"]
         for document in documents
@@ -108,3 +110,28 @@ def test_a_service_finds_pods(documents: list[dict[str, Any]]) -> None:
 
 def test_no_service_passes_for_a_setting(documents: list[dict[str, Any]]) -> None:
     assert [name for name, spec, _ in pods(documents) if spec["enableServiceLinks"] is not False] == []
+
+
+def test_no_variable_is_set_twice(documents: list[dict[str, Any]]) -> None:
+    twice = [
+        (name, variable)
+        for name, container in containers(documents)
+        for variable, count in Counter(item["name"] for item in container.get("env", [])).items()
+        if count > 1
+    ]
+    assert twice == []
+
+
+def test_sync_lets_the_code_of_airflow_and_serving_be_changed() -> None:
+    changeable = {
+        name
+        for name, one in containers(render("kind", "sync=true"))
+        if {"name": "sync", "mountPath": "/opt/molino"} in one["volumeMounts"]
+    }
+    assert changeable == {
+        "Deployment/molino-airflow-api-server/api-server",
+        "Deployment/molino-airflow-dag-processor/dag-processor",
+        "Deployment/molino-airflow-scheduler/scheduler",
+        "Deployment/molino-airflow-triggerer/triggerer",
+        "Deployment/molino-serving/serving",
+    }

@@ -1,6 +1,7 @@
 """What values the chart takes, and what it refuses."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -70,6 +71,7 @@ def test_a_development_password_is_refused_in_production(key: str) -> None:
         (["minio.enabled=false"], "set s3.endpoint and s3.auth.existingSecret"),
         (["mlflow.enabled=false"], "set mlflow.externalUrl and mlflow.auth.existingSecret"),
         (["database.host=elsewhere"], "choose one of them"),
+        (["sync=true"], "sync lets the code of running pods be changed: set environment: development"),
         (["serving.ingress.tlsSecret=tls"], "serving.ingress.host: a host is needed with tlsSecret"),
     ],
 )
@@ -91,6 +93,15 @@ def test_an_image_registry_goes_before_every_image() -> None:
 def test_an_own_model_file_becomes_a_file_of_airflow() -> None:
     found = [one for one in render("defaults", "models.own=content") if one["metadata"]["name"] == "molino-models"]
     assert found[0]["data"] == {"own.yaml": "content"}
+
+
+@pytest.mark.parametrize(
+    ("values", "setting"), [("defaults", "postgres.service.port"), ("production", "database.port")]
+)
+def test_all_ask_the_database_at_its_port(values: str, setting: str) -> None:
+    text = json.dumps(render(values, f"{setting}=6543"))
+    asked = re.findall(r'"MOLINO_DATABASE_PORT"(?:, "value")?: "(\d+)"', text)
+    assert set(asked) == {"6543"}
 
 
 def test_serving_annotations_are_left_to_the_deploy_step() -> None:

@@ -31,3 +31,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $registry := $own.registry | default $all.registry -}}
 {{- printf "%s%s:%s" (empty $registry | ternary "" (printf "%s/" $registry)) $own.repository ($own.tag | default $all.tag | default .root.Chart.AppVersion) -}}
 {{- end -}}
+
+{{/* Where a browser finds a page: its ingress, else the port that port-forward gives it. Wants ingress, port. */}}
+{{- define "molino.uiUrl" -}}
+{{- if and .ingress.enabled .ingress.host -}}
+{{- empty .ingress.tlsSecret | ternary "http" "https" -}}://{{ .ingress.host }}
+{{- else -}}
+http://localhost:{{ .port }}
+{{- end -}}
+{{- end -}}

@@ -6,7 +6,9 @@ automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
 {{- end }}
 securityContext:
   runAsNonRoot: true
@@ -16,22 +18,50 @@ securityContext:
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
     type: RuntimeDefault
-{{- with (index .root.Values .component).scheduling }}
-{{- with .nodeSelector }}
+{{- $scheduling := (index .root.Values .component).scheduling }}
+{{- with $scheduling.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .tolerations }}
+{{- with $scheduling.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .affinity }}
+{{- if $scheduling.affinity }}
 affinity:
-  {{- toYaml . | nindent 2 }}
+  {{- toYaml $scheduling.affinity | nindent 2 }}
+{{- else if .replicated }}
+# Replicas go to different nodes, where there are such.
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              {{- include "molino.selector" .replicated | nindent 14 }}
 {{- end }}
-{{- with .priorityClassName }}
+{{- with $scheduling.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
+{{- end -}}
+
+{{/* Of several replicas, one at a time may be taken away. Wants replicas besides root and component. */}}
+{{- define "molino.disruptionBudget" -}}
+{{- if gt (int .replicas) 1 }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "molino.name" . }}
+  labels:
+    {{- include "molino.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels:
+      {{- include "molino.selector" . | nindent 6 }}
 {{- end }}
 {{- end -}}
 
@@ -42,4 +72,30 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
+{{- end -}}
+
+{{/* With `sync`: an init container that copies the image's code to a volume, and the mount of that volume over it. */}}
+{{- define "molino.syncCopy" -}}
+{{- if .root.Values.sync }}
+- name: sync
+  image: {{ include "molino.image" . }}
+  command: [sh, -c, cp --recursive --preserve=timestamps /opt/molino/* /sync]
+  {{- include "molino.containerDefaults" . | nindent 2 }}
+  resources:
+    {{- toYaml .root.Values.operations.resources | nindent 4 }}
+  volumeMounts:
+    - {name: sync, mountPath: /sync}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.syncMount" -}}
+{{- if .root.Values.sync }}
+- {name: sync, mountPath: /opt/molino}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.syncVolume" -}}
+{{- if .root.Values.sync }}
+- {name: sync, emptyDir: {}}
+{{- end }}
 {{- end -}}

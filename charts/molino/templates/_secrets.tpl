@@ -26,6 +26,9 @@ A password that is made once: what the values say, else what the Secret of an ea
 {{- define "molino.databaseHost" -}}
 {{- .Values.database.host | default (include "molino.name" (dict "root" . "component" "postgres")) -}}
 {{- end -}}
+{{- define "molino.databasePort" -}}
+{{- .Values.postgres.enabled | ternary .Values.postgres.service.port .Values.database.port -}}
+{{- end -}}
 {{- define "molino.databaseSecret" -}}
 {{- if .Values.postgres.enabled -}}
 {{- include "molino.secretName" (dict "root" . "component" "postgres") -}}

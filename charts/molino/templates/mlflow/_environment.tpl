@@ -6,11 +6,11 @@
 {{- $s3 := include "molino.s3Secret" . -}}
 {{- $host := include "molino.name" $component -}}
 - {name: HOME, value: /tmp}
+- {name: MLFLOW_DISABLE_TELEMETRY, value: "true"}
 # Workers for MLflow's own background jobs, each a process of hundreds of MB; Molino has none.
 - {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
-- {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
-- {name: MOLINO_DATABASE_PORT, value: {{ .Values.database.port | quote }}}
+- {name: MOLINO_DATABASE_PORT, value: {{ include "molino.databasePort" . | quote }}}
 - {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode }}}
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_PASSWORD" "secret" $database "key" "mlflow-password") }}
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_AUTH_PASSWORD" "secret" $database "key" "mlflow-auth-password") }}
