@@ -69,7 +69,13 @@ class RunningServer:
 
 @contextmanager
 def run_server(
-    home: Path, log: Path, ready: bool = True, without: tuple[str, ...] = (), **variables: Any
+    home: Path,
+    log: Path,
+    ready: bool = True,
+    without: tuple[str, ...] = (),
+    module: str = "serving",
+    code: Path = ROOT,
+    **variables: Any,
 ) -> Iterator[RunningServer]:
     """Start `python -m serving` on a free port; stop it after. `without` are prefixes of variables to leave out."""
     with create_server(("127.0.0.1", 0)) as probe:
@@ -81,7 +87,7 @@ def run_server(
         **{name: str(value) for name, value in variables.items()},
     }
     with log.open("wb") as stream:
-        process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=environment, stderr=stream)
+        process = subprocess.Popen([sys.executable, "-m", module], cwd=code, env=environment, stderr=stream)
     server = RunningServer(port, process, log)
     try:
         if ready:
