@@ -18,7 +18,7 @@ ARGS ?=
 export UV_SYSTEM_CERTS := 1
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test lint lock bench samples schema images clean help
+.PHONY: run test lint lock bench samples schema images cluster cluster-down e2e clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -55,11 +55,20 @@ schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's
 images: ## Build every image, with Docker or buildah; ARGS="train serving" picks some
 	@python3 images/build.py $(ARGS)
 
+cluster: $(VENV)/.dev ## Bring up a real Kubernetes on this machine: kind where Docker answers, else a node (root)
+	@$(BIN)/python -m tests.cluster up
+
+cluster-down: $(VENV)/.dev ## Take it down; programs and images stay for the next time
+	@$(BIN)/python -m tests.cluster down
+
+e2e: $(VENV)/.dev ## Install Molino on that cluster and put it through its scenarios; ARGS="--keep -k run" keeps it up, picks
+	@$(BIN)/python -m tests.e2e.installed $(ARGS)
+
 clean: ## Remove the environment and caches; .molino/, with all runs and data, stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
 
 help: ## List the commands
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sort | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 # The environment. Everything in it comes from the locks, by hash; a stamp says that nothing has changed since.
 $(VENV)/.run: requirements.txt $(VENV)/bin/uv pyproject.toml

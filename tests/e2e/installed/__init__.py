@@ -1,0 +1,1 @@
+"""Molino, installed by Helm on a real cluster, and used as its users use it."""

@@ -1,0 +1,60 @@
+"""The images of an installation: Molino's own, and stand-ins of public ones where no registry is reached."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from images.build import address, names, version
+from tests.cluster import builder
+from tests.cluster.cluster import Cluster
+from tests.cluster.fixtures import FIXTURES
+from tests.cluster.phases import phase
+
+ROOT = Path(__file__).resolve().parents[3]
+BASES = ("python", "golang")
+"""Fixtures that Molino's own images are built on."""
+BESIDE = ("nginx", "postgres")
+"""Fixtures that run beside them."""
+
+
+def build(cluster: Cluster) -> None:
+    """Build every image.
+
+    Raises:
+        subprocess.CalledProcessError: One can't be built; the builder has said why.
+    """
+    command = [sys.executable, str(ROOT / "images" / "build.py")]
+    if not cluster.in_docker:
+        with phase("stand-ins of public images"):
+            builder.make(cluster.folders, (*BASES, *BESIDE))
+        # Debian's slim image is the Python stand-in without a use for Python.
+        local = {**cluster.stand_ins(), "docker.io/library/debian:bookworm-slim": FIXTURES["python"].image}
+        for public, instead in local.items():
+            command += ["--from", f"{public}={instead}"]
+    with phase("images"):
+        subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def load(cluster: Cluster) -> None:
+    """Bring them into the node; what is there already isn't moved again."""
+    own = [address(name, "" if cluster.in_docker else "localhost/", version()) for name in names()]
+    beside = [] if cluster.in_docker else [FIXTURES[name].image for name in BESIDE]
+    with phase("load images"):
+        cluster.load([*own, *beside])
+
+
+def values(cluster: Cluster) -> dict[str, object]:
+    """Return the chart's values that name these images."""
+    if cluster.in_docker:
+        return {}
+    return {
+        "image": {"registry": "localhost"},
+        "postgres": {"image": _named("postgres")},
+        "tensorboard": {"nginx": {"image": _named("nginx")}},
+    }
+
+
+def _named(fixture: str) -> dict[str, str]:
+    registry, _, rest = FIXTURES[fixture].image.partition("/")
+    repository, _, tag = rest.rpartition(":")
+    return {"registry": registry, "repository": repository, "tag": tag}

@@ -1,0 +1,188 @@
+"""One release of the chart in one namespace, and the ways in that its users have: Helm, ingress, port-forward."""
+
+import base64
+import http.client
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.commands import run
+from tests.cluster.waits import until
+
+ROOT = Path(__file__).resolve().parents[3]
+CHART = ROOT / "charts" / "molino"
+KEY = "mercadolibre"
+"""The development API key of values-kind.yaml."""
+READY_LIMIT = 600
+TAIL = 40
+FORWARDED = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A release named `molino`."""
+
+    cluster: Cluster
+    namespace: str
+    release: str = "molino"
+
+    def make_namespace(self) -> None:
+        """Make the namespace, which takes pods of the Pod Security level `restricted` alone."""
+        labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": self.namespace, "labels": labels},
+        }
+        self.cluster.kubectl.apply(yaml.safe_dump(namespace))
+
+    def kubectl(self, *words: str) -> str:
+        """Run kubectl in the namespace."""
+        return self.cluster.kubectl("--namespace", self.namespace, *words)
+
+    def get(self, *words: str) -> Any:
+        """Return objects of the namespace, parsed."""
+        return json.loads(self.kubectl("get", *words, "--output", "json"))
+
+    def helm(self, *words: str | Path) -> str:
+        """Run helm in the namespace."""
+        place = ["--namespace", self.namespace, "--kubeconfig", self.cluster.kubeconfig]
+        return run([self.cluster.program("helm"), *words, *place])
+
+    def upgrade(self, *files: Path, options: tuple[str, ...] = ()) -> str:
+        """`helm upgrade --install` with these values files."""
+        chosen = [word for file in files for word in ("--values", file)]
+        return self.helm("upgrade", "--install", self.release, CHART, *chosen, *options)
+
+    def name(self, component: str) -> str:
+        """Return a component's name in the cluster."""
+        return f"{self.release}-{component}"
+
+    def pods(self, selector: str = "") -> list[dict[str, Any]]:
+        """Return the pods that a selector of labels picks."""
+        found: list[dict[str, Any]] = self.get("pods", "--selector", selector)["items"]
+        return found
+
+    def component_pods(self, component: str) -> list[dict[str, Any]]:
+        """Return the pods of one component."""
+        return self.pods(f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component={component}")
+
+    def unready(self) -> list[str]:
+        """Return the pods that are neither ready nor ended well, and the workloads that lack pods."""
+        lacking = []
+        for item in self.get("deployments,statefulsets,jobs")["items"]:
+            status, wanted = item.get("status", {}), item["spec"].get("replicas", 1)
+            if item["kind"] == "Job":
+                if not status.get("succeeded"):
+                    lacking.append(f"Job {item['metadata']['name']}")
+            elif (
+                status.get("observedGeneration") != item["metadata"]["generation"]
+                or status.get("readyReplicas", 0) != wanted
+                or status.get("updatedReplicas", 0) != wanted
+                or status.get("replicas", 0) != wanted
+            ):
+                lacking.append(f"{item['kind']} {item['metadata']['name']}")
+        return lacking
+
+    def wait_ready(self, limit: float = READY_LIMIT) -> None:
+        """Return once every workload has all its pods ready and every Job has ended well."""
+        until("every pod ready", lambda: not self.unready(), limit, self._stuck)
+
+    def _stuck(self) -> str | None:
+        """Return what keeps a pod from ever coming up."""
+        for pod in self.get("pods")["items"]:
+            states = [
+                *pod["status"].get("initContainerStatuses", []),
+                *pod["status"].get("containerStatuses", []),
+            ]
+            for state in states:
+                waiting = state["state"].get("waiting", {})
+                if waiting.get("reason") in ("CreateContainerConfigError", "ErrImageNeverPull", "InvalidImageName"):
+                    return f"{pod['metadata']['name']}/{state['name']}: {waiting['reason']}: {waiting.get('message')}"
+                if state["restartCount"] >= 5:
+                    return f"{pod['metadata']['name']}/{state['name']} was started {state['restartCount']} times"
+        return None
+
+    def secret(self, name: str) -> dict[str, str]:
+        """Return a Secret's values."""
+        data = self.get("secret", name)["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    @contextmanager
+    def forward(self, service: str, port: int) -> Iterator[int]:
+        """Forward a free port of this machine to a Service, as long as the context lasts."""
+        command = [
+            str(self.cluster.kubectl.program), "--kubeconfig", str(self.cluster.kubeconfig),
+            "--namespace", self.namespace, "port-forward", f"service/{self.name(service)}", f":{port}",
+        ]  # fmt: skip
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            try:
+                assert process.stdout
+                line = process.stdout.readline()
+                found = FORWARDED.match(line)
+                assert found, f"{' '.join(command)} says: {line}"
+                yield int(found[1])
+            finally:
+                process.terminate()
+
+    def ask(self, method: str, path: str, body: object = None, key: str | None = KEY, host: str = "") -> Answer:
+        """Ask the serving API through the ingress."""
+        headers = {"Host": host} if host else {}
+        if key is not None:
+            headers["X-API-KEY"] = key
+        content = None
+        if body is not None:
+            headers["Content-Type"], content = "application/json", json.dumps(body)
+        connection = http.client.HTTPConnection(self.cluster.address, 80, timeout=30)
+        try:
+            connection.request(method, path, content, headers)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def state(self) -> str:
+        """Return what a person would look at when something failed: pods, events, and logs of pods that aren't well."""
+        parts = [
+            self.kubectl("get", "pods", "--output", "wide"),
+            self.kubectl("get", "events", "--sort-by=.lastTimestamp"),
+        ]
+        for pod in self.get("pods")["items"]:
+            name, status = pod["metadata"]["name"], pod["status"]
+            containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+            if status["phase"] == "Succeeded" or all(
+                (c["ready"] or c["state"].get("terminated", {}).get("exitCode") == 0) and not c["restartCount"]
+                for c in containers
+            ):
+                continue
+            for container in containers:
+                for previous in ([], ["--previous"]):
+                    words = ["logs", name, "--container", container["name"], f"--tail={TAIL}", *previous]
+                    try:
+                        parts.append(f"--- {' '.join(words)}\n{self.kubectl(*words)}")
+                    except Exception as error:
+                        if not previous:
+                            parts.append(f"--- {' '.join(words)}: {error}")
+        return "\n".join(parts)

@@ -1,0 +1,67 @@
+"""Requests to the serving API without a pause, from several connections, each answer looked at."""
+
+import http.client
+import json
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e.installed.installation import KEY, Installation
+
+
+@dataclass
+class Load:
+    """Sends requests from its entry on; after its exit the counts are complete."""
+
+    installation: Installation
+    body: object
+    connections: int = 4
+    answered: int = 0
+    versions: Counter[str] = field(default_factory=Counter)
+    """Answers by the version that gave them."""
+    faults: list[str] = field(default_factory=list)
+    """What came in place of an answer."""
+
+    def __enter__(self) -> "Load":
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(self.connections)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        headers = {"X-API-KEY": KEY, "Content-Type": "application/json"}
+        body = json.dumps(self.body)
+        connection = http.client.HTTPConnection(self.installation.cluster.address, 80, timeout=30)
+        while not self._stop.is_set():
+            try:
+                connection.request("POST", "/models/housing/predict", body, headers)
+                answer = connection.getresponse()
+                content = answer.read()
+                self._count(answer.status, content)
+            except OSError as error:
+                self._fault(repr(error))
+                connection.close()
+            except http.client.HTTPException as error:
+                self._fault(repr(error))
+                connection.close()
+        connection.close()
+
+    def _count(self, status: int, content: bytes) -> None:
+        if status != 200:
+            return self._fault(f"{status} {content[:200]!r}")
+        answer: Any = json.loads(content)
+        with self._lock:
+            self.answered += 1
+            self.versions[answer["model"]["version"]] += 1
+        return None
+
+    def _fault(self, text: str) -> None:
+        with self._lock:
+            self.faults.append(text)

@@ -1,0 +1,128 @@
+"""The pages that people open, in a real browser, through `kubectl port-forward` as NOTES.txt says."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.e2e.installed.installation import KEY, Installation
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+USER, PASSWORD = "admin", "mercadolibre"
+LIMIT_MS = 60_000
+WINDOW = {"width": 1440, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM, "no Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser: Browser, password: str | None = None) -> Page:
+    """Return an empty page; the password, if any, answers the browser's own question for one."""
+    credentials = {"username": USER, "password": password} if password else None
+    page = browser.new_context(viewport=WINDOW, http_credentials=credentials).new_page()  # type: ignore[arg-type]
+    page.set_default_timeout(LIMIT_MS)
+    return page
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep a picture for the README where MOLINO_SCREENSHOTS names a folder."""
+    folder = os.environ.get("MOLINO_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def log_in_to_airflow(page: Page, port: int, password: str) -> None:
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.locator("input[name=username]").fill(USER)
+    page.locator("input[name=password]").fill(password)
+    page.locator("input[type=submit], button[type=submit]").first.click()
+
+
+def test_airflow_shows_its_dags(installation: Installation, browser: Browser) -> None:
+    with installation.forward("airflow-api-server", 8080) as port:
+        page = open_page(browser)
+        log_in_to_airflow(page, port, PASSWORD)
+        page.get_by_role("link", name="Dags").first.wait_for()
+        page.goto(f"http://127.0.0.1:{port}/dags/housing_model")
+        expect(page.get_by_text("evaluate").first).to_be_visible(timeout=LIMIT_MS)
+        page.wait_for_load_state("networkidle")
+        shoot(page, "airflow")
+
+
+def test_airflow_refuses_a_wrong_password(installation: Installation, browser: Browser) -> None:
+    with installation.forward("airflow-api-server", 8080) as port:
+        page = open_page(browser)
+        log_in_to_airflow(page, port, "wrong")
+        expect(page.get_by_text("Invalid login")).to_be_visible(timeout=LIMIT_MS)
+
+
+def test_the_log_of_a_step_is_read_in_airflow(installation: Installation, browser: Browser) -> None:
+    with installation.forward("airflow-api-server", 8080) as port:
+        page = open_page(browser)
+        log_in_to_airflow(page, port, PASSWORD)
+        page.get_by_role("link", name="Dags").first.wait_for()
+        page.goto(f"http://127.0.0.1:{port}/dags/housing_data")
+        page.get_by_role("link", name="ingest").first.click()
+        expect(page.get_by_text("molino step ingest").or_(page.get_by_text("rows_read")).first).to_be_visible(
+            timeout=LIMIT_MS
+        )
+        shoot(page, "airflow-log")
+
+
+def test_mlflow_shows_the_registered_model(installation: Installation, browser: Browser) -> None:
+    with installation.forward("mlflow", 5000) as port:
+        page = open_page(browser, PASSWORD)
+        page.goto(f"http://127.0.0.1:{port}/#/models/housing")
+        expect(page.get_by_text("champion").first).to_be_visible(timeout=LIMIT_MS)
+        shoot(page, "mlflow")
+
+
+def test_tensorboard_shows_the_training(installation: Installation, browser: Browser) -> None:
+    with installation.forward("tensorboard", 8090) as port:
+        page = open_page(browser, PASSWORD)
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(page.get_by_text("epoch_loss").first).to_be_visible(timeout=LIMIT_MS)
+        page.wait_for_load_state("networkidle")
+        shoot(page, "tensorboard")
+
+
+def test_minio_shows_the_buckets(installation: Installation, browser: Browser) -> None:
+    with installation.forward("minio", 9001) as port:
+        page = open_page(browser)
+        page.goto(f"http://127.0.0.1:{port}/login")
+        page.locator("#accessKey").fill("minio")
+        page.locator("#secretKey").fill(PASSWORD)
+        page.get_by_role("button", name="Login").click()
+        expect(page.get_by_text("molino-dvc").first).to_be_visible(timeout=LIMIT_MS)
+        shoot(page, "minio")
+
+
+def test_the_serving_page_answers(installation: Installation, browser: Browser) -> None:
+    page = open_page(browser)
+    page.goto(f"http://{installation.cluster.address}/")
+    page.fill("#key", KEY)
+    page.click("#key-form button")
+    page.click("#housing .features button")
+    page.wait_for_selector("#housing .answer:not([hidden])")
+    shoot(page, "serving")
+
+
+@pytest.mark.parametrize(("service", "port", "path"), [("mlflow", 5000, "/"), ("tensorboard", 8090, "/")])
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_a_page_without_the_right_password_is_refused(
+    service: str, port: int, path: str, password: str | None, installation: Installation, browser: Browser
+) -> None:
+    with installation.forward(service, port) as local:
+        page = open_page(browser, password)
+        answer = page.goto(f"http://127.0.0.1:{local}{path}")
+        assert answer
+        assert answer.status == 401

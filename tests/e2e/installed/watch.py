@@ -1,0 +1,95 @@
+"""Follows the pods of steps as they come and go: what `kubectl get pods --watch` says, kept."""
+
+import json
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.e2e.installed.installation import Installation
+
+STEP, RUN, MODEL = "molino.dev/step", "molino.dev/run", "molino.dev/model"
+
+
+@dataclass
+class StepPod:
+    """What was seen of one pod."""
+
+    name: str
+    step: str
+    model: str
+    run: str
+    image: str
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    exit_code: int | None = None
+    deleted: bool = False
+
+
+@dataclass
+class PodWatch:
+    """All step pods of a namespace, from the watch's beginning on."""
+
+    installation: Installation
+    pods: dict[str, StepPod] = field(default_factory=dict)
+    """By uid."""
+
+    def __enter__(self) -> "PodWatch":
+        kubectl = self.installation.cluster.kubectl
+        command = [
+            str(kubectl.program), "--kubeconfig", str(kubectl.kubeconfig), "--namespace", self.installation.namespace,
+            "get", "pods", "--selector", STEP, "--watch", "--output-watch-events", "--output", "json",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._thread.join()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        decoder, text = json.JSONDecoder(), ""
+        for line in self._process.stdout:
+            text += line
+            if line.rstrip() != "}":
+                continue
+            event, end = decoder.raw_decode(text.lstrip())
+            text = text.lstrip()[end:]
+            self._take(event["type"], event["object"])
+
+    def _take(self, kind: str, pod: dict[str, Any]) -> None:
+        meta, labels = pod["metadata"], pod["metadata"]["labels"]
+        seen = self.pods.setdefault(
+            meta["uid"],
+            StepPod(
+                meta["name"],
+                labels[STEP],
+                labels[MODEL],
+                labels[RUN],
+                pod["spec"]["containers"][0]["image"],
+                moment(meta["creationTimestamp"]),
+            ),
+        )
+        seen.deleted |= kind == "DELETED"
+        for status in pod["status"].get("containerStatuses", []):
+            state = status["state"]
+            if running := state.get("running"):
+                seen.started = moment(running["startedAt"])
+            if ended := state.get("terminated"):
+                seen.started, seen.ended = moment(ended["startedAt"]), moment(ended["finishedAt"])
+                seen.exit_code = ended["exitCode"]
+
+    def of_run(self, run: str) -> list[StepPod]:
+        """Return the pods of one run, in the order of their making."""
+        return sorted((pod for pod in self.pods.values() if pod.run == run[:63].rstrip("-_.")), key=lambda p: p.created)
+
+
+def moment(text: str) -> datetime:
+    """Parse a time as Kubernetes and Airflow write it."""
+    return datetime.fromisoformat(text)
