@@ -230,7 +230,7 @@ def test_the_newest_change_is_the_version() -> None:
     assert versions[0] == molino.__version__
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^    |`)make ([a-z]+)", README, re.MULTILINE))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^    |`)make ([a-z][a-z0-9-]*)", README, re.MULTILINE))))
 def test_a_make_command_of_the_readme_is_there(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
