@@ -83,7 +83,7 @@ class _Embedded:
         self._start(*(service for service in self.services if service.name != "mlflow"))
         self._wait_for_serving()
         store = open_store(self.settings)
-        chosen = plan(store, self.loaded, self._served_version())
+        chosen = plan(store, self.loaded, self._served_version(), self.settings.source)
         _say(_describe(chosen, self.model))
         self._run_steps(chosen)
         self._say_where(chosen)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from molino.errors import StoreError
 from molino.model_file import LoadedModel
 from molino.record import Record
 from pipelines.steps import STEP_NAMES
+from training.source import redacted
 from training.step import read_record
 from training.store import Store
 
@@ -85,26 +87,28 @@ def find_run(store: Store, run_id: str, model: str | None = None) -> Run:
     raise StoreError(f"no run {run_id!r} in {store.uri('runs')}; molino runs lists them")
 
 
-def plan(store: Store, loaded: LoadedModel, served: str | None) -> Plan:
+def plan(store: Store, loaded: LoadedModel, served: str | None, source: str | None = None) -> Plan:
     """Decide what a start does with the newest run of a model.
 
     Args:
         store: where the records are.
         loaded: the model file as it is now.
         served: the version that the server answers with now, if any.
+        source: overrides the model file's source, as the settings have it.
     """
     newest = next(iter(list_runs(store, loaded.file.name)), None)
     if newest is None:
         return _new("there is no run yet")
     if any(record.model_file_sha256 != loaded.sha256 for record in newest.records.values()):
         return _new(f"the model file has changed since run {newest.run_id}")
-    source = _local_source(loaded)
-    if source and _differs(source, newest):
+    uri = source or loaded.file.source.uri
+    near = _local_source(uri, Path() if source else loaded.path.parent)
+    if _differs(near, newest) if near else _is_elsewhere(uri, newest):
         return _new(f"the source has changed since run {newest.run_id}")
     if newest.state == "unfinished":
         return Plan(newest.run_id, "resume", newest.done, f"it was interrupted after {newest.done[-1]}")
-    if source is None:
-        return _new(f"{loaded.file.source.uri} may have changed since run {newest.run_id}")
+    if near is None:
+        return _new(f"{redacted(uri)} may have changed since run {newest.run_id}")
     if newest.state == "done" and newest.version != served:
         return _new(f"version {newest.version} of run {newest.run_id} is not in service")
     return Plan(newest.run_id, "complete", newest.done, "model file and source are unchanged")
@@ -119,12 +123,17 @@ def _new(reason: str) -> Plan:
     return Plan(new_run_id(), "new", (), reason)
 
 
-def _local_source(loaded: LoadedModel) -> Path | None:
+def _local_source(uri: str, folder: Path) -> Path | None:
     """Return the path of a source on this machine."""
-    uri = loaded.file.source.uri
-    if "://" in uri and not uri.startswith("file://"):
-        return None
-    return loaded.path.parent / uri.removeprefix("file://")
+    if uri.startswith("file://"):
+        return Path(unquote(urlsplit(uri).path))
+    return None if "://" in uri else folder / Path(uri).expanduser()
+
+
+def _is_elsewhere(uri: str, run: Run) -> bool:
+    """Tell whether a run's ingest read a source at another address."""
+    ingest = run.records.get("ingest")
+    return ingest is None or ingest.result.get("source_uri") != redacted(uri)
 
 
 def _differs(source: Path, run: Run) -> bool:

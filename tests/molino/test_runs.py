@@ -11,6 +11,7 @@ from molino.model_file import LoadedModel, load_model
 from molino.record import Record, record_key
 from molino.runs import find_run, list_runs, new_run_id, plan
 from pipelines.steps import STEP_NAMES
+from training.source import redacted
 from training.store import FolderStore
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -49,6 +50,7 @@ def keep(store: FolderStore, loaded: LoadedModel, run_id: str, steps: int, hour:
     """Write the records of the first steps of a run."""
     results: dict[str, dict[str, Any]] = {step: {} for step in STEP_NAMES}
     results["ingest"]["source_sha256"] = hashlib.sha256(CSV.encode()).hexdigest()
+    results["ingest"]["source_uri"] = redacted(loaded.file.source.uri)
     results["deploy"]["version"] = "1"
     for step in STEP_NAMES[:steps]:
         content = {
@@ -164,6 +166,41 @@ def test_a_changed_source_begins_a_run(store: FolderStore, loaded: LoadedModel, 
     keep(store, loaded, "a", steps)
     (loaded.path.parent / "rows.csv").write_text(CSV + "3,4\n")
     assert plan(store, loaded, "1").reason == "the source has changed since run a"
+
+
+def test_another_source_of_the_settings_begins_a_run(store: FolderStore, loaded: LoadedModel, tmp_path: Path) -> None:
+    keep(store, loaded, "a", 6)
+    (tmp_path / "other.csv").write_text(CSV + "3,4\n")
+    chosen = plan(store, loaded, "1", str(tmp_path / "other.csv"))
+    assert chosen.reason == "the source has changed since run a"
+
+
+def test_a_source_of_the_settings_is_in_the_working_folder(
+    store: FolderStore, loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, loaded, "a", 6)
+    monkeypatch.chdir(tmp_path)
+    Path("same.csv").write_text(CSV)
+    assert plan(store, loaded, "1", "same.csv").kind == "complete"
+
+
+def test_a_source_may_be_a_file_uri(store: FolderStore, tmp_path: Path) -> None:
+    (tmp_path / "my rows.csv").write_text(CSV)
+    near = model_with_source(tmp_path, (tmp_path / "my rows.csv").as_uri())
+    keep(store, near, "a", 6)
+    assert plan(store, near, "1").kind == "complete"
+
+
+def test_an_interrupted_run_of_another_address_is_left(store: FolderStore, tmp_path: Path) -> None:
+    far = model_with_source(tmp_path, "https://data.example/rows.csv")
+    keep(store, far, "a", 3)
+    assert plan(store, far, None, "https://data.example/others.csv").reason == "the source has changed since run a"
+
+
+def test_a_far_source_is_told_without_its_secrets(store: FolderStore, tmp_path: Path) -> None:
+    far = model_with_source(tmp_path, "https://me:secret@data.example/rows.csv?key=secret")
+    keep(store, far, "a", 6)
+    assert "secret" not in plan(store, far, "1").reason
 
 
 def test_a_far_source_may_always_have_changed(store: FolderStore, tmp_path: Path) -> None:
