@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.errors import SettingsError
@@ -78,6 +79,18 @@ class Settings(BaseSettings):
     seed: int | None = Field(default=None, ge=0)
     """Overrides the model file's seeds."""
 
+    @field_validator("serving_url")
+    @classmethod
+    def _is_a_server(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError(f"expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}")
+        return url.rstrip("/")
+
     @property
     def root(self) -> Path:
         """`home`, absolute."""
@@ -136,7 +149,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = "; ".join(
-            f"MOLINO_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            f"MOLINO_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_url=False, include_input=False)
         )
         raise SettingsError(faults) from error
