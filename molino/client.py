@@ -12,6 +12,7 @@ from typing import Any
 from molino.errors import MolinoError
 
 TIMEOUT_SECONDS = 30.0
+UNAUTHORIZED = 401
 
 
 class ClientError(MolinoError):
@@ -79,7 +80,8 @@ class Client:
         except urllib.error.HTTPError as error:
             problem = _problem(error.read())
             said = problem.get("detail") or problem.get("title") or error.reason
-            raise ClientError(f"{where}: {error.code}: {said}", error.code, problem) from error
+            hint = "; set MOLINO_API_KEY to a key of the server" if error.code == UNAUTHORIZED else ""
+            raise ClientError(f"{where}: {error.code}: {said}{hint}", error.code, problem) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = " ".join(str(getattr(error, "reason", error)).split())
             raise ClientError(f"{where}: no answer ({reason}); is it running? molino doctor tells") from error

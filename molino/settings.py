@@ -69,8 +69,10 @@ class Settings(BaseSettings):
     """Kubernetes: where the serving Deployment is."""
     serving_deployment: str = "molino-serving"
     """Kubernetes: its name."""
-    api_key: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
-    """The key that steps and commands use to ask the server."""
+    api_keys: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
+    """The keys that the server takes, with commas between; plain, or as `sha256:<hex>`."""
+    api_key: SecretStr = Field(default_factory=lambda known: SecretStr(_first_plain(known["api_keys"])))
+    """The key that steps and commands use to ask the server; the first plain one of `api_keys` when not set."""
 
     code_revision: str = "unknown"
     image: str | None = None
@@ -139,6 +141,11 @@ class Settings(BaseSettings):
         return self.root / "tensorboard"
 
 
+def _first_plain(keys: SecretStr) -> str:
+    found = [key.strip() for key in keys.get_secret_value().split(",")]
+    return next((key for key in found if key and not key.startswith("sha256:")), DEVELOPMENT_API_KEY)
+
+
 def load_settings() -> Settings:
     """Read the environment.
 
@@ -151,5 +158,6 @@ def load_settings() -> Settings:
         faults = "; ".join(
             f"MOLINO_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_url=False, include_input=False)
+            if fault["type"] != "default_factory_not_called"
         )
         raise SettingsError(faults) from error

@@ -99,6 +99,12 @@ def refuse_taken_ports(services: Sequence[Service]) -> None:
                 for service in taken
             )
         )
+    for first, second in itertools.combinations(services, 2):
+        if first.port == second.port:
+            raise RunError(
+                f"port {first.port} is wanted by {first.title} and by {second.title}: choose another by {first.option} "
+                f"or {second.option}"
+            )
 
 
 def port_is_free(port: int) -> bool:

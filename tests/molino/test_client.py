@@ -65,6 +65,11 @@ def test_a_refusal_has_its_status(api: Client) -> None:
     assert refused.value.status == 401
 
 
+def test_a_refused_key_is_told_with_what_to_do(api: Client) -> None:
+    with pytest.raises(ClientError, match=r"holds no valid key; set MOLINO_API_KEY to a key of the server$"):
+        Client(api.url, "wrong").get("/models")
+
+
 def test_a_refusal_tells_what_the_server_said(api: Client) -> None:
     with pytest.raises(ClientError, match="404: no model is called 'nosuch'"):
         api.get("/models/nosuch")

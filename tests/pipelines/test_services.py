@@ -52,7 +52,11 @@ def test_every_taken_port_is_named(settings: Settings, taken_port: int) -> None:
 
 
 def test_a_port_that_two_services_want_is_named_with_both_ways_out(settings: Settings, free_port: int) -> None:
-    wanted = [serving(settings, free_port, "housing"), mlflow(settings, free_port), tensorboard(settings, free_port + 1)]
+    wanted = [
+        serving(settings, free_port, "housing"),
+        mlflow(settings, free_port),
+        tensorboard(settings, free_port + 1),
+    ]
     with pytest.raises(RunError, match=r"wanted by API and by MLflow: .* by --port \(PORT=…\) or --mlflow-port \(MLF"):
         refuse_taken_ports(wanted)
 
