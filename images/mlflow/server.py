@@ -1,8 +1,9 @@
 """Runs MLflow's tracking server with basic auth on Postgres: `server.py migrate | wait | serve`.
 
-`migrate` brings both databases (tracking and users) to this version's schema, `wait` holds until that is done, `serve`
-becomes the server. Settings come from the environment: those of `database.py`, MLFLOW_PASSWORD and
-MLFLOW_AUTH_PASSWORD (of the database users), MOLINO_ARTIFACTS (an s3:// address) and MOLINO_ALLOWED_HOSTS.
+`migrate` brings both databases (tracking and users) to this version's schema and makes the first user or sets its
+password again, `wait` holds until that is done, `serve` becomes the server. Settings come from the environment: those
+of `database.py`, MLFLOW_PASSWORD and MLFLOW_AUTH_PASSWORD (of the database users), MLFLOW_AUTH_ADMIN_USERNAME and
+MLFLOW_AUTH_ADMIN_PASSWORD (of the first user), MOLINO_ARTIFACTS (an s3:// address) and MOLINO_ALLOWED_HOSTS.
 """
 
 import os
@@ -28,13 +29,27 @@ def auth_uri() -> str:
 def migrate() -> None:
     """Bring both databases to this version's schema."""
     import sqlalchemy
-    from mlflow.server.auth.db.utils import migrate_if_needed
     from mlflow.store.db.utils import _all_tables_exist, _initialize_tables, _upgrade_db
 
     engine = sqlalchemy.create_engine(tracking_uri())
     (_upgrade_db if _all_tables_exist(engine) else _initialize_tables)(engine)
-    migrate_if_needed(sqlalchemy.create_engine(auth_uri()), "head")
+    set_admin(auth_uri(), os.environ["MLFLOW_AUTH_ADMIN_USERNAME"], os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"])
     database.mark_migrated(tracking_uri(), database.versions(SCHEMA_OF))
+
+
+def set_admin(address: str, username: str, password: str) -> None:
+    """Bring the users' database to this version's schema, and the first user's password to what the Secret says now.
+
+    The server itself makes that user, and never looks at its password again.
+    """
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+    users = SqlAlchemyStore()
+    users.init_db(address)
+    if users.has_user(username):
+        users.update_user(username, password, is_admin=True)
+    else:
+        users.create_user(username, password, is_admin=True)
 
 
 def serve() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from rendering import CHART, VALUE_FILES, helm, options, refusal, render
+from rendering import CHART, VALUE_FILES, helm, options, pods, refusal, render
 
 from charts.schema import SCHEMA, schema
 
@@ -71,6 +71,8 @@ def test_a_development_password_is_refused_in_production(key: str) -> None:
         (["minio.enabled=false"], "set s3.endpoint and s3.auth.existingSecret"),
         (["mlflow.enabled=false"], "set mlflow.externalUrl and mlflow.auth.existingSecret"),
         (["database.host=elsewhere"], "choose one of them"),
+        (["mlflow.auth.password=short"], "mlflow.auth.password: mlflow takes none of less than 12 characters"),
+        (["minio.auth.rootPassword=short"], "minio.auth.rootPassword: minio takes none of less than 8 characters"),
         (["sync=true"], "sync lets the code of running pods be changed: set environment: development"),
         (["serving.ingress.tlsSecret=tls"], "serving.ingress.host: a host is needed with tlsSecret"),
     ],
@@ -110,3 +112,31 @@ def test_serving_annotations_are_left_to_the_deploy_step() -> None:
     )
     annotations = serving["spec"]["template"]["metadata"]["annotations"]
     assert [key for key in annotations if key.startswith("molino.dev/release.")] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "changed"),
+    [
+        ("serving.auth.apiKey", {"serving"}),
+        ("tensorboard.auth.password", {"tensorboard"}),
+        ("minio.auth.rootPassword", {"minio"}),
+        (
+            "postgres.auth.passwords.airflow",
+            {
+                "postgres",
+                "mlflow",
+                *(f"airflow-{part}" for part in ("api-server", "dag-processor", "scheduler", "triggerer")),
+            },
+        ),
+    ],
+)
+def test_another_password_starts_the_pods_anew_that_read_it(key: str, changed: set[str]) -> None:
+    before, after = (
+        {
+            workload["metadata"]["name"]: workload["spec"]["template"]
+            for _, _, workload in pods(render("kind", *settings))
+            if workload["kind"] in ("Deployment", "StatefulSet")
+        }
+        for settings in ((), (f"{key}=another-password",))
+    )
+    assert {name.removeprefix("molino-") for name in before if before[name] != after[name]} == changed

@@ -13,6 +13,11 @@ A password that is made once: what the values say, else what the Secret of an ea
 {{- end -}}
 {{- end -}}
 
+{{/* An annotation of pods that read a password of a component at their start: another one starts them anew. */}}
+{{- define "molino.authChecksum" -}}
+checksum/auth: {{ (index .root.Values .component).auth | toJson | sha256sum }}
+{{- end -}}
+
 {{/* An environment variable that comes from a Secret. */}}
 {{- define "molino.secretEnv" -}}
 - name: {{ .name }}

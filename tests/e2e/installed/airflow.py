@@ -49,6 +49,10 @@ class Airflow:
         """Return the DAGs by id."""
         return {dag["dag_id"]: dag for dag in self.call("GET", "/dags?limit=100")["dags"]}
 
+    def wait_dags(self, expected: set[str], limit: float = 180.0) -> None:
+        """Return once these DAGs are there."""
+        until(f"the DAGs {sorted(expected)}", lambda: expected <= set(self._patiently(self.dags) or {}), limit)
+
     def import_errors(self) -> list[dict[str, Any]]:
         """Return what can't be imported."""
         errors: list[dict[str, Any]] = self.call("GET", "/importErrors")["import_errors"]
@@ -73,6 +77,11 @@ class Airflow:
         """Return the task instances of a run by step."""
         found = self.call("GET", f"/dags/{dag}/dagRuns/{quoted(run)}/taskInstances")["task_instances"]
         return {task["task_id"]: task for task in found}
+
+    def links(self, dag: str, run: str, task: str) -> dict[str, str]:
+        """Return the buttons of a task: name to address."""
+        found = self.call("GET", f"/dags/{dag}/dagRuns/{quoted(run)}/taskInstances/{task}/links")
+        return dict(found["extra_link_entries"])
 
     def log(self, dag: str, run: str, task: str, attempt: int = 1) -> str:
         """Return a task's log."""

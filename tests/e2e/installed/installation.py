@@ -3,10 +3,7 @@
 import base64
 import http.client
 import json
-import re
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import yaml
 from tests.cluster.cluster import Cluster
 from tests.cluster.commands import run
 from tests.cluster.waits import until
+from tests.e2e.installed.forward import Forward
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "molino"
@@ -23,7 +21,6 @@ KEY = "mercadolibre"
 """The development API key of values-kind.yaml."""
 READY_LIMIT = 600
 TAIL = 40
-FORWARDED = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 
 
 @dataclass(frozen=True)
@@ -125,27 +122,20 @@ class Installation:
                     return f"{pod['metadata']['name']}/{state['name']} was started {state['restartCount']} times"
         return None
 
+    def wait_no_step(self, limit: float = 60) -> None:
+        """Return once no pod of a step is left: Airflow deletes it before a task ends, the node a moment later."""
+        until("no pod of a step", lambda: not self.pods("molino.dev/step"), limit)
+
     def secret(self, name: str) -> dict[str, str]:
         """Return a Secret's values."""
         data = self.get("secret", name)["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
-    @contextmanager
-    def forward(self, service: str, port: int) -> Iterator[int]:
+    def forward(self, service: str, port: int) -> Forward:
         """Forward a free port of this machine to a Service, as long as the context lasts."""
-        command = [
-            str(self.cluster.kubectl.program), "--kubeconfig", str(self.cluster.kubeconfig),
-            "--namespace", self.namespace, "port-forward", f"service/{self.name(service)}", f":{port}",
-        ]  # fmt: skip
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            try:
-                assert process.stdout
-                line = process.stdout.readline()
-                found = FORWARDED.match(line)
-                assert found, f"{' '.join(command)} says: {line}"
-                yield int(found[1])
-            finally:
-                process.terminate()
+        kubectl = self.cluster.kubectl
+        place = ["--kubeconfig", str(kubectl.kubeconfig), "--namespace", self.namespace]
+        return Forward([str(kubectl.program), *place], self.name(service), port)
 
     def ask(self, method: str, path: str, body: object = None, key: str | None = KEY, host: str = "") -> Answer:
         """Ask the serving API through the ingress."""

@@ -1,12 +1,10 @@
 """What `helm install` brings up."""
 
-from tests.cluster.waits import until
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.report import show
 
 EXAMPLE = {"data": [[0.1, 25.0, 5.13, 0, 0.453, 6.5, 45.0, 5.3, 4, 320, 15.3, 390.0, 12.0]]}
-RESTARTS_ALLOWED = 0
 
 
 def test_no_container_had_to_be_started_twice(installation: Installation) -> None:
@@ -30,7 +28,7 @@ def test_a_request_without_a_key_is_refused(installation: Installation) -> None:
 
 def test_every_model_file_is_a_pair_of_dags(airflow: Airflow) -> None:
     expected = {f"{model}_{group}" for model in ("housing", "penguins") for group in ("data", "model")}
-    until("every DAG", lambda: expected <= set(airflow.dags()), 180)
+    airflow.wait_dags(expected)
 
 
 def test_no_dag_is_an_import_error(airflow: Airflow) -> None:

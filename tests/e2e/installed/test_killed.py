@@ -65,7 +65,7 @@ def test_each_step_has_one_record(killed: Killed, installation: Installation) ->
 
 
 def test_no_pod_of_a_step_is_left(killed: Killed, installation: Installation) -> None:
-    assert installation.pods("molino.dev/step") == []
+    installation.wait_no_step()
 
 
 def test_no_step_but_the_killed_one_ran_twice(killed: Killed, pods: PodWatch) -> None:

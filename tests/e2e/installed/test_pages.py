@@ -95,15 +95,27 @@ def test_tensorboard_shows_the_training(installation: Installation, browser: Bro
         shoot(page, "tensorboard")
 
 
+def log_in_to_minio(page: Page, port: int, password: str) -> None:
+    page.goto(f"http://127.0.0.1:{port}/login")
+    page.locator("#accessKey").fill("minio")
+    page.locator("#secretKey").fill(password)
+    page.get_by_role("button", name="Login").click()
+
+
 def test_minio_shows_the_buckets(installation: Installation, browser: Browser) -> None:
     with installation.forward("minio", 9001) as port:
         page = open_page(browser)
-        page.goto(f"http://127.0.0.1:{port}/login")
-        page.locator("#accessKey").fill("minio")
-        page.locator("#secretKey").fill(PASSWORD)
-        page.get_by_role("button", name="Login").click()
+        log_in_to_minio(page, port, PASSWORD)
         expect(page.get_by_text("molino-dvc").first).to_be_visible(timeout=LIMIT_MS)
         shoot(page, "minio")
+
+
+def test_minio_refuses_a_wrong_password(installation: Installation, browser: Browser) -> None:
+    with installation.forward("minio", 9001) as port:
+        page = open_page(browser)
+        with page.expect_response(lambda answer: answer.url.endswith("/api/v1/login")) as waited:
+            log_in_to_minio(page, port, "wrong-password")
+        assert waited.value.status in (401, 403)
 
 
 def test_the_serving_page_answers(installation: Installation, browser: Browser) -> None:

@@ -78,7 +78,7 @@ def test_a_model_file_of_the_values_becomes_two_dags(
     file = models.write(tmp_path, "homes", models.homes())
     installation.upgrade(*values, options=("--set-file", f"models.homes={file}"))
     installation.wait_ready()
-    until("the DAGs of homes", lambda: {"homes_data", "homes_model"} <= set(airflow.dags()), 180)
+    airflow.wait_dags({"homes_data", "homes_model"})
     with runs.store(installation) as client:
         runs.put(client, "sources/homes.csv", models.rows())
     assert runs.turn(airflow, "homes", "e2e-homes").states == ("success", "success")

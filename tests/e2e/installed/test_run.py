@@ -49,7 +49,7 @@ def test_each_step_ran_once_in_a_pod_of_its_own_image(step_pods: list[StepPod]) 
 
 
 def test_no_pod_of_a_step_is_left(installation: Installation, step_pods: list[StepPod]) -> None:
-    assert installation.pods("molino.dev/step") == []
+    installation.wait_no_step()
 
 
 def test_the_time_of_each_step_is_known(
@@ -116,6 +116,15 @@ def test_a_wrong_key_is_refused(installation: Installation) -> None:
 
 def test_a_wrong_path_is_not_found(installation: Installation) -> None:
     assert installation.ask("POST", "/none", EXAMPLE).status == 404
+
+
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_a_task_links_to_mlflow_and_tensorboard(airflow: Airflow, wheel: Wheel, step: str) -> None:
+    dag, run = next((dag, run) for dag, run in wheel.dag_runs if step in airflow.tasks(dag, run))
+    links = airflow.links(dag, run, step)
+    place = "#/experiments/" if step == "train" else "#/models/housing"
+    assert links["MLflow"].startswith(f"http://localhost:5000/{place}")
+    assert links["TensorBoard"].startswith("http://localhost:8090/?runFilter=housing")
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)

@@ -23,7 +23,8 @@ def upgraded(
 ) -> dict[str, dict[str, str]]:
     """Upgrade; return the Secrets from before."""
     before = {component: installation.secret(installation.name(component)) for component in ("postgres", "minio")}
-    options = ("--set", "serving.config.WORKERS=1", "--set", f"serving.auth.apiKey={CHANGED}")
+    changes = ("serving.config.WORKERS=1", f"serving.auth.apiKey={CHANGED}", f"mlflow.auth.password={CHANGED}-too")
+    options = tuple(word for change in (*changes, f"tensorboard.auth.password={CHANGED}") for word in ("--set", change))
     installation.upgrade(*values, options=options)
     installation.wait_ready()
     return before
@@ -45,6 +46,10 @@ def test_an_upgrade_keeps_the_passwords_that_were_made(
     upgraded: dict[str, dict[str, str]], installation: Installation
 ) -> None:
     assert {name: installation.secret(installation.name(name)) for name in upgraded} == upgraded
+
+
+def test_changed_passwords_are_those_of_the_components(upgraded: object, installation: Installation) -> None:
+    assert "Phase:          Succeeded" in installation.helm("test", installation.release)
 
 
 def test_an_upgrade_keeps_the_runs(upgraded: object, airflow: Airflow, installation: Installation) -> None:

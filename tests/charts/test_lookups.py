@@ -1,0 +1,95 @@
+"""What the chart finds in the cluster at install: what is missing there is said, and what was made once is kept."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rendering import CHART, helm, options
+from stand_in_cluster import namespace, secret, stand_in_cluster, storage_class
+
+Found = tuple[str, dict[str, Any]]
+DEFAULT = namespace("default")
+HELD = {"username": "YQ==", "password": "Yg==", "flask-secret-key": "Yw=="}
+
+
+def install(folder: Path, *objects: Found, settings: tuple[str, ...] = (), values: str = "kind") -> tuple[str, str]:
+    """Render as at install; return what helm renders, and what it says."""
+    with stand_in_cluster(folder, DEFAULT, *objects) as kubeconfig:
+        place = [
+            "--namespace",
+            "molino",
+            "--kubeconfig",
+            kubeconfig,
+            "--dry-run=server",
+            "--disable-openapi-validation",
+        ]
+        done = helm("template", "molino", CHART, *place, *options(values, *settings))
+    return done.stdout, done.stderr
+
+
+def test_a_missing_secret_is_named_with_its_keys(tmp_path: Path) -> None:
+    _, said = install(tmp_path, namespace("molino"), settings=("mlflow.auth.existingSecret=own",))
+    assert "mlflow.auth.existingSecret: there is no Secret own in namespace molino; make it, with the keys" in said
+    assert "username, password, flask-secret-key" in said
+
+
+def test_a_namespace_that_helm_is_to_make_has_no_secret_yet(tmp_path: Path) -> None:
+    _, said = install(tmp_path, settings=("mlflow.auth.existingSecret=own",))
+    assert "there is no Secret own in namespace molino" in said
+
+
+@pytest.mark.parametrize("lacking", HELD)
+def test_a_missing_key_is_named(lacking: str, tmp_path: Path) -> None:
+    own = secret("own", **{key: value for key, value in HELD.items() if key != lacking})
+    _, said = install(tmp_path, own, settings=("mlflow.auth.existingSecret=own",))
+    assert f"the Secret own lacks the keys {lacking}" in said
+
+
+def test_a_secret_with_all_keys_is_taken(tmp_path: Path) -> None:
+    rendered, said = install(tmp_path, secret("own", **HELD), settings=("mlflow.auth.existingSecret=own",))
+    assert (bool(rendered), said) == (True, "")
+
+
+def test_an_unknown_storage_class_is_named_beside_the_known_ones(tmp_path: Path) -> None:
+    _, said = install(tmp_path, storage_class("fast"), settings=("minio.persistence.storageClass=none-such",))
+    assert "minio.persistence.storageClass: there is no class none-such in this cluster; there are: fast" in said
+
+
+def test_a_known_storage_class_is_taken(tmp_path: Path) -> None:
+    rendered, said = install(tmp_path, storage_class("fast"), settings=("minio.persistence.storageClass=fast",))
+    assert (bool(rendered), said) == (True, "")
+
+
+def test_nothing_is_looked_for_where_it_is_not_wanted(tmp_path: Path) -> None:
+    settings = ("mlflow.auth.existingSecret=own", "minio.persistence.storageClass=none-such", "checks=false")
+    rendered, said = install(tmp_path, settings=settings)
+    assert (bool(rendered), said) == (True, "")
+
+
+SECRETS = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
+
+
+def made(rendered: str) -> dict[str, dict[str, str]]:
+    """Return the data of each Secret that is rendered, by component."""
+    documents = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "Secret"]
+    return {one["metadata"]["name"].removeprefix("molino-"): one["data"] for one in documents}
+
+
+@pytest.mark.parametrize("component", SECRETS)
+def test_what_was_made_once_is_kept(component: str, tmp_path: Path) -> None:
+    first = made(install(tmp_path, values="defaults")[0])
+    held = secret(f"molino-{component}", **first[component])
+    assert made(install(tmp_path, held, values="defaults")[0])[component] == first[component]
+
+
+@pytest.mark.parametrize("component", SECRETS)
+def test_what_is_made_is_made_anew_for_each_installation(component: str, tmp_path: Path) -> None:
+    first, second = (made(install(tmp_path, values="defaults")[0])[component] for _ in range(2))
+    assert first != second
+
+
+def test_a_password_of_the_values_goes_before_the_one_that_was_made(tmp_path: Path) -> None:
+    rendered, _ = install(tmp_path, secret("molino-mlflow", **HELD), settings=("mlflow.auth.password=other",))
+    assert base64.b64decode(made(rendered)["mlflow"]["password"]) == b"other"
