@@ -84,12 +84,6 @@ def refuse_taken_ports(services: Sequence[Service]) -> None:
     Raises:
         RunError: names each taken port, what wanted it, and how to choose another.
     """
-    for first, second in itertools.combinations(services, 2):
-        if first.port == second.port:
-            raise RunError(
-                f"port {first.port} is wanted by {first.title} and by {second.title}: choose another by {first.option} "
-                f"or {second.option}"
-            )
     taken = [service for service in services if not port_is_free(service.port)]
     if taken:
         raise RunError(
