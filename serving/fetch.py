@@ -1,13 +1,16 @@
 """Fetches the releases that a pod's annotations name, before its server starts: `python -m serving.fetch`.
 
 The deploy step writes `molino.dev/release.<model>: "<version>"` into the pod template; the Downward API hands the
-annotations over as a file. Each bundle is verified, and only then the pointer file is written.
+annotations over as a file. Each bundle is verified, and only then the pointer file is written. A store that isn't
+there yet is waited for and named, even where nothing has been deployed: this is the first that wants it.
 """
 
 import hashlib
 import json
 import re
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -20,14 +23,21 @@ from molino.pointer import bundle_path, write_pointer
 from molino.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from serving.settings import load_serving_settings
 
+CONNECT_SECONDS, READ_SECONDS = 3.0, 60.0
+PATIENCE_SECONDS = 120.0
+"""How long the store is waited for: less than the deploy step waits, which tells why a pod doesn't come up."""
+RELEASES = "releases/"
 ANNOTATION = re.compile(r'^molino\.dev/release\.([a-z][a-z0-9-]{0,39})="(\d+)"$')
 
 
 class Objects(Protocol):
-    """The one thing that is asked of the object store."""
+    """What is asked of the object store."""
 
     def fget_object(self, bucket_name: str, object_name: str, file_path: str) -> object:
         """Copy an object to a file."""
+
+    def list_objects(self, bucket_name: str, prefix: str) -> Iterator[object]:
+        """Yield what is below a prefix."""
 
 
 class FetchSettings(BaseSettings):
@@ -67,28 +77,62 @@ def fetch_release(client: Objects, bucket: str, prefix: str, home: Path, model: 
         )
 
 
-def fetch_all(settings: FetchSettings, home: Path) -> dict[str, str]:
+def wait_for_releases(client: Objects, bucket: str, prefix: str, where: str, patience: float) -> None:
+    """Return once the place of the releases can be listed; say once what it waits for.
+
+    Raises:
+        StoreError: it can't be in that many seconds.
+    """
+    from minio.error import MinioException
+    from urllib3.exceptions import HTTPError
+
+    deadline, shown = time.monotonic() + patience, ""
+    while True:
+        try:
+            next(client.list_objects(bucket, prefix + RELEASES), None)
+            return
+        except (MinioException, HTTPError) as error:
+            cause = f"can't read {where}: {' '.join(str(error).split())}"
+            if time.monotonic() > deadline:
+                raise StoreError(f"{cause}; check s3.endpoint, its buckets and the keys of serving") from error
+        if cause != shown:
+            print(json.dumps({"event": "waiting for the store", "cause": cause}), file=sys.stderr, flush=True)
+            shown = cause
+        time.sleep(0.5)
+
+
+def connect(settings: FetchSettings) -> Objects:
+    """Return a client of the settings' S3, which gives up in seconds where nothing answers."""
+    from minio import Minio
+    from urllib3 import PoolManager, Timeout
+
+    endpoint = urlsplit(settings.s3_endpoint)
+    secret = settings.s3_secret_key
+    client: Objects = Minio(
+        endpoint=endpoint.netloc,
+        access_key=settings.s3_access_key,
+        secret_key=secret.get_secret_value() if secret else None,
+        region=settings.s3_region,
+        secure=endpoint.scheme == "https",
+        http_client=PoolManager(timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False),
+    )
+    return client
+
+
+def fetch_all(settings: FetchSettings, home: Path, patience: float = PATIENCE_SECONDS) -> dict[str, str]:
     """Fetch every deployed release and point the server to them.
 
     Raises:
         StoreError: the store can't be reached, or lacks a bundle.
         ReleaseError: a bundle was altered.
     """
-    from minio import Minio
     from minio.error import MinioException
     from urllib3.exceptions import HTTPError
 
-    endpoint = urlsplit(settings.s3_endpoint)
-    secret = settings.s3_secret_key
-    client = Minio(
-        endpoint=endpoint.netloc,
-        access_key=settings.s3_access_key,
-        secret_key=secret.get_secret_value() if secret else None,
-        region=settings.s3_region,
-        secure=endpoint.scheme == "https",
-    )
+    client = connect(settings)
     bucket, _, prefix = settings.store.removeprefix("s3://").partition("/")
     prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    wait_for_releases(client, bucket, prefix, f"{settings.store} at {settings.s3_endpoint}", patience)
     deployed = deployed_releases(settings.annotations_file.read_text())
     for model, version in deployed.items():
         try:

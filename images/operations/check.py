@@ -3,8 +3,8 @@
 A component is asked where the environment says where it is: MOLINO_DATABASE_HOST and _PORT, MOLINO_AIRFLOW_URL,
 MOLINO_MLFLOW_URL, MOLINO_TENSORBOARD_URL and MOLINO_SERVING_URL, MOLINO_S3_ENDPOINT. With them, what it is asked with:
 MOLINO_MLFLOW_USERNAME and _PASSWORD, MOLINO_TENSORBOARD_USERNAME and _PASSWORD, MOLINO_API_KEY; for S3,
-MOLINO_S3_REGION, MOLINO_S3_BUCKETS (as JSON, the buckets of each service) and MOLINO_S3_KEYS (a folder with
-`<service>-access-key` and `<service>-secret-key`).
+MOLINO_S3_REGION, MOLINO_S3_BUCKETS (as JSON, the buckets of each service, each with the prefix that the service may
+list where it may not list all) and MOLINO_S3_KEYS (a folder with `<service>-access-key` and `<service>-secret-key`).
 """
 
 import json
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
-from minio.error import MinioException
+from minio.error import MinioException, S3Error
 
 SECONDS = 10.0
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -109,13 +109,14 @@ def check_s3(environment: Environment) -> str:
             secure=endpoint.scheme == "https",
             http_client=HTTP,
         )
-        for bucket in buckets:
+        for place in buckets:
+            bucket, _, prefix = place.partition("/")
             try:
-                there = client.bucket_exists(bucket)
+                next(client.list_objects(bucket, prefix), None)
             except MinioException as error:
+                if isinstance(error, S3Error) and error.code == "NoSuchBucket":
+                    raise NotWellError(f"there is no bucket {bucket}") from error
                 raise NotWellError(f"the key of {service} doesn't open the bucket {bucket}: {error}") from error
-            if not there:
-                raise NotWellError(f"there is no bucket {bucket}")
             found.add(bucket)
     return f"has the buckets {', '.join(sorted(found))}, and each service's key opens its own"
 

@@ -21,7 +21,8 @@ from minio.minioadmin import MinioAdmin
 
 READ = ["s3:GetObject"]
 WRITE = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-BUCKET = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+LIST = ["s3:ListBucket"]
+BUCKET = ["s3:GetBucketLocation", *LIST, "s3:ListBucketMultipartUploads"]
 PATIENCE_SECONDS = 120
 
 
@@ -29,16 +30,17 @@ def policy(rights: list[dict[str, str]]) -> dict[str, Any]:
     """Return the S3 policy document of a service's rights."""
     statements = []
     for right in rights:
-        prefix = right.get("prefix", "")
-        actions = READ + (WRITE if right["actions"] == "readwrite" else [])
+        prefix, writes = right.get("prefix", ""), right["actions"] == "readwrite"
         bucket: dict[str, Any] = {
             "Effect": "Allow",
-            "Action": BUCKET,
+            "Action": BUCKET if writes else LIST,
             "Resource": [f"arn:aws:s3:::{right['bucket']}"],
         }
+        if prefix:
+            bucket["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
         objects = {
             "Effect": "Allow",
-            "Action": actions,
+            "Action": READ + WRITE if writes else READ,
             "Resource": [f"arn:aws:s3:::{right['bucket']}/{prefix}*"],
         }
         statements += [bucket, objects]

@@ -15,6 +15,8 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
+CONNECT_SECONDS, READ_SECONDS = 5, 60
+"""A server that doesn't answer is given up, and named, before the liveness probe loses its patience."""
 ALIVE = Path("/tmp/alive")  # noqa: S108  # the pod's own emptyDir
 """Touched after each look at the store, for the liveness probe."""
 
@@ -62,6 +64,9 @@ def main() -> None:
         secret_key=os.environ["MOLINO_S3_SECRET_KEY"],
         region=os.environ.get("MOLINO_S3_REGION", "us-east-1"),
         secure=endpoint.scheme == "https",
+        http_client=urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False
+        ),
     )
     known: dict[str, str] = {}
     trouble = ""

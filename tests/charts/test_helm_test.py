@@ -67,6 +67,8 @@ def test_it_has_the_keys_of_the_services_whose_buckets_it_looks_for() -> None:
 
 def test_every_bucket_is_looked_for() -> None:
     looked_for = {
-        bucket for buckets in json.loads(environment("kind")["MOLINO_S3_BUCKETS"]).values() for bucket in buckets
+        bucket.partition("/")[0]
+        for buckets in json.loads(environment("kind")["MOLINO_S3_BUCKETS"]).values()
+        for bucket in buckets
     }
     assert looked_for == {"molino", "molino-dvc", "molino-git", "molino-mlflow", "molino-logs"}

@@ -46,7 +46,13 @@ def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def client(s3: S3, access_key: str, secret_key: str) -> Minio:
     url = urlsplit(s3.endpoint)
-    return Minio(endpoint=url.netloc, access_key=access_key, secret_key=secret_key, secure=url.scheme == "https")
+    return Minio(
+        endpoint=url.netloc,
+        access_key=access_key,
+        secret_key=secret_key,
+        region="us-east-1",  # As the chart tells each service: without it the client would ask for it.
+        secure=url.scheme == "https",
+    )
 
 
 def test_a_reader_reads_its_prefix(s3: S3, setup: dict[str, str]) -> None:
@@ -57,6 +63,13 @@ def test_a_reader_reads_its_prefix(s3: S3, setup: dict[str, str]) -> None:
 def test_a_reader_reads_nothing_else(s3: S3, setup: dict[str, str]) -> None:
     with pytest.raises(S3Error, match="AccessDenied"):
         client(s3, setup["serving"], SECRET).get_object(setup["bucket"], "runs/housing")
+
+
+def test_a_reader_lists_its_prefix_alone(s3: S3, setup: dict[str, str]) -> None:
+    reader = client(s3, setup["serving"], SECRET)
+    assert [item.object_name for item in reader.list_objects(setup["bucket"], "releases/")] == ["releases/housing"]
+    with pytest.raises(S3Error, match="AccessDenied"):
+        list(reader.list_objects(setup["bucket"], "runs/"))
 
 
 def test_a_reader_writes_nothing(s3: S3, setup: dict[str, str]) -> None:

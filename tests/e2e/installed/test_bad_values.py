@@ -56,11 +56,24 @@ def test_an_unreachable_database_is_named_by_what_waits_for_it(bad: Installation
     assert scheduler["status"]["phase"] == "Pending"
 
 
-def log(installation: Installation, component: str) -> str:
-    """Return what a component's pod has said so far."""
+def test_an_unreachable_store_is_named_by_what_waits_for_it(bad: Installation, values: tuple[Path, ...]) -> None:
+    services = ("steps", "mlflow", "airflow", "serving", "tensorboard")
+    keys = [f"--from-literal={service}-{part}-key=some-key" for service in services for part in ("access", "secret")]
+    bad.kubectl("create", "secret", "generic", "store", *keys)
+    options = ("--set", "minio.enabled=false", "--set", f"s3.endpoint=http://{NOWHERE}:9000")
+    bad.upgrade(*values, options=(*options, "--set", "s3.auth.existingSecret=store"))
+    said = f"can't read s3://molino at http://{NOWHERE}:9000: "
+    until("serving's init container", lambda: said in log(bad, "serving", "fetch"), 120)
+    (serving,) = bad.component_pods("serving")
+    assert serving["status"]["phase"] == "Pending"
+
+
+def log(installation: Installation, component: str, container: str = "") -> str:
+    """Return what a component's pod, or one container of it, has said so far."""
+    words = ["--container", container] if container else []
     for pod in installation.component_pods(component):
         try:
-            return installation.kubectl("logs", pod["metadata"]["name"])
+            return installation.kubectl("logs", pod["metadata"]["name"], *words)
         except ClusterError:
             return ""  # Its container hasn't started yet.
     return ""
