@@ -3,17 +3,18 @@
 import csv
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from molino.client import Client, ClientError
 from molino.errors import SourceError
+from molino.model_file import Source
 
-MISSING = frozenset({"", "NA"})
-"""Cells that mean no value."""
-TRUE = {"true": True, "1": True, "false": False, "0": False}
+PLAIN = Source(uri="-")
+"""The form of a CSV where no model file tells it."""
+TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 UNPROCESSABLE = 422
 TOO_LARGE = 413
 
@@ -30,7 +31,13 @@ class Predicted:
 
 
 def predict_csv(
-    client: Client, model: str, source: Path, target: Path, batch: int, tell: Callable[[str], None]
+    client: Client,
+    model: str,
+    source: Path,
+    target: Path,
+    batch: int,
+    tell: Callable[[str], None],
+    form: Source = PLAIN,
 ) -> Predicted:
     """Write a CSV with the columns of the source and what the model answers to each row.
 
@@ -44,23 +51,26 @@ def predict_csv(
         target: CSV to write.
         batch: rows per request; fewer where the model takes fewer.
         tell: is given each fault as `<file>:<line>: <feature>: <cause>`.
+        form: what parts the cells, and which mean no value, as ingest reads them.
 
     Raises:
         SourceError: the source can't be read, or lacks a feature.
         ClientError: the API can't be reached or doesn't serve the model.
     """
-    served = client.get(f"/models/{model}")
+    served = _served(client, model)
+    features = served["features"]
     part = target.with_name(target.name + ".part")
     rows = predicted = 0
     try:
         with source.open(newline="", encoding="utf-8-sig") as file, part.open("w", newline="", encoding="utf-8") as out:
-            reader = csv.DictReader(file, restval="")
-            header = _checked_header(reader, served["features"], source)
+            reader = csv.DictReader(file, restval="", delimiter=form.delimiter)
+            header = _checked_header(reader, features, source)
             answers = _answer_columns(served)
-            writer = csv.DictWriter(out, [*header, *answers], extrasaction="ignore")
+            writer = csv.DictWriter(out, [*header, *answers], extrasaction="ignore", delimiter=form.delimiter)
             writer.writeheader()
             for lines in _batches(reader, min(batch, served["serving"].get("max_rows", batch))):
-                found = _ask(client, model, served["features"], [row for _, row in lines])
+                asked = [[_value(row[one["name"]], one["type"], form.missing) for one in features] for _, row in lines]
+                found = _ask(client, model, asked)
                 for (line, row), answer in zip(lines, found, strict=True):
                     for fault in answer.faults:
                         tell(f"{source}:{line}: {fault}")
@@ -85,6 +95,13 @@ class _Answer:
     faults: Sequence[str] = ()
 
 
+def _served(client: Client, model: str) -> dict[str, Any]:
+    served: dict[str, Any] = client.get(f"/models/{model}")
+    if "features" not in served:
+        raise ClientError(f"{client.url} can't serve {model} now: {served.get('failure')}", 200)
+    return served
+
+
 def _checked_header(reader: "csv.DictReader[str]", features: Sequence[Mapping[str, Any]], source: Path) -> list[str]:
     header = list(reader.fieldnames or [])
     if not header:
@@ -106,17 +123,16 @@ def _batches(reader: "csv.DictReader[str]", size: int) -> Iterator[list[tuple[in
         yield lines
 
 
-def _ask(client: Client, model: str, features: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> list[_Answer]:
+def _ask(client: Client, model: str, rows: Sequence[Sequence[Any]]) -> list[_Answer]:
     """Return what the model answers to each row; rows that it refuses are taken out and the rest is asked again."""
     answers: dict[int, _Answer] = {}
     while waiting := [index for index in range(len(rows)) if index not in answers]:
-        data = [[_value(rows[index][feature["name"]], feature["type"]) for feature in features] for index in waiting]
         try:
-            answered = _columns(client.post(f"/models/{model}/predict", {"data": data}))
+            answered = _columns(client.post(f"/models/{model}/predict", {"data": [rows[index] for index in waiting]}))
         except ClientError as error:
             if error.status == TOO_LARGE and len(rows) > 1:
                 half = len(rows) // 2
-                return [*_ask(client, model, features, rows[:half]), *_ask(client, model, features, rows[half:])]
+                return [*_ask(client, model, rows[:half]), *_ask(client, model, rows[half:])]
             answers.update(_refused(error, waiting))
             continue
         answers.update((index, _Answer(values)) for index, values in zip(waiting, answered, strict=True))
@@ -142,17 +158,18 @@ def _columns(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _value(cell: str, kind: str) -> float | int | bool | str | None:
+def _value(cell: str, kind: str, missing: Collection[str]) -> float | bool | str | None:
     """Return a cell as its feature's type, or as it stands, for the API to refuse."""
     cell = cell.strip()
-    if cell in MISSING:
+    if not cell or cell in missing:
         return None
     if kind == "category":
         return cell
     if kind == "boolean":
-        return TRUE.get(cell.lower(), cell)
+        return TRUTH.get(cell.lower(), cell)
     try:
-        number = int(cell) if kind == "integer" else float(cell)
+        number = float(cell)
     except ValueError:
         return cell
-    return number if math.isfinite(number) else cell
+    # Python takes 1_000 for a number, ingest doesn't.
+    return number if math.isfinite(number) and "_" not in cell else cell

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -138,8 +139,8 @@ def _mlflow(settings: Settings) -> Iterator[Finding]:
         try:
             with urlopen(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 yield Finding("MLflow", answer.status == 200, uri, advice)
-        except OSError as error:
-            yield Finding("MLflow", False, f"{uri}: {error}", advice)
+        except (OSError, ValueError, HTTPException) as error:
+            yield Finding("MLflow", False, f"{uri}: {' '.join(str(error).split())}", advice)
     elif uri.startswith("sqlite:///"):
         yield _sqlite(Path(uri.removeprefix("sqlite:///")), uri)
     else:
@@ -166,7 +167,7 @@ def _serving(settings: Settings) -> Iterator[Finding]:
     """The API may be down, which is no fault; when it is up it must take the key."""
     client = Client(settings.serving_url, settings.api_key.get_secret_value())
     try:
-        served = [f"{model['name']} {model['version']}" for model in client.get("/models")["models"]]
+        served = [f"{name} {version}" for name, version in client.served().items()]
     except ClientError as error:
         if error.status == 0:
             yield from _free_port(settings.serving_url)

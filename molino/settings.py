@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.errors import SettingsError
@@ -70,8 +71,10 @@ class Settings(BaseSettings):
     """Kubernetes: where the serving Deployment is."""
     serving_deployment: str = "molino-serving"
     """Kubernetes: its name."""
-    api_key: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
-    """The key that steps and commands use to ask the server."""
+    api_keys: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
+    """The keys that the server takes, with commas between; plain, or as `sha256:<hex>`."""
+    api_key: SecretStr = Field(default_factory=lambda known: SecretStr(_first_plain(known["api_keys"])))
+    """The key that steps and commands use to ask the server; the first plain one of `api_keys` when not set."""
 
     code_revision: str = "unknown"
     image: str | None = None
@@ -79,6 +82,18 @@ class Settings(BaseSettings):
     """File for a line of JSON about how a step ended, such as a container's termination log."""
     seed: int | None = Field(default=None, ge=0)
     """Overrides the model file's seeds."""
+
+    @field_validator("serving_url")
+    @classmethod
+    def _is_a_server(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError(f"expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}")
+        return url.rstrip("/")
 
     @property
     def root(self) -> Path:
@@ -128,6 +143,11 @@ class Settings(BaseSettings):
         return self.root / "tensorboard"
 
 
+def _first_plain(keys: SecretStr) -> str:
+    found = [key.strip() for key in keys.get_secret_value().split(",")]
+    return next((key for key in found if key and not key.startswith("sha256:")), DEVELOPMENT_API_KEY)
+
+
 def load_settings() -> Settings:
     """Read the environment.
 
@@ -138,7 +158,8 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = "; ".join(
-            f"MOLINO_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            f"MOLINO_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_url=False, include_input=False)
+            if fault["type"] != "default_factory_not_called"
         )
         raise SettingsError(faults) from error

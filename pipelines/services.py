@@ -1,5 +1,6 @@
 """What the embedded mode keeps running beside the steps: the serving API, MLflow's UI, TensorBoard."""
 
+import itertools
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,11 +79,17 @@ def tensorboard(settings: Settings, port: int) -> Service:
 
 
 def refuse_taken_ports(services: Sequence[Service]) -> None:
-    """Make sure that every port is free, before anything starts.
+    """Make sure that every port is free, and wanted once, before anything starts.
 
     Raises:
         RunError: names each taken port, what wanted it, and how to choose another.
     """
+    for first, second in itertools.combinations(services, 2):
+        if first.port == second.port:
+            raise RunError(
+                f"port {first.port} is wanted by {first.title} and by {second.title}: choose another by {first.option} "
+                f"or {second.option}"
+            )
     taken = [service for service in services if not port_is_free(service.port)]
     if taken:
         raise RunError(
@@ -92,6 +99,12 @@ def refuse_taken_ports(services: Sequence[Service]) -> None:
                 for service in taken
             )
         )
+    for first, second in itertools.combinations(services, 2):
+        if first.port == second.port:
+            raise RunError(
+                f"port {first.port} is wanted by {first.title} and by {second.title}: choose another by {first.option} "
+                f"or {second.option}"
+            )
 
 
 def port_is_free(port: int) -> bool:

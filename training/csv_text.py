@@ -83,18 +83,26 @@ def split_header(data: bytes, delimiter: str, where: str) -> tuple[list[str], by
     """Return the column names of the first row, and the text after it.
 
     Raises:
-        SourceError: a name is empty or given twice.
+        SourceError: it is no row of a CSV, or gives a name twice.
     """
     data = data.lstrip(b"\r\n")
     end = data.find(b"\n") + 1 or len(data)
     while data.count(b'"', 0, end) % 2:
         end = data.find(b"\n", end) + 1 or len(data)
     check_text(data[:end], 0, where)
-    names = [name.strip() for name in next(csv.reader([data[:end].decode()], delimiter=delimiter), [])]
+    names = [name.strip() for name in _cells(data[:end].decode(), delimiter, where)]
     for index, name in enumerate(names):
         if name in names[:index]:
             raise SourceError(f"{where}: the header names column {name!r} twice; give each column a name of its own")
     return names, data[end:]
+
+
+def _cells(row: str, delimiter: str, where: str) -> list[str]:
+    try:
+        return next(csv.reader([row], delimiter=delimiter), [])
+    except csv.Error as error:
+        problem = "it has a bare carriage return; end each row by a line feed" if "\r" in row else str(error)
+        raise SourceError(f"{where}: the first row is no header of a CSV: {problem}") from error
 
 
 def check_text(data: bytes, first_row: int, where: str) -> None:

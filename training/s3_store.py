@@ -27,13 +27,19 @@ REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatc
 
 
 class S3Store:
-    """Objects in a bucket, below a prefix; reads and writes in pieces, so that memory stays bounded."""
+    """Objects in a bucket, below a prefix; reads and writes in pieces, so that memory stays bounded.
+
+    Raises:
+        SettingsError: the endpoint is no URL of a server.
+        StoreError: no bucket can have that name.
+    """
 
     def __init__(self, bucket: str, prefix: str, settings: Settings) -> None:
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.endpoint = settings.s3_endpoint or AWS_ENDPOINT
         self.client = connect(settings)
+        _refuse_no_name(bucket)
         self._bucket_seen = False
 
     def read(self, key: str) -> bytes:
@@ -169,6 +175,15 @@ def connect(settings: Settings) -> "Minio":
         secure=endpoint.scheme == "https",
         http_client=pool,
     )
+
+
+def _refuse_no_name(bucket: str) -> None:
+    from minio.helpers import check_bucket_name
+
+    try:
+        check_bucket_name(bucket)
+    except ValueError as error:
+        raise StoreError(f"s3://{bucket}: {error}; check its name") from error
 
 
 def _certificates() -> str:

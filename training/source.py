@@ -1,11 +1,12 @@
 """Where the source rows come from: a file, `s3://` or `http(s)://`, brought to a local file."""
 
+import base64
 import http.client
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from molino.errors import SourceError, StoreError
 from training.s3_store import S3Store
@@ -34,7 +35,7 @@ def fetch_source(context: Context) -> LocalSource:
         SourceError: it can't be had; says where it was looked for.
     """
     uri = context.settings.source or context.model.source.uri
-    match urlsplit(uri).scheme:
+    match _scheme(uri):
         case "s3":
             return _from_s3(uri, context)
         case "http" | "https":
@@ -45,6 +46,13 @@ def fetch_source(context: Context) -> LocalSource:
             return _from_relative_path(uri, context)
         case scheme:
             raise SourceError(f"source {redacted(uri)}: {scheme}:// isn't known; give a path, s3://… or http(s)://…")
+
+
+def _scheme(uri: str) -> str:
+    try:
+        return urlsplit(uri).scheme
+    except ValueError:  # Its text, like the address, may hold a secret.
+        raise SourceError("source.uri of the model file, or MOLINO_SOURCE, is no valid address; correct it") from None
 
 
 def redacted(uri: str) -> str:
@@ -98,6 +106,7 @@ def _from_http(uri: str, context: Context) -> LocalSource:
             _download(uri, local)
             return LocalSource(path=local, uri=shown, key=shown)
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code < 500 or attempt == ATTEMPTS:
                 raise SourceError(f"source {shown}: the server answered {error.code} {error.reason}") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -108,10 +117,22 @@ def _from_http(uri: str, context: Context) -> LocalSource:
 
 
 def _download(uri: str, path: Path) -> None:
-    # The scheme was checked by the caller.
-    with urllib.request.urlopen(uri, timeout=TIMEOUT_SECONDS) as response, path.open("wb") as file:  # noqa: S310
+    with urllib.request.urlopen(_request(uri), timeout=TIMEOUT_SECONDS) as response, path.open("wb") as file:  # noqa: S310
         while data := response.read(CHUNK_BYTES):
             file.write(data)
         size, announced = file.tell(), response.headers.get("Content-Length")
     if announced is not None and size != int(announced):
         raise ConnectionError(f"the connection broke after {size} of {announced} bytes")
+
+
+def _request(uri: str) -> urllib.request.Request:
+    """Return the request for an address, with its user and password as basic auth, which a redirection drops."""
+    parts = urlsplit(uri)
+    user, _, host = parts.netloc.rpartition("@")
+    path, query = (quote(part, safe="/%:@!$&'()*+,;=~?") for part in (parts.path, parts.query))
+    # The scheme was checked by the caller.
+    request = urllib.request.Request(urlunsplit((parts.scheme, host, path, query, "")))  # noqa: S310
+    if user:
+        token = base64.b64encode(unquote(user).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request

@@ -31,11 +31,10 @@ def _served_versions(settings: "Settings") -> dict[str, str]:
     from molino.client import Client, ClientError
 
     try:
-        answer = Client(settings.serving_url, settings.api_key.get_secret_value()).get("/models")
+        return Client(settings.serving_url, settings.api_key.get_secret_value()).served()
     except ClientError as error:
         print(f"molino: served versions are not known: {error}", file=sys.stderr)
         return {}
-    return {model["name"]: str(model["version"]) for model in answer["models"]}
 
 
 def _rows(settings: "Settings", served: dict[str, str]) -> list[dict[str, Any]]:

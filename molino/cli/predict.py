@@ -15,17 +15,22 @@ def predict(
 ) -> None:
     """Predict every row of a CSV with the version that is served at `MOLINO_SERVING_URL`.
 
-    A row that the model can't take gets no prediction, its fault is named on stderr, and the exit code is 1.
+    The CSV is read as `source` of the model file says, where that is here. A row that the model can't take gets no
+    prediction, its fault is named on stderr, and the exit code is 1.
 
     Example: `molino predict houses.csv predicted.csv --model housing`
     """
-    from molino.batch import predict_csv
+    from molino.batch import PLAIN, predict_csv
     from molino.client import Client
+    from molino.model_file import find_models
+    from molino.models import load_named_model
     from molino.settings import load_settings
 
     settings = load_settings()
+    here = model in find_models(settings.models)
+    form = load_named_model(settings, model).file.source if here else PLAIN
     client = Client(settings.serving_url, settings.api_key.get_secret_value())
-    done = predict_csv(client, model, source, target, batch, lambda fault: print(fault, file=sys.stderr))
+    done = predict_csv(client, model, source, target, batch, lambda fault: print(fault, file=sys.stderr), form)
     print(f"{done.predicted} of {done.rows} rows predicted by {model} version {done.version}: {target}")
     if done.predicted < done.rows:
         raise typer.Exit(1)

@@ -1,16 +1,19 @@
 """Bring images from buildah's storage into the node. They stay there, whatever becomes of the cluster."""
 
-import os
-import subprocess
+import json
+import tarfile
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 from tests.cluster.builder import SETTINGS, identity
-from tests.cluster.commands import TAIL, run
+from tests.cluster.commands import run
 from tests.cluster.fault import ClusterError
 from tests.cluster.folders import Folders
 from tests.cluster.node import ctr
 from tests.cluster.phases import phase
 
+BLOBS = Path("blobs", "sha256")
 LABEL = "molino.test/source"
 """Label of an image in the node: its identity in buildah's storage."""
 
@@ -43,16 +46,34 @@ def loaded(folders: Folders) -> dict[str, str]:
 
 
 def _copy(folders: Folders, image: str) -> None:
-    """Stream an image, uncompressed: between two programs of one machine, packing costs more than it saves."""
-    push = ["buildah", "push", "--quiet", image, f"docker-archive:/dev/stdout:{image}"]
-    settings = {**os.environ, **SETTINGS}
-    with subprocess.Popen(push, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as source:
-        take = [*ctr(folders), "images", "import", "-"]
-        taken = subprocess.run(take, stdin=source.stdout, capture_output=True, text=True, check=False)
-        assert source.stdout is not None
-        assert source.stderr is not None
-        source.stdout.close()
-        said = source.stderr.read().decode()
-    if source.returncode or taken.returncode:
-        lines = (said if source.returncode else taken.stderr).strip().splitlines()[-TAIL:]
-        raise ClusterError(f"image {image} can't be loaded:\n" + "\n".join(lines))
+    """Bring over what the node lacks of an image: most of it, such as the base, came with others or its last build."""
+    with tempfile.TemporaryDirectory(dir=folders.root, prefix=".image-") as work:
+        layout = Path(work)
+        held = _link_blobs(folders, layout)
+        push = ["buildah", "push", "--quiet", "--disable-compression", image, f"oci:{layout}:{image}"]
+        run(push, environment=SETTINGS)
+        _name(layout, image)
+        lacking = [path for path in (layout / BLOBS).iterdir() if path.name not in held]
+        archive = layout / "archive.tar"
+        with tarfile.open(archive, "w") as tar:
+            for path in (layout / "oci-layout", layout / "index.json", *lacking):
+                tar.add(path, path.relative_to(layout))
+        run([*ctr(folders), "images", "import", archive])
+
+
+def _link_blobs(folders: Folders, layout: Path) -> set[str]:
+    """Link the node's blobs into an OCI layout, where buildah leaves them as they are; return their digests."""
+    (layout / BLOBS).mkdir(parents=True)
+    held = list((folders.content / "io.containerd.content.v1.content" / BLOBS).glob("*"))
+    for path in held:
+        (layout / BLOBS / path.name).hardlink_to(path)
+    return {path.name for path in held}
+
+
+def _name(layout: Path, image: str) -> None:
+    """Say the image's name as containerd reads it."""
+    path = layout / "index.json"
+    index = json.loads(path.read_text())
+    (manifest,) = index["manifests"]
+    manifest["annotations"] = {"io.containerd.image.name": image}
+    path.write_text(json.dumps(index))

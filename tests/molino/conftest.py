@@ -1,4 +1,6 @@
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from bundles import build_housing, build_penguins
@@ -17,3 +19,34 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     write_pointer(home, {"housing": "1", "penguins": "1"})
     with run_server(home, tmp_path_factory.mktemp("server") / "log") as server:
         yield Client(server.url, "mercadolibre")
+
+
+@pytest.fixture
+def foreign() -> Iterator[Callable[[bytes], str]]:
+    """Start servers of other kinds: each answers everyone with the bytes that it is given; returns its URL."""
+    listeners: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def start(said: bytes) -> str:
+        listeners.append(socket.create_server(("127.0.0.1", 0)))
+        threads.append(threading.Thread(target=_answer, args=(listeners[-1], said)))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listeners[-1].getsockname()[1]}"
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+    for thread in threads:
+        thread.join()
+
+
+def _answer(listener: socket.socket, said: bytes) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(65536)
+            connection.sendall(said)

@@ -1,13 +1,15 @@
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bundles import HOUSING_ROW
 
-from molino.batch import Predicted, predict_csv
+from molino.batch import PLAIN, Predicted, predict_csv
 from molino.client import Client, ClientError
 from molino.errors import SourceError
+from molino.model_file import Source
 
 HOUSING = ("crim", "zn", "indus", "chas", "nox", "rm", "age", "dis", "rad", "tax", "ptratio", "b", "lstat")
 PENGUINS = ("island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "year")
@@ -34,10 +36,10 @@ def written(path: Path, header: tuple[str, ...], rows: list[dict[str, Any]]) -> 
 
 
 def predict(
-    api: Client, source: Path, target: Path, model: str = "housing", batch: int = 10
+    api: Client, source: Path, target: Path, model: str = "housing", batch: int = 10, form: Source = PLAIN
 ) -> tuple[Predicted, list[str]]:
     told: list[str] = []
-    return predict_csv(api, model, source, target, batch, told.append), told
+    return predict_csv(api, model, source, target, batch, told.append, form), told
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -85,7 +87,34 @@ def test_a_missing_cell_is_imputed_where_the_model_does(api: Client, tmp_path: P
     assert (done.predicted, told) == (1, [])
 
 
-@pytest.mark.parametrize("cell", ["six", "", "nan", "inf", "1e999"])
+def test_a_cell_means_no_value_where_the_model_file_says_so(api: Client, tmp_path: Path, target: Path) -> None:
+    birds = [dict(zip(PENGUINS, ("Biscoe", cell, 15.0, 215, 5000, "", 2008), strict=True)) for cell in ("", "-999")]
+    form = Source(uri="-", missing=("-999",))
+    predict(api, written(tmp_path / "birds.csv", PENGUINS, birds), target, "penguins", form=form)
+    first, second = (row["probability_Gentoo"] for row in rows_of(target))
+    assert first == second
+
+
+def test_a_value_that_does_not_mean_missing_is_asked_for(api: Client, tmp_path: Path, target: Path) -> None:
+    bird = dict(zip(PENGUINS, ("NA", 47.5, 15.0, 215, 5000, "", 2008), strict=True))
+    source = written(tmp_path / "birds.csv", PENGUINS, [bird])
+    _, told = predict(api, source, target, "penguins", form=Source(uri="-", missing=()))
+    assert told[0].endswith('got "NA"')
+
+
+def test_cells_are_parted_as_the_model_file_says(api: Client, tmp_path: Path, target: Path) -> None:
+    source = houses(tmp_path)
+    source.write_text(source.read_text().replace(",", ";"))
+    done, _ = predict(api, source, target, form=Source(uri="-", delimiter=";"))
+    assert (done.predicted, target.read_text().splitlines()[0]) == (3, f"{';'.join(HOUSING)};prediction")
+
+
+def test_an_integer_may_be_written_with_a_point(api: Client, tmp_path: Path, target: Path) -> None:
+    done, told = predict(api, houses(tmp_path, chas="1.0"), target)
+    assert (done.predicted, told) == (3, [])
+
+
+@pytest.mark.parametrize("cell", ["six", "", "nan", "inf", "1e999", "6_0"])
 def test_a_wrong_cell_is_named(api: Client, tmp_path: Path, target: Path, cell: str) -> None:
     source = houses(tmp_path, rm=cell)
     _, told = predict(api, source, target)
@@ -136,6 +165,15 @@ def test_a_file_that_isn_t_there_is_named(api: Client, tmp_path: Path, target: P
 def test_a_model_that_isn_t_served_is_an_error(api: Client, tmp_path: Path, target: Path) -> None:
     with pytest.raises(ClientError, match="no model is called 'nosuch'"):
         predict(api, houses(tmp_path), target, "nosuch")
+
+
+def test_a_model_that_can_t_be_loaded_is_an_error(
+    foreign: Callable[[bytes], str], tmp_path: Path, target: Path
+) -> None:
+    said = b'{"name": "housing", "failure": "version 2: damaged"}'
+    url = foreign(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
+    with pytest.raises(ClientError, match="can't serve housing now: version 2: damaged"):
+        predict(Client(url, "key"), houses(tmp_path), target)
 
 
 def test_a_failure_leaves_what_was_there(api: Client, tmp_path: Path, target: Path) -> None:

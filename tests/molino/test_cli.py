@@ -59,6 +59,14 @@ def test_a_wrong_setting_is_named() -> None:
     assert ended.stderr.startswith("molino: MOLINO_DEPLOY_TARGET: ")
 
 
+@pytest.mark.parametrize("url", ["nowhere", "127.0.0.1:8000", "http://", "http://[::1", "http://127.0.0.1:port"])
+def test_a_server_without_a_url_is_refused(url: str) -> None:
+    ended = molino("models", MOLINO_SERVING_URL=url)
+    assert ended.stderr == (
+        f"molino: MOLINO_SERVING_URL: expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}\n"
+    )
+
+
 def test_an_unknown_step_is_named() -> None:
     assert "'bake' is no step" in output("step", "bake", "--model", "housing", "--run-id", "r1")
 

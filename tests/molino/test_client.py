@@ -1,6 +1,7 @@
 import json
 import socket
 import subprocess
+from collections.abc import Callable
 
 import pytest
 from bundles import HOUSING_ROW
@@ -38,10 +39,35 @@ def test_without_an_answer_the_address_is_named(nobody: Client) -> None:
         nobody.get("/models")
 
 
+@pytest.mark.parametrize("url", ["nowhere", "ftp://127.0.0.1", "http://127.0.0.1:port"])
+def test_an_address_that_can_t_be_asked_is_named(url: str) -> None:
+    with pytest.raises(ClientError, match=rf"^GET {url}/models: no answer "):
+        Client(url, "key").get("/models")
+
+
+def test_a_server_of_another_protocol_gives_no_answer(foreign: Callable[[bytes], str]) -> None:
+    with pytest.raises(ClientError, match=r"no answer \(SSH-2\.0-OpenSSH_9\.6\)"):
+        Client(foreign(b"SSH-2.0-OpenSSH_9.6\r\n"), "key").get("/models")
+
+
+def test_the_served_versions_are_told(api: Client) -> None:
+    assert api.served() == {"housing": "1", "penguins": "1"}
+
+
+def test_a_server_other_than_molino_is_named(foreign: Callable[[bytes], str]) -> None:
+    with pytest.raises(ClientError, match="what answers there isn't Molino's server"):
+        Client(foreign(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"), "key").served()
+
+
 def test_a_refusal_has_its_status(api: Client) -> None:
     with pytest.raises(ClientError) as refused:
         Client(api.url, "wrong").get("/models")
     assert refused.value.status == 401
+
+
+def test_a_refused_key_is_told_with_what_to_do(api: Client) -> None:
+    with pytest.raises(ClientError, match=r"holds no valid key; set MOLINO_API_KEY to a key of the server$"):
+        Client(api.url, "wrong").get("/models")
 
 
 def test_a_refusal_tells_what_the_server_said(api: Client) -> None:

@@ -1,5 +1,6 @@
 import socket
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,19 @@ def test_a_sound_mlflow_database_is_well(settings: Settings, tmp_path: Path) -> 
 
 def test_an_mlflow_server_that_doesn_t_answer_is_bad(settings: Settings, unused_url: str) -> None:
     assert not found(settings, "MLflow", mlflow_tracking_uri=unused_url).well
+
+
+def test_an_mlflow_server_of_another_protocol_is_bad(settings: Settings, foreign: Callable[[bytes], str]) -> None:
+    assert not found(settings, "MLflow", mlflow_tracking_uri=foreign(b"SSH-2.0-OpenSSH_9.6\r\n")).well
+
+
+def test_a_name_that_no_bucket_can_have_is_bad(settings: Settings) -> None:
+    finding = found(settings, "store", store="s3://No_Bucket!", s3_endpoint="http://127.0.0.1:1")
+    assert finding.seen == "s3://No_Bucket!: invalid bucket name No_Bucket!; check its name"
+
+
+def test_a_port_that_another_program_has_is_bad(settings: Settings, foreign: Callable[[bytes], str]) -> None:
+    assert "is taken" in found(settings, "serving API", serving_url=foreign(b"SSH-2.0-OpenSSH_9.6\r\n")).seen
 
 
 def test_a_wrong_model_file_is_named_with_its_fault(settings: Settings, tmp_path: Path) -> None:

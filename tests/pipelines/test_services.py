@@ -51,6 +51,16 @@ def test_every_taken_port_is_named(settings: Settings, taken_port: int) -> None:
         refuse_taken_ports([serving(settings, taken_port, "housing"), tensorboard(settings, taken_port)])
 
 
+def test_a_port_that_two_services_want_is_named_with_both_ways_out(settings: Settings, free_port: int) -> None:
+    wanted = [
+        serving(settings, free_port, "housing"),
+        mlflow(settings, free_port),
+        tensorboard(settings, free_port + 1),
+    ]
+    with pytest.raises(RunError, match=r"wanted by API and by MLflow: .* by --port \(PORT=…\) or --mlflow-port \(MLF"):
+        refuse_taken_ports(wanted)
+
+
 def test_the_ui_services_stay_behind_the_steps(settings: Settings) -> None:
     assert mlflow(settings, 5000).nice > 0
     assert tensorboard(settings, 8090).nice > 0

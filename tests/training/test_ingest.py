@@ -288,6 +288,11 @@ BAD = {
         "no column 'price'; the columns are size, rooms, garden, area",
     ),
     "another delimiter": (csv_text(GOOD_ROW).replace(b",", b";"), "; is source.delimiter right?"),
+    "line ends of an old Mac": (
+        csv_text(GOOD_ROW).replace(b"\n", b"\r"),
+        "no header of a CSV: it has a bare carriage return; end each row by a line feed",
+    ),
+    "a page of the web": (b"<html>" + b"<p>Sign in</p>" * 20_000, "the first row is no header of a CSV: field larger"),
     "a column given twice": (csv_text("1,2", header="size,size"), "the header names column 'size' twice"),
     "latin-1": (csv_text(GOOD_ROW, "1,3,1,nörth,1").replace("ö".encode(), b"\xf6"), "row 2 isn't UTF-8 (byte 0xf6)"),
     "latin-1 in the header": (csv_text(GOOD_ROW, header="größe").replace("ö".encode(), b"\xf6"), "row 0 isn't UTF-8"),

@@ -1,3 +1,4 @@
+import base64
 import gzip
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,17 @@ def answer_half(request: BaseHTTPRequestHandler) -> None:
 
 def answer_error(code: int) -> Answer:
     return lambda request: request.send_error(code)
+
+
+def answer_to(user: str) -> Answer:
+    """Answer those who bring a user's name and password in basic auth, and only those."""
+    token = base64.b64encode(user.encode()).decode()
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        known = request.headers["Authorization"] == f"Basic {token}"
+        (answer_whole() if known else answer_error(401))(request)
+
+    return answer
 
 
 @contextmanager
@@ -120,6 +132,7 @@ def test_a_source_that_is_nowhere_says_where_it_was_looked_for(tmp_path: Path) -
         ("/", "is a folder, not a file"),
         ("ftp://host/homes.csv", "ftp:// isn't known; give a path, s3://… or http(s)://…"),
         ("s3://bucket", "expected s3://bucket/key"),
+        ("http://[::1/homes.csv", "is no valid address; correct it"),
     ],
 )
 def test_a_source_that_cant_be_is_refused(tmp_path: Path, uri: str, expected: str) -> None:
@@ -145,6 +158,25 @@ def test_the_query_of_a_web_address_is_sent(tmp_path: Path) -> None:
     with web_server(answer_whole()) as (address, asked):
         Homes(tmp_path).ingest(source=f"{address}/homes.csv?signature=secret")
     assert asked == ["/homes.csv?signature=secret"]
+
+
+def test_a_path_with_signs_beyond_ascii_is_asked_for(tmp_path: Path) -> None:
+    with web_server(answer_whole()) as (address, asked):
+        Homes(tmp_path).ingest(source=f"{address}/my hömes%20.csv")
+    assert asked == ["/my%20h%C3%B6mes%20.csv"]
+
+
+def test_a_web_address_can_have_a_user_and_a_password(tmp_path: Path) -> None:
+    homes = Homes(tmp_path)
+    with web_server(answer_to("me:p@ss/word")) as (address, _):
+        homes.ingest(source=f"{address}/homes.csv".replace("//", "//me:p%40ss%2Fword@"))
+    assert rows(homes) == 50
+
+
+def test_a_password_isnt_told_where_the_download_fails(tmp_path: Path) -> None:
+    with web_server(answer_error(401)) as (address, _), pytest.raises(SourceError) as caught:
+        Homes(tmp_path).ingest(source=f"{address}/homes.csv".replace("//", "//me:secret@"))
+    assert str(caught.value) == f"source {address}/homes.csv: the server answered 401 Unauthorized"
 
 
 @pytest.mark.parametrize("broken", [answer_half, answer_error(503)], ids=["half an answer", "an error"])

@@ -335,6 +335,12 @@ def test_an_endpoint_that_is_no_url_is_refused(tmp_path: Path, endpoint: str) ->
         open_store(Settings(home=tmp_path, store="s3://bucket", s3_endpoint=endpoint))
 
 
+@pytest.mark.parametrize("bucket", ["", "x", "no bucket", "UPPER_CASE!"])
+def test_a_name_that_no_bucket_can_have_is_refused(tmp_path: Path, bucket: str) -> None:
+    with pytest.raises(StoreError, match=rf"^s3://{bucket}: .*; check its name$"):
+        open_store(Settings(home=tmp_path, store=f"s3://{bucket}", s3_endpoint="http://127.0.0.1:1"))
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
