@@ -40,8 +40,9 @@ class Run:
 
     @property
     def started(self) -> datetime:
-        """When its first step started."""
-        return min(record.started for record in self.records.values())
+        """When its first step started; data that it took from another run is older."""
+        own = [record.started for record in self.records.values() if record.run_id == self.run_id]
+        return min(own or [record.started for record in self.records.values()])
 
     @property
     def version(self) -> str | None:

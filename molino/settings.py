@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
     candidates: str | None = None
     """Names of the candidates to train, with commas between; all of the model file's when not set."""
+    data_run: str | None = None
+    """Run whose data a run takes that has none of its own."""
     work: Path | None = None
     """Folder for a step's passing files; `home/work` when not set."""
 

@@ -7,7 +7,6 @@ there yet is waited for and named, even where nothing has been deployed: this is
 
 import hashlib
 import json
-import os
 import re
 import sys
 import time
@@ -104,7 +103,6 @@ def wait_for_releases(client: Objects, bucket: str, prefix: str, where: str, pat
 
 def connect(settings: FetchSettings) -> Objects:
     """Return a client of the settings' S3, which gives up in seconds where nothing answers."""
-    import certifi
     from minio import Minio
     from urllib3 import PoolManager, Timeout
 
@@ -116,11 +114,7 @@ def connect(settings: FetchSettings) -> Objects:
         secret_key=secret.get_secret_value() if secret else None,
         region=settings.s3_region,
         secure=endpoint.scheme == "https",
-        http_client=PoolManager(
-            timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            retries=False,
-            ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
-        ),
+        http_client=PoolManager(timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False),
     )
     return client
 

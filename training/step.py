@@ -3,7 +3,7 @@
 import importlib
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,7 +18,7 @@ from molino.errors import StepError
 from molino.model_file import LoadedModel, ModelFile
 from molino.record import Artifact, Record, Status, record_key, run_prefix
 from molino.settings import Settings
-from pipelines.steps import STEP_NAMES
+from pipelines.steps import STEP_NAMES, STEPS
 from training.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
     workdir = settings.work_folder.resolve() / name / run_id / step
     workdir.mkdir(parents=True, exist_ok=True)
     earlier = STEP_NAMES[: STEP_NAMES.index(step)]
+    if settings.data_run:
+        _take_data(store, name, run_id, settings.data_run, earlier)
     records = {known: record for known in earlier if (record := read_record(store, name, run_id, known))}
     for missing in (known for known in earlier if known not in records):
         raise StepError(f"{step} of {name} run {run_id} needs the record of {missing}; run that step first")
@@ -147,6 +149,14 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
     shutil.rmtree(workdir, ignore_errors=True)
     log.info("ended", status=record.status, seconds=round(record.seconds, 3), metrics=record.metrics)
     return record
+
+
+def _take_data(store: Store, model: str, run_id: str, data_run: str, earlier: Sequence[str]) -> None:
+    """Give a run without data the records of the run that made it; they keep that run's name."""
+    for step in (step.name for step in STEPS if step.group == "data" and step.name in earlier):
+        own, made = (record_key(model, run, step) for run in (run_id, data_run))
+        if not store.exists(own) and store.exists(made):
+            store.write(own, store.read(made))
 
 
 def read_record(store: Store, model: str, run_id: str, step: str) -> Record | None:

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import certifi
 import urllib3
 from minio import Minio
 from minio.error import MinioException
@@ -66,9 +65,7 @@ def main() -> None:
         region=os.environ.get("MOLINO_S3_REGION", "us-east-1"),
         secure=endpoint.scheme == "https",
         http_client=urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            retries=False,
-            ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False
         ),
     )
     known: dict[str, str] = {}

@@ -17,20 +17,30 @@ RETRIES = 2
 STEP_TIMEOUT = timedelta(hours=6)
 OVERRIDES = {
     "data": {"MOLINO_SOURCE": "{{ params.source or '' }}"},
-    "model": {"MOLINO_CANDIDATES": "{{ (params.candidates or []) | join(',') }}"},
+    "model": {
+        "MOLINO_CANDIDATES": "{{ (params.candidates or []) | join(',') }}",
+        "MOLINO_DATA_RUN": "{{ molino_data_run(params, triggering_asset_events, inlet_events) }}",
+    },
 }
 """Settings of the steps that a run's parameters set, by group."""
 
 
 def molino_run_id(dag_run: Any, params: Mapping[str, Any], events: Mapping[Any, Any]) -> str:
     """Return the run that a DAG run belongs to: the one asked for, the one that made the data, or its own."""
-    if params.get("run_id"):
-        return str(params["run_id"])
-    for made in events.values():
-        for event in reversed(list(made)):
-            if event.extra.get("run_id"):
-                return str(event.extra["run_id"])
-    return run_id_of(dag_run.run_id)
+    return str(params.get("run_id") or _made_by(events) or run_id_of(dag_run.run_id))
+
+
+def molino_data_run(params: Mapping[str, Any], events: Mapping[Any, Any], known: Mapping[Any, Any]) -> str:
+    """Return the run that made the newest data where a person started this one without any; nothing else."""
+    return "" if params.get("run_id") or _made_by(events) else _made_by(known)
+
+
+def _made_by(events: Mapping[Any, Any]) -> str:
+    """Return the Molino run that the newest event names."""
+    named = (
+        event.extra["run_id"] for made in events.values() for event in reversed(list(made)) if event.extra.get("run_id")
+    )
+    return str(next(named, ""))
 
 
 def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -> DAG:
@@ -48,7 +58,7 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
         is_paused_upon_creation=False,
         tags=["molino", model.name, group],
         doc_md=model.description,
-        user_defined_macros={"molino_run_id": molino_run_id},
+        user_defined_macros={"molino_run_id": molino_run_id, "molino_data_run": molino_data_run},
         default_args={
             "retries": RETRIES,
             "retry_delay": timedelta(seconds=15),
@@ -67,6 +77,7 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
                 pod=pod,
                 settings=settings,
                 asset=outlet if last else None,
+                inlets=[data] if group == "model" and before is None else [],
                 outlets=[outlet] if last else [],
                 doc_md=step.purpose,
             )
@@ -77,7 +88,8 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
 
 
 def _params(group: str) -> dict[str, Param]:
-    run_id = Param(None, type=["null", "string"], description="Molino run to take up; a new one when empty")
+    new = "a new one" if group == "data" else "a new one on the newest data"
+    run_id = Param(None, type=["null", "string"], description=f"Molino run to take up; {new} when empty")
     if group == "data":
         source = Param(None, type=["null", "string"], description="Source of the rows in place of the model file's")
         return {"run_id": run_id, "source": source}

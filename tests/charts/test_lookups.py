@@ -91,5 +91,7 @@ def test_what_is_made_is_made_anew_for_each_installation(component: str, tmp_pat
 
 
 def test_a_password_of_the_values_goes_before_the_one_that_was_made(tmp_path: Path) -> None:
-    rendered, _ = install(tmp_path, secret("molino-mlflow", **HELD), settings=("mlflow.auth.password=other",))
-    assert base64.b64decode(made(rendered)["mlflow"]["password"]) == b"other"
+    rendered, _ = install(
+        tmp_path, secret("molino-mlflow", **HELD), settings=("mlflow.auth.password=another-password",)
+    )
+    assert base64.b64decode(made(rendered)["mlflow"]["password"]) == b"another-password"

@@ -77,6 +77,14 @@ def test_the_newest_run_is_listed_first(store: FolderStore, loaded: LoadedModel)
     assert [run.run_id for run in list_runs(store)] == ["b", "a", "c"]
 
 
+def test_a_run_on_older_data_is_as_new_as_its_own_steps(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 6, hour=1)
+    keep(store, loaded, "b", 6, hour=2)
+    for step in ("ingest", "version"):
+        store.write(record_key("rows", "b", step), store.read(record_key("rows", "a", step)))
+    assert find_run(store, "b").started == BEGAN + timedelta(hours=2)
+
+
 def test_runs_of_one_model_are_listed(store: FolderStore, loaded: LoadedModel) -> None:
     keep(store, loaded, "a", 1)
     keep(store, loaded, "b", 1, model="other")

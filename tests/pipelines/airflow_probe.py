@@ -12,18 +12,21 @@ from kubernetes.client import ApiClient
 HEAVY = ("tensorflow", "keras", "sklearn", "mlflow", "dvc", "pandas", "polars", "onnxruntime", "training")
 
 
-def rendered(dag: Any, task: str, params: dict[str, Any], events: dict[str, Any]) -> dict[str, Any]:
+def rendered(
+    dag: Any, task: str, params: dict[str, Any], events: dict[str, Any], known: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the pod of a task as one run would have it."""
     operator = dag.get_task(task)
     run = SimpleNamespace(run_id="manual__2026-11-23T22:00:00+00:00")
     operator.render_template_fields({
-        "params": params, "dag_run": run, "triggering_asset_events": events, "task": operator
+        "params": params, "dag_run": run, "triggering_asset_events": events, "task": operator,
+        "inlet_events": known or {},
     })  # fmt: skip
     return dict(ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(None, dry_run=True)))
 
 
 bag = DagBag(sys.argv[1])
-made = {"asset": [SimpleNamespace(extra={"run_id": "made-by-data"})]}
+made = {"asset": [SimpleNamespace(extra={"run_id": run}) for run in ("made-before", "made-by-data")]}
 found = {
     "errors": {str(path): str(error) for path, error in bag.import_errors.items()},
     "heavy": [name for name in HEAVY if name in sys.modules],
@@ -33,4 +36,8 @@ found = {
 if not bag.import_errors:
     found["ingest"] = rendered(bag.dags["housing_data"], "ingest", {"source": "s3://rows/own.csv", "run_id": None}, {})
     found["train"] = rendered(bag.dags["housing_model"], "train", {"candidates": ["one", "two"], "run_id": None}, made)
+    found["by hand"] = rendered(bag.dags["penguins_model"], "train", {"candidates": None, "run_id": None}, {}, made)
+    found["inlets"] = {
+        task.task_id: [asset.name for asset in task.inlets] for dag in bag.dags.values() for task in dag.tasks
+    }
 print("\n" + json.dumps(found))

@@ -78,6 +78,19 @@ def test_the_model_dag_takes_up_the_run_that_made_its_data(parsed: Parsed) -> No
     assert container(parsed["train"])["args"][-2:] == ["--run-id", "made-by-data"]
 
 
+def test_a_run_of_its_data_takes_no_other_data(parsed: Parsed) -> None:
+    assert variables(parsed["train"])["MOLINO_DATA_RUN"].get("value", "") == ""
+
+
+def test_a_model_dag_that_a_person_starts_is_a_new_run_on_the_newest_data(parsed: Parsed) -> None:
+    assert container(parsed["by hand"])["args"][-1].startswith("manual__2026")
+    assert variables(parsed["by hand"])["MOLINO_DATA_RUN"]["value"] == "made-by-data"
+
+
+def test_the_newest_data_is_known_to_the_step_that_takes_it(parsed: Parsed) -> None:
+    assert {step for step, assets in parsed["inlets"].items() if assets} == {"train"}
+
+
 def test_a_pod_is_labelled_with_model_run_and_step(parsed: Parsed) -> None:
     labels = {key: value for key, value in parsed["train"]["metadata"]["labels"].items() if "molino.dev" in key}
     assert labels == {"molino.dev/model": "housing", "molino.dev/run": "made-by-data", "molino.dev/step": "train"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.pods import run_id_of
 from tests.cluster.waits import until
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
@@ -70,6 +71,17 @@ def test_a_model_folder_is_served_beside_housing(
     answer = installation.ask("POST", "/models/penguins/predict", PENGUIN)
     assert (answer.status, answer.json["predictions"][0]["label"]) == (200, "Gentoo")
     assert installation.ask("POST", "/models/housing/predict", EXAMPLE).json["model"]["version"] == "2"
+
+
+def test_a_model_dag_started_by_hand_trains_the_named_candidates_on_the_newest_data(
+    rollout: Rollout, airflow: Airflow, installation: Installation
+) -> None:
+    run = airflow.trigger("penguins_model", candidates=["logistic"])
+    assert airflow.wait("penguins_model", run)["state"] == "success"
+    with runs.store(installation) as client:
+        found = runs.records(client, "penguins", run_id_of(run))
+    assert found["version"].run_id == "e2e-penguins"
+    assert [one["name"] for one in found["train"].result["candidates"]] == ["logistic"]
 
 
 def test_a_model_file_of_the_values_becomes_two_dags(

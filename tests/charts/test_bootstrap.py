@@ -1,0 +1,75 @@
+"""The script that makes Postgres' cluster, with a real Postgres."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rendering import render
+
+PLACES = ":".join([os.environ.get("PATH", os.defpath), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
+PASSWORDS = {f"{user}_PASSWORD": f"of-{user}" for user in ("POSTGRES", "AIRFLOW", "MLFLOW", "MLFLOW_AUTH")}
+DATABASES = {"airflow", "mlflow", "mlflow_auth"}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """The pod's files in a folder of this machine, owned by one who isn't root, whom Postgres refuses."""
+    if not shutil.which("initdb", path=PLACES):
+        pytest.skip("no Postgres to make a cluster of (apt-get install postgresql)")
+    found = Path(tempfile.mkdtemp(prefix="molino-bootstrap-"))
+    data = next(one for one in render() if one["metadata"]["name"] == "molino-postgres" and one["kind"] == "ConfigMap")
+    for name, content in data["data"].items():
+        here = content.replace("/bootstrap/", f"{found}/").replace("directories=/tmp", f"directories={found}")
+        (found / name).write_text(here.replace("--host /tmp", f"--host {found}"))
+    for path in (found, *found.iterdir()):
+        os.chown(path, user() or -1, -1)
+    yield found
+    shutil.rmtree(found)
+
+
+def user() -> int | None:
+    return 65534 if os.geteuid() == 0 else None
+
+
+def bootstrap(folder: Path) -> None:
+    """Run the script, as the init container does."""
+    environment = {"HOME": str(folder), "PATH": PLACES, "LC_ALL": "C", "PGDATA": str(folder / "pgdata"), **PASSWORDS}
+    command = ["bash", folder / "bootstrap.sh"]
+    done = subprocess.run(
+        command, env=environment, cwd=folder, user=user(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def databases(folder: Path) -> set[str]:
+    """Return the databases of the cluster, by Postgres' own program for one user."""
+    command = [shutil.which("postgres", path=PLACES) or "", "--single", "-D", folder / "pgdata", "postgres"]
+    ask = "SELECT datname FROM pg_database WHERE NOT datistemplate;\n"
+    done = subprocess.run(command, input=ask, user=user(), capture_output=True, text=True, check=True)
+    return {line.split('"')[1] for line in done.stdout.splitlines() if 'datname = "' in line}
+
+
+def test_each_service_has_its_database(folder: Path) -> None:
+    bootstrap(folder)
+    assert databases(folder) == {"postgres", *DATABASES}
+
+
+def test_a_second_start_keeps_the_cluster(folder: Path) -> None:
+    bootstrap(folder)
+    before = (folder / "pgdata" / "PG_VERSION").stat()
+    bootstrap(folder)
+    assert (folder / "pgdata" / "PG_VERSION").stat() == before
+
+
+def test_a_making_that_was_cut_off_is_begun_again(folder: Path) -> None:
+    cut_off = folder / "pgdata.new"
+    cut_off.mkdir()
+    (cut_off / "PG_VERSION").write_text("15\n")
+    for path in (cut_off, cut_off / "PG_VERSION"):
+        os.chown(path, user() or -1, -1)
+    bootstrap(folder)
+    assert databases(folder) == {"postgres", *DATABASES}
