@@ -46,7 +46,8 @@ class Installation:
     release: str = "molino"
 
     def make_namespace(self) -> None:
-        """Make the namespace, which takes pods of the Pod Security level `restricted` alone."""
+        """Make the namespace anew, which takes pods of the Pod Security level `restricted` alone."""
+        self.cluster.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", f"--timeout={READY_LIMIT}s")
         labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
         namespace = {
             "apiVersion": "v1",

@@ -54,13 +54,8 @@ class PodWatch:
 
     def _read(self) -> None:
         assert self._process.stdout
-        decoder, text = json.JSONDecoder(), ""
         for line in self._process.stdout:
-            text += line
-            if line.rstrip() != "}":
-                continue
-            event, end = decoder.raw_decode(text.lstrip())
-            text = text.lstrip()[end:]
+            event = json.loads(line)
             self._take(event["type"], event["object"])
 
     def _take(self, kind: str, pod: dict[str, Any]) -> None:
