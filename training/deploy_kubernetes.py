@@ -100,17 +100,14 @@ class KubernetesTarget:
         return False
 
     def _failure(self, deployment: Any, model: str, version: str | None) -> str | None:
-        """Return what an init container of a new pod died of; its last log line is in the pod's status."""
+        """Return what a container of a new pod died of; its last log lines are in the pod's status."""
         selector = ",".join(f"{key}={value}" for key, value in deployment.spec.selector.match_labels.items())
         with api_errors(f"pods in {self.namespace}"):
             pods = self._pods.list_namespaced_pod(self.namespace, label_selector=selector).items
         for pod in pods:
-            if (pod.metadata.annotations or {}).get(ANNOTATION + model) != version:
-                continue
-            for container in pod.status.init_container_statuses or []:
-                ended = container.state.terminated or (container.last_state and container.last_state.terminated)
-                if ended and ended.exit_code:
-                    return str(ended.message or ended.reason).strip()
+            named = (pod.metadata.annotations or {}).get(ANNOTATION + model) == version
+            if named and not pod.metadata.deletion_timestamp and (cause := _death(pod.status)):
+                return cause
         return None
 
     def _serves(self, model: str, version: str | None) -> bool:
@@ -122,6 +119,15 @@ class KubernetesTarget:
     def _read(self) -> Any:
         with api_errors(f"Deployment {self.namespace}/{self.name}"):
             return self._deployments.read_namespaced_deployment(self.name, self.namespace)
+
+
+def _death(status: Any) -> str | None:
+    """Return what a container died of that isn't ready, the server or one before it."""
+    for container in [*(status.init_container_statuses or []), *(status.container_statuses or [])]:
+        ended = container.state.terminated or (container.last_state and container.last_state.terminated)
+        if not container.ready and ended and ended.exit_code:
+            return str(ended.message or ended.reason).strip()
+    return None
 
 
 def connect() -> tuple[Any, Any]:

@@ -52,11 +52,15 @@ def target(tmp_path: Path, api: StandInApi) -> KubernetesTarget:
     return KubernetesTarget(settings, open_store(settings), api, api)
 
 
-def dead_pod(version: str) -> Thing:
+def dead_pod(version: str, container: str = "init_container_statuses", **changes: Any) -> Thing:
+    """Return a pod of a version of which a container has died."""
     ended = Thing(exit_code=1, message="can't fetch s3://molino/releases/housing/3/\n", reason="Error")
-    status = Thing(state=Thing(terminated=ended), last_state=None)
+    died = Thing(state=Thing(terminated=ended), last_state=None, ready=changes.get("ready", False))
     return Thing(
-        metadata=Thing(annotations={ANNOTATION + "housing": version}), status=Thing(init_container_statuses=[status])
+        metadata=Thing(
+            annotations={ANNOTATION + "housing": version}, deletion_timestamp=changes.get("deletion_timestamp")
+        ),
+        status=Thing(**{"init_container_statuses": None, "container_statuses": None, container: [died]}),
     )
 
 
@@ -75,15 +79,27 @@ def test_only_the_own_annotation_is_changed(tmp_path: Path, version: str | None)
     assert api.patches == [{"molino.dev/release.housing": version}]
 
 
-def test_a_pod_that_dies_names_its_cause(tmp_path: Path) -> None:
+@pytest.mark.parametrize("container", ["init_container_statuses", "container_statuses"])
+def test_a_pod_that_dies_names_its_cause(tmp_path: Path, container: str) -> None:
     with pytest.raises(DeployError, match=r"housing version 3 fails: can't fetch s3://molino/releases/housing/3/$"):
-        target(tmp_path, StandInApi(dead_pod("3"))).wait("housing", "3")
+        target(tmp_path, StandInApi(dead_pod("3", container))).wait("housing", "3")
 
 
-def test_a_pod_of_another_version_is_no_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "pod",
+    [
+        dead_pod("3"),
+        dead_pod("4", deletion_timestamp="2026-11-25T04:00:00Z"),
+        dead_pod("4", "container_statuses", ready=True),
+    ],
+    ids=["of another version", "on its way out", "well again"],
+)
+def test_a_pod_that_is_not_the_new_one_or_is_well_is_no_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pod: Thing
+) -> None:
     monkeypatch.setattr("training.deploy_kubernetes.PATIENCE_SECONDS", 0.0)
     with pytest.raises(DeployError, match=r"Deployment ml/molino-serving doesn't serve housing version 4 after 0 s"):
-        target(tmp_path, StandInApi(dead_pod("3"))).wait("housing", "4")
+        target(tmp_path, StandInApi(pod)).wait("housing", "4")
 
 
 def test_a_refusal_of_the_api_is_one_line(tmp_path: Path) -> None:
