@@ -5,6 +5,7 @@ pod; deferring would hand each step through the scheduler twice more, and that c
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
@@ -13,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
+from pipelines.pod_manager import StepPodManager
 from pipelines.pods import MODEL_LABEL, RUN_LABEL, STEP_LABEL, USER, PodSettings, StepPod
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ RUN_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events) }}"
 RUN_LABEL_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events)[:63].rstrip('-_.') }}"
 STARTUP_TIMEOUT_SECONDS = 900
 """The first pull of a train image is large."""
+START_CHECK_SECONDS = 0.3
 
 
 class MlflowLink(BaseOperatorLink):
@@ -86,11 +89,16 @@ class StepOperator(KubernetesPodOperator):
             log_events_on_failure=True,
             log_pod_spec_on_failure=False,
             startup_timeout_seconds=STARTUP_TIMEOUT_SECONDS,
-            startup_check_interval_seconds=1,
+            startup_check_interval_seconds=START_CHECK_SECONDS,
             base_container_status_polling_interval=0.5,
             on_finish_action="delete_pod",
             **options,
         )
+
+    @cached_property
+    def pod_manager(self) -> StepPodManager:
+        """What watches the pod."""
+        return StepPodManager(kube_client=self.client, callbacks=self.callbacks)
 
     def execute(self, context: "Context") -> Any:
         """Run the pod to its end; a step that was killed has failed, whatever its pod's end looks like."""

@@ -81,7 +81,7 @@ class Airflow:
     def links(self, dag: str, run: str, task: str) -> dict[str, str]:
         """Return the buttons of a task: name to address."""
         found = self.call("GET", f"/dags/{dag}/dagRuns/{quoted(run)}/taskInstances/{task}/links")
-        return dict(found["extra_link_entries"])
+        return dict(found["extra_links"])
 
     def log(self, dag: str, run: str, task: str, attempt: int = 1) -> str:
         """Return a task's log."""
