@@ -14,7 +14,9 @@ from tests.e2e.installed.load import Load
 from tests.e2e.installed.report import show
 from tests.e2e.installed.runs import Wheel
 from tests.e2e.installed.test_install import EXAMPLE
+from tests.e2e.installed.watch import PodWatch
 
+RUN = "e2e-dearer"
 REQUESTS = 20_000
 PENGUIN = {"records": [{
     "island": "Biscoe", "bill_length_mm": 46.1, "bill_depth_mm": 13.2, "flipper_length_mm": 211, "body_mass_g": 4500,
@@ -33,15 +35,20 @@ class Rollout:
 
 
 @pytest.fixture(scope="module")
-def rollout(installation: Installation, airflow: Airflow) -> Rollout:
+def rollout(installation: Installation, airflow: Airflow, pods: PodWatch) -> Rollout:
+    """Turn with other rows; from the making of deploy's pod on, requests come without a pause."""
     with runs.store(installation) as client:
         source = runs.put(client, "sources/dearer.csv", models.rows(models.dearer))
     before = installation.ask("POST", "/models/housing/predict", EXAMPLE).json["predictions"][0]
+    known = airflow.run_ids("housing_model")
+    airflow.trigger("housing_data", run_id=RUN, source=source)
+    run = airflow.next_run("housing_model", known, 300)
+    until("deploy's pod", lambda: any(pod.step == "deploy" for pod in pods.of_run(RUN)), 600)
     with Load(installation, EXAMPLE) as load:
-        wheel = runs.turn(airflow, "housing", "e2e-dearer", source=source)
+        trained = airflow.wait("housing_model", run)
         until(f"{REQUESTS} answers", lambda: load.answered >= REQUESTS, 300)
-    show(f"requests during a turn and its rollout: {load.answered} answered, by version {dict(load.versions)}")
-    return Rollout(before, wheel, load)
+    show(f"requests during a rollout: {load.answered} answered, by version {dict(load.versions)}")
+    return Rollout(before, Wheel("housing", airflow.runs("housing_data")[0], trained), load)
 
 
 def test_the_second_run_ends_well(rollout: Rollout) -> None:
