@@ -51,6 +51,8 @@ class PodWatch:
         self._process.terminate()
         self._process.wait()
         self._thread.join()
+        assert self._process.stdout
+        self._process.stdout.close()
 
     def _read(self) -> None:
         assert self._process.stdout
