@@ -73,6 +73,7 @@ def test_the_log_of_a_step_is_read_in_airflow(installation: Installation, browse
         page.goto(f"http://127.0.0.1:{port}/dags/housing_data")
         page.locator("a[href*='/runs/'][href$='/tasks/ingest']").first.click()
         expect(page.get_by_text("rows_read").first).to_be_visible(timeout=LIMIT_MS)
+        page.mouse.move(WINDOW["width"] - 1, WINDOW["height"] - 1)  # off the task, whose box hides the log
         shoot(page, "airflow-log")
 
 
@@ -104,6 +105,7 @@ def test_minio_shows_the_buckets(installation: Installation, browser: Browser) -
     with installation.forward("minio", 9001) as port:
         page = open_page(browser)
         log_in_to_minio(page, port, PASSWORD)
+        page.get_by_role("button", name="Acknowledge").click()  # of MinIO's licence
         expect(page.get_by_text("molino-dvc").first).to_be_visible(timeout=LIMIT_MS)
         shoot(page, "minio")
 
