@@ -1,11 +1,10 @@
 """Fetches the releases that a pod's annotations name, before its server starts: `python -m serving.fetch`.
 
 The deploy step writes `molino.dev/release.<model>: "<version>"` into the pod template; the Downward API hands the
-annotations over as a file. Each bundle is verified, and only then the pointer file is written. A store that isn't
-there yet is waited for and named, even where nothing has been deployed: this is the first that wants it.
+annotations over as a file. Each bundle is verified and loaded once, and only then the pointer file is written. A store
+that isn't there yet is waited for and named, even where nothing has been deployed: this is the first that wants it.
 """
 
-import hashlib
 import json
 import re
 import sys
@@ -60,21 +59,20 @@ def deployed_releases(annotations: str) -> dict[str, str]:
 
 
 def fetch_release(client: Objects, bucket: str, prefix: str, home: Path, model: str, version: str) -> None:
-    """Copy one bundle below `home` and verify it.
+    """Copy one bundle below `home`, and load it once: what can't be served is told here, where the deploy step looks.
 
     Raises:
-        ReleaseError: the graph's SHA-256 differs from the one that release.json names.
+        ReleaseError: it was altered, can't be loaded, or doesn't answer its own example as it should.
     """
+    from serving.model import load_bundle
+
     folder = bundle_path(home, model, version)
     for name in (RELEASE_FILENAME, MODEL_FILENAME):
         client.fget_object(bucket, f"{prefix}{release_prefix(model, version)}{name}", str(folder / name))
-    expected = json.loads((folder / RELEASE_FILENAME).read_bytes())["onnx_sha256"]
-    found = hashlib.sha256((folder / MODEL_FILENAME).read_bytes()).hexdigest()
-    if found != expected:
-        raise ReleaseError(
-            f"{model} version {version}: sha256 of {MODEL_FILENAME} is {found}, but its {RELEASE_FILENAME} says "
-            f"{expected}; deploy another version"
-        )
+    try:
+        load_bundle(folder)
+    except ReleaseError as error:
+        raise ReleaseError(f"{model} version {version}: {error}; deploy another version") from error
 
 
 def wait_for_releases(client: Objects, bucket: str, prefix: str, where: str, patience: float) -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from bundles import build_housing
 from minio import Minio
 
 from molino.errors import ReleaseError, StoreError
 from molino.pointer import bundle_path, read_pointer
 from molino.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from serving.fetch import FetchSettings, deployed_releases, fetch_all
+from serving.model import load_bundle
 from tests.conftest import S3
 
-GRAPH = b"a graph"
-SHA256 = hashlib.sha256(GRAPH).hexdigest()
 ANNOTATED = """kubernetes.io/config.seen="2026-11-25T00:00:00Z"
 molino.dev/component="serving"
 molino.dev/release.housing="3"
@@ -26,15 +26,24 @@ molino.dev/release.own-model="12"
 
 
 @pytest.fixture(scope="module")
-def bucket(s3: S3) -> str:
-    """A bucket with version 3 of housing, as it should be, and version 4, altered."""
+def bucket(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A bucket with version 3 of housing as it should be, 4 altered, and 5 that no server can load."""
     found = s3.make_bucket()
     client = Minio(
         endpoint=urlsplit(s3.endpoint).netloc, access_key=s3.access_key, secret_key=s3.secret_key, secure=False
     )
-    for version, graph in (("3", GRAPH), ("4", b"another")):
-        release = json.dumps({"onnx_sha256": SHA256}).encode()
-        for name, content in ((MODEL_FILENAME, graph), (RELEASE_FILENAME, release)):
+    home = tmp_path_factory.mktemp("releases")
+    for version in ("3", "4", "5"):
+        release = build_housing(home, version)
+        folder = bundle_path(home, "housing", version)
+        if version != "3":
+            (folder / MODEL_FILENAME).write_bytes(b"no graph")
+        if version == "5":
+            digest = hashlib.sha256(b"no graph").hexdigest()
+            changed = release.model_copy(update={"onnx_sha256": digest})
+            (folder / RELEASE_FILENAME).write_text(changed.model_dump_json())
+        for name in (MODEL_FILENAME, RELEASE_FILENAME):
+            content = (folder / name).read_bytes()
             client.put_object(found, release_prefix("housing", version) + name, BytesIO(content), len(content))
     return found
 
@@ -52,13 +61,16 @@ def test_the_annotations_name_a_version_per_model() -> None:
 
 def test_a_release_is_fetched_and_pointed_to(s3: S3, bucket: str, tmp_path: Path) -> None:
     fetch_all(settings(s3, bucket, tmp_path, 'molino.dev/release.housing="3"\n'), tmp_path)
-    assert (bundle_path(tmp_path, "housing", "3") / MODEL_FILENAME).read_bytes() == GRAPH
+    assert load_bundle(bundle_path(tmp_path, "housing", "3")).version == "3"
     assert read_pointer(tmp_path) == {"housing": "3"}
 
 
-def test_an_altered_release_is_refused_and_not_pointed_to(s3: S3, bucket: str, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match=rf"housing version 4: sha256 of {MODEL_FILENAME} is \w+, but"):
-        fetch_all(settings(s3, bucket, tmp_path, 'molino.dev/release.housing="4"\n'), tmp_path)
+@pytest.mark.parametrize(("version", "cause"), [("4", "its SHA-256 differs"), ("5", f"{MODEL_FILENAME} can't be run")])
+def test_a_release_that_can_not_be_served_is_refused_and_not_pointed_to(
+    version: str, cause: str, s3: S3, bucket: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ReleaseError, match=rf"^housing version {version}: .*{cause}.*; deploy another version$"):
+        fetch_all(settings(s3, bucket, tmp_path, f'molino.dev/release.housing="{version}"\n'), tmp_path)
     assert read_pointer(tmp_path) == {}
 
 
