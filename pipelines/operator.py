@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
-from pipelines.pod_manager import StepPodManager
+from pipelines.pod_end import PodEnd
 from pipelines.pods import MODEL_LABEL, RUN_LABEL, STEP_LABEL, USER, PodSettings, StepPod
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class StepOperator(KubernetesPodOperator):
         )
 
     @cached_property
-    def pod_manager(self) -> StepPodManager:
+    def pod_manager(self) -> PodEnd:
         """What watches the pod."""
-        return StepPodManager(kube_client=self.client, callbacks=self.callbacks)
+        return PodEnd(kube_client=self.client, callbacks=self.callbacks)
 
     def execute(self, context: "Context") -> Any:
         """Run the pod to its end; a step that was killed has failed, whatever its pod's end looks like."""

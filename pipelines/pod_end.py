@@ -14,7 +14,7 @@ END_SECONDS = 5.0
 """A node tells of a container's end within so long of the end of its log."""
 
 
-class StepPodManager(PodManager):
+class PodEnd(PodManager):
     """Sees the end of a pod within a fraction of a second.
 
     The original (provider 10.25) asks for the container at the moment its log ends, when the node hasn't told yet,
