@@ -4,6 +4,7 @@ import json
 import tarfile
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.builder import SETTINGS, identity
@@ -63,11 +64,12 @@ def _copy(folders: Folders, image: str) -> None:
 
 def _link_blobs(folders: Folders, layout: Path) -> set[str]:
     """Link the node's blobs into an OCI layout, where buildah leaves them as they are; return their digests."""
-    (layout / BLOBS).mkdir(parents=True)
-    held = list((folders.content / "io.containerd.content.v1.content" / BLOBS).glob("*"))
-    for path in held:
-        (layout / BLOBS / path.name).hardlink_to(path)
-    return {path.name for path in held}
+    target = layout / BLOBS
+    target.mkdir(parents=True)
+    for path in (folders.content / "io.containerd.content.v1.content" / BLOBS).glob("*"):
+        with suppress(FileNotFoundError):  # The node has just dropped what no image needs any more.
+            (target / path.name).hardlink_to(path)
+    return {path.name for path in target.iterdir()}
 
 
 def _name(layout: Path, image: str) -> None:
