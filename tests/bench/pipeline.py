@@ -119,8 +119,8 @@ def section(lines: Sequence[Line], machine: str) -> str:
         "## Pipeline\n",
         f"{machine}",
         "13 columns: ten numbers, an integer, a category, and the target; duplicates are searched for. Medians of the "
-        "rounds, highest memory of them all. Seconds are those of the step with its imports, without the start of "
-        "Python; processor seconds are those of the whole process. Of few rows, imports and report are nearly all.\n",
+        "rounds, highest memory of them all. Seconds are those of the step, without the start of "
+        "Python and the imports of its module; processor seconds are those of the whole process.\n",
         "| rows | step | seconds | rows/s | processor s | peak MiB | seconds against Polars alone |",
         "| ---: | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
