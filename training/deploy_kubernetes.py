@@ -7,13 +7,13 @@ annotation alone, and the chart touches none.
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from molino.errors import DeployError
-from molino.release import MODEL_FILENAME, RELEASE_FILENAME
+from molino.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from molino.results import RegisterResult
 from molino.settings import Settings
 from training.deploy_target import ask
@@ -105,9 +105,10 @@ class KubernetesTarget:
         with api_errors(f"pods in {self.namespace}"):
             pods = self._pods.list_namespaced_pod(self.namespace, label_selector=selector).items
         for pod in pods:
-            named = (pod.metadata.annotations or {}).get(ANNOTATION + model) == version
+            annotations = pod.metadata.annotations or {}
+            named = annotations.get(ANNOTATION + model) == version
             if named and not pod.metadata.deletion_timestamp and (cause := _death(pod.status)):
-                return cause
+                return None if _of_another(cause, model, annotations) else cause
         return None
 
     def _serves(self, model: str, version: str | None) -> bool:
@@ -128,6 +129,16 @@ def _death(status: Any) -> str | None:
         if not container.ready and ended and ended.exit_code:
             return str(ended.message or ended.reason).strip()
     return None
+
+
+def _of_another(cause: str, model: str, annotations: Mapping[str, str]) -> bool:
+    """Tell whether a pod died of another model's release: that one's own deploy step puts it back."""
+    others = [
+        (key.removeprefix(ANNOTATION), version) for key, version in annotations.items() if key != ANNOTATION + model
+    ]
+    return any(
+        f"{name} version {version}: " in cause or release_prefix(name, version) in cause for name, version in others
+    )
 
 
 def connect() -> tuple[Any, Any]:

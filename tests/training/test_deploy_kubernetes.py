@@ -54,11 +54,13 @@ def target(tmp_path: Path, api: StandInApi) -> KubernetesTarget:
 
 def dead_pod(version: str, container: str = "init_container_statuses", **changes: Any) -> Thing:
     """Return a pod of a version of which a container has died."""
-    ended = Thing(exit_code=1, message="can't fetch s3://molino/releases/housing/3/\n", reason="Error")
+    message = changes.get("message", "can't fetch s3://molino/releases/housing/3/\n")
+    ended = Thing(exit_code=1, message=message, reason="Error")
     died = Thing(state=Thing(terminated=ended), last_state=None, ready=changes.get("ready", False))
     return Thing(
         metadata=Thing(
-            annotations={ANNOTATION + "housing": version}, deletion_timestamp=changes.get("deletion_timestamp")
+            annotations={ANNOTATION + "housing": version, ANNOTATION + "penguins": "8"},
+            deletion_timestamp=changes.get("deletion_timestamp"),
         ),
         status=Thing(**{"init_container_statuses": None, "container_statuses": None, container: [died]}),
     )
@@ -91,8 +93,10 @@ def test_a_pod_that_dies_names_its_cause(tmp_path: Path, container: str) -> None
         dead_pod("3"),
         dead_pod("4", deletion_timestamp="2026-11-25T04:00:00Z"),
         dead_pod("4", "container_statuses", ready=True),
+        dead_pod("4", message="penguins version 8: model.onnx can't be loaded; deploy another version"),
+        dead_pod("4", message="can't fetch s3://molino/releases/penguins/8/ at http://minio:9000: no such key"),
     ],
-    ids=["of another version", "on its way out", "well again"],
+    ids=["of another version", "on its way out", "well again", "of another model", "another model's bundle"],
 )
 def test_a_pod_that_is_not_the_new_one_or_is_well_is_no_cause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pod: Thing
