@@ -107,8 +107,10 @@ class KubernetesTarget:
         for pod in pods:
             annotations = pod.metadata.annotations or {}
             named = annotations.get(ANNOTATION + model) == version
-            if named and not pod.metadata.deletion_timestamp and (cause := _death(pod.status)):
-                return None if _of_another(cause, model, annotations) else cause
+            if not named or pod.metadata.deletion_timestamp:
+                continue
+            if (cause := _death(pod.status)) and not _of_another(cause, model, annotations):
+                return cause
         return None
 
     def _serves(self, model: str, version: str | None) -> bool:

@@ -15,7 +15,7 @@ import database
 SCHEMA_OF = ("mlflow",)
 AUTH_CONFIG = Path("/tmp/basic_auth.ini")  # noqa: S108  # the pod's own emptyDir
 PASSWORD_SECONDS = 60
-"""How long a worker remembers a right password: its hash takes a tenth of a second, and a step asks a hundred times."""
+"""How long a worker remembers a right password: to check its hash is slow, and every request of a step asks."""
 
 
 def tracking_uri() -> str:

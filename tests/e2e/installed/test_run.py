@@ -92,6 +92,7 @@ def test_the_rows_of_a_data_version_come_by_git_clone_and_dvc_pull(
         subprocess.run(["git", "clone", "--quiet", version.git_remote, data], check=True)
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=data, capture_output=True, text=True, check=True)
         assert head.stdout.strip() == version.revision
+        assert version.md5 in (data / f"{version.path}.dvc").read_text()
         subprocess.run(
             ["dvc", "remote", "modify", "--quiet", "--local", "storage", "endpointurl", outside], cwd=data, check=True
         )
