@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,23 +142,29 @@ class Home:
         }
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started and that are still there."""
+    found: list[int] = []
+    for of_thread in Path("/proc").glob(f"{pid}/task/*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in of_thread.read_text().split()]
+    return found
+
+
 def descendants(pid: int) -> set[int]:
     """Return the processes that a process started, and those that they started."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
     found: set[int] = set()
     waiting = [pid]
     while waiting:
-        children = parents.get(waiting.pop(), [])
-        found.update(children)
-        waiting += children
+        started = children(waiting.pop())
+        found.update(started)
+        waiting += started
     return found
+
+
+def command_line(pid: int) -> bytes:
+    """Return the words of a process's command, each with a zero byte after it."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def alive(pids: set[int]) -> set[int]:

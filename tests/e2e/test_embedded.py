@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import Up
-from embedded import HOST, ROOT, Ended, Home, alive, descendants, free_port, interrupt, wait_for
+from embedded import HOST, ROOT, Ended, Home, alive, children, command_line, descendants, free_port, interrupt, wait_for
 
 from pipelines.steps import STEP_NAMES
 
@@ -364,7 +364,7 @@ def test_ctrl_c_after_the_answer_is_no_error(quick: Home) -> None:
 def test_a_service_that_dies_ends_everything(quick: Home) -> None:
     process = start_and_wait(quick)
     running = descendants(process.pid)
-    serving = next(pid for pid in running if b"-m\0serving\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    (serving,) = (pid for pid in children(process.pid) if b"-m\0serving\0" in command_line(pid))  # not its workers
     os.kill(serving, signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
