@@ -66,7 +66,6 @@ class StepOperator(KubernetesPodOperator):
             image=pod.image,
             image_pull_policy=settings.image_pull_policy,
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in settings.image_pull_secrets],
-            cmds=["molino"],
             arguments=list(pod.arguments),
             env_vars=[k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()]
             + _secrets(settings),

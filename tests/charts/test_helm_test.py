@@ -28,7 +28,7 @@ def test_helm_takes_it_for_a_test_and_keeps_its_log() -> None:
 
 def test_it_runs_a_program_of_its_image() -> None:
     container = pod("kind")["spec"]["containers"][0]
-    assert container["command"] == ["python", f"/opt/molino/{CHECK.name}"]
+    assert container["args"] == ["python", f"/opt/molino/{CHECK.name}"]
     assert str(CHECK.relative_to(ROOT)) in (CHECK.parent / "Dockerfile").read_text()
 
 

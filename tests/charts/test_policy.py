@@ -44,6 +44,13 @@ def test_no_container_gains_rights(documents: list[dict[str, Any]]) -> None:
     assert [name for name, one in containers(documents) if one["securityContext"] != wanted] == []
 
 
+def test_molinos_own_images_start_by_their_entrypoint(documents: list[dict[str, Any]]) -> None:
+    """It hands SIGTERM on, which a program that is process 1 itself may never get; `command` would replace it."""
+    own = [(name, one) for name, one in containers(documents) if "molino-" in one["image"]]
+    assert own
+    assert [name for name, one in own if "command" in one or not one.get("args")] == []
+
+
 def test_every_container_requests_and_limits(documents: list[dict[str, Any]]) -> None:
     wanting = [
         name

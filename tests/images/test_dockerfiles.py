@@ -32,6 +32,12 @@ def test_an_image_runs_as_a_numeric_user_that_is_not_root(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names())
+def test_an_image_starts_with_an_init_that_hands_signals_on(name: str) -> None:
+    lines = [*dockerfile(BASE).splitlines(), *dockerfile(name).splitlines()]
+    assert [line for line in lines if line.startswith("ENTRYPOINT ")][-1].startswith('ENTRYPOINT ["tini", "--"')
+
+
+@pytest.mark.parametrize("name", names())
 def test_an_image_says_what_it_starts_from(name: str) -> None:
     declared = re.findall(r"^ARG (\w+)=(?:docker\.io/|molino-base$)", dockerfile(name), re.MULTILINE)
     assert set(re.findall(r"^FROM \$\{(\w+)\}", dockerfile(name), re.MULTILINE)) == set(declared)

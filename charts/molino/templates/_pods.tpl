@@ -79,7 +79,7 @@ securityContext:
 {{- if .root.Values.sync }}
 - name: sync
   image: {{ include "molino.image" . }}
-  command: [sh, -c, cp --recursive --preserve=timestamps /opt/molino/* /sync]
+  args: [sh, -c, cp --recursive --preserve=timestamps /opt/molino/* /sync]
   {{- include "molino.containerDefaults" . | nindent 2 }}
   resources:
     {{- toYaml .root.Values.operations.resources | nindent 4 }}

@@ -14,7 +14,7 @@
 {{- define "molino.airflowWait" -}}
 - name: wait-for-migration
   image: {{ include "molino.image" (dict "root" .root "component" "airflow") }}
-  command: [python, /opt/molino/start.py, wait]
+  args: [python, /opt/molino/start.py, wait]
   {{- include "molino.containerDefaults" . | nindent 2 }}
   env:
     {{- include "molino.airflowEnvironment" .root | nindent 4 }}
