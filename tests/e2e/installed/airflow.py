@@ -13,6 +13,8 @@ from tests.cluster.waits import until
 
 ENDED = ("success", "failed")
 RUN_LIMIT = 900.0
+INTERVAL = 0.5
+"""Seconds between two questions: each takes the API server as much time as a small part of a step."""
 
 
 @dataclass
@@ -51,7 +53,8 @@ class Airflow:
 
     def wait_dags(self, expected: set[str], limit: float = 180.0) -> None:
         """Return once these DAGs are there."""
-        until(f"the DAGs {sorted(expected)}", lambda: expected <= set(self._patiently(self.dags) or {}), limit)
+        found = lambda: set(self.answer(self.dags) or {})  # noqa: E731
+        until(f"the DAGs {sorted(expected)}", lambda: expected <= found(), limit, interval=INTERVAL)
 
     def import_errors(self) -> list[dict[str, Any]]:
         """Return what can't be imported."""
@@ -94,10 +97,10 @@ class Airflow:
         last: dict[str, Any] = {}
 
         def ended() -> bool:
-            last.update(self._patiently(lambda: self.run(dag, run)) or {})
+            last.update(self.answer(lambda: self.run(dag, run)) or {})
             return last.get("state") in ENDED
 
-        until(f"the end of {dag} {run}", ended, limit)
+        until(f"the end of {dag} {run}", ended, limit, interval=INTERVAL)
         return last
 
     def next_run(self, dag: str, known: set[str], limit: float = 120.0) -> str:
@@ -105,18 +108,18 @@ class Airflow:
         found: list[str] = []
 
         def came() -> bool:
-            runs = self._patiently(lambda: self.runs(dag)) or []
+            runs = self.answer(lambda: self.runs(dag)) or []
             found[:] = [run["dag_run_id"] for run in runs if run["dag_run_id"] not in known]
             return bool(found)
 
-        until(f"a new run of {dag}", came, limit)
+        until(f"a new run of {dag}", came, limit, interval=INTERVAL)
         return found[0]
 
     def run_ids(self, dag: str) -> set[str]:
         """Return the ids of a DAG's runs."""
         return {run["dag_run_id"] for run in self.runs(dag)}
 
-    def _patiently(self, ask: Callable[[], Any]) -> Any:
+    def answer(self, ask: Callable[[], Any]) -> Any:
         """Ask, and return None while the API is away: some tests take a part of it down."""
         try:
             return ask()

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,20 @@ import pytest
 import yaml
 
 from tests.cluster.cluster import Cluster
-from tests.e2e.installed import images
+from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import CHART, Installation
+from tests.e2e.installed.killed import kill_step, turn_and_kill
 from tests.e2e.installed.report import LINES, show
+from tests.e2e.installed.runs import FIRST, Wheel
 from tests.e2e.installed.watch import PodWatch
 
 HERE = Path(__file__).parent
 ASKED = os.environ.get("MOLINO_E2E") == "1"
 collect_ignore_glob = [] if ASKED else ["test_*.py"]
 ORDER = (
-    "test_install", "test_run", "test_pages", "test_rollout", "test_refused", "test_killed", "test_outage",
-    "test_upgrade", "test_bad_values", "test_uninstall",
+    "test_install", "test_run", "test_pages", "test_rollout", "test_bad_values", "test_killed", "test_refused",
+    "test_outage", "test_upgrade", "test_uninstall",
 )  # fmt: skip
 MAIN_PATH = ("test_install", "test_run")
 """Always run; the other scenarios are skipped when MOLINO_E2E_UNTIL has passed (seconds since 1970)."""
@@ -59,9 +62,10 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="session")
 def values(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    """Return the values files of the installation: the chart's own for one's own machine, and the images' names."""
-    file = tmp_path_factory.mktemp("values") / "images.yaml"
-    file.write_text(yaml.safe_dump(images.values(cluster)))
+    """Return the values files of the installation: the chart's own for one's own machine, and the scenarios'."""
+    file = tmp_path_factory.mktemp("values") / "scenarios.yaml"
+    small = {name: models.small(name) for name in models.SMALL}
+    file.write_text(yaml.safe_dump({**images.values(cluster), "models": small}))
     return CHART / "values-kind.yaml", file
 
 
@@ -87,3 +91,43 @@ def airflow(installation: Installation) -> Iterator[Airflow]:
 def pods(installation: Installation) -> Iterator[PodWatch]:
     with PodWatch(installation) as watch:
         yield watch
+
+
+@pytest.fixture(scope="session")
+def first(airflow: Airflow, pods: PodWatch) -> Wheel:  # the pods are watched from here on
+    """The first turn, with nothing beside it: its times are measured."""
+    return runs.turn(airflow, "housing", FIRST)
+
+
+@pytest.fixture(scope="session")
+def under_way() -> Iterator[Executor]:
+    """What turns while something else is looked at: a turn leaves a good half of two cores idle."""
+    with ThreadPoolExecutor() as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def beside(
+    installation: Installation, airflow: Airflow, first: Wheel, under_way: Executor
+) -> Mapping[str, Future[Wheel]]:
+    """The first turns of two more models, under way while the pages are opened."""
+    runs.put_rows(installation, "small")
+    return {model: under_way.submit(runs.turn, airflow, model, f"e2e-{model}") for model in ("penguins", "homes")}
+
+
+@pytest.fixture(scope="session")
+def refused(
+    installation: Installation, airflow: Airflow, beside: Mapping[str, Future[Wheel]], under_way: Executor
+) -> Future[Wheel]:
+    """A turn on rows that have nothing to teach, under way while wrong values are tried."""
+    beside["homes"].result()
+    source = runs.put_rows(installation, "shuffled", models.shuffled)
+    return under_way.submit(runs.turn, airflow, "homes", "e2e-refused", source=source)
+
+
+@pytest.fixture(scope="session")
+def killed_step(installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor) -> Future[Wheel]:
+    """A turn whose train pod is killed, under way beside the refused one."""
+    runs.put_rows(installation, "small")
+    turning = runs.start(airflow, "flats", "e2e-killed-step")
+    return under_way.submit(lambda: turn_and_kill(installation, pods, turning, kill_step)[0])

@@ -21,6 +21,8 @@ KEY = "mercadolibre"
 """The development API key of values-kind.yaml."""
 READY_LIMIT = 600
 TAIL = 40
+INTERVAL = 0.5
+"""Seconds between two calls of kubectl."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Installation:
 
     def wait_ready(self, limit: float = READY_LIMIT) -> None:
         """Return once every workload has all its pods ready and every Job has ended well."""
-        until("every pod ready", lambda: not self.unready(), limit, self._stuck)
+        until("every pod ready", lambda: not self.unready(), limit, self._stuck, INTERVAL)
 
     def _stuck(self) -> str | None:
         """Return what keeps a pod from ever coming up."""
@@ -125,7 +127,7 @@ class Installation:
 
     def wait_no_step(self, limit: float = 60) -> None:
         """Return once no pod of a step is left: Airflow deletes it before a task ends, the node a moment later."""
-        until("no pod of a step", lambda: not self.pods("molino.dev/step"), limit)
+        until("no pod of a step", lambda: not self.pods("molino.dev/step"), limit, interval=INTERVAL)
 
     def secret(self, name: str) -> dict[str, str]:
         """Return a Secret's values."""

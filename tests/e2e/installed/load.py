@@ -15,6 +15,7 @@ class Load:
     """Sends requests from its entry on; after its exit the counts are complete."""
 
     installation: Installation
+    model: str
     body: object
     connections: int = 4
     answered: int = 0
@@ -41,7 +42,7 @@ class Load:
         connection = http.client.HTTPConnection(self.installation.cluster.address, 80, timeout=30)
         while not self._stop.is_set():
             try:
-                connection.request("POST", "/models/housing/predict", body, headers)
+                connection.request("POST", f"/models/{self.model}/predict", body, headers)
                 answer = connection.getresponse()
                 content = answer.read()
                 self._count(answer.status, content)

@@ -4,7 +4,6 @@ import csv
 import io
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 import yaml
 
@@ -13,13 +12,18 @@ from tests.e2e.installed.installation import ROOT
 MODELS = ROOT / "pipelines" / "models"
 Row = dict[str, str]
 RAISED = 10.0
-"""What `dearer` adds to each price, in 1000 USD."""
+"""What `dearer` adds to each price each time, in 1000 USD."""
 
 
-def homes() -> str:
+SMALL = ("homes", "flats")
+"""Models of the chart's values, beside those in the image."""
+SOURCE = "sources/small.csv"
+
+
+def small(name: str) -> str:
     """Return a model file like housing's with the linear candidate alone: its steps take little time."""
     model = yaml.safe_load((MODELS / "housing" / "model.yaml").read_text())
-    model |= {"name": "homes", "title": "Homes", "source": {"uri": "s3://molino/sources/homes.csv"}}
+    model |= {"name": name, "title": name.title(), "source": {"uri": f"s3://molino/{SOURCE}"}}
     model["candidates"] = [{"name": "linear", "kind": "linear", "alpha": 1.0}]
     model["gate"] = {"bounds": {"rmse": {"maximum": 6.0}}, "champion_tolerance": 0.02}
     return yaml.safe_dump(model, sort_keys=False)
@@ -39,10 +43,14 @@ def rows(change: Callable[[list[Row]], None] = lambda found: None) -> bytes:
     return text.getvalue().encode()
 
 
-def dearer(found: list[Row]) -> None:
-    """Raise each price, so that a model of these rows beats one of the rows before on them."""
-    for row in found:
-        row["medv"] = str(float(row["medv"]) + RAISED)
+def dearer(times: int = 1) -> Callable[[list[Row]], None]:
+    """Return what raises each price, so that a model of these rows beats one of rows raised less often on them."""
+
+    def change(found: list[Row]) -> None:
+        for row in found:
+            row["medv"] = str(float(row["medv"]) + times * RAISED)
+
+    return change
 
 
 def shuffled(found: list[Row]) -> None:
@@ -51,10 +59,3 @@ def shuffled(found: list[Row]) -> None:
     random.Random(1).shuffle(prices)
     for row, price in zip(found, prices, strict=True):
         row["medv"] = price
-
-
-def write(folder: Path, name: str, content: str) -> Path:
-    """Write a model file; return its path."""
-    path = folder / f"{name}.yaml"
-    path.write_text(content)
-    return path

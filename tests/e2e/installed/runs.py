@@ -1,7 +1,7 @@
 """A run of both DAGs of a model, and what it left in the store and in MLflow."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,11 @@ from molino.record import Record, record_key
 from pipelines.steps import STEP_NAMES
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.models import Row, rows
 
 BUCKET = "molino"
+FIRST = "e2e-first"
+"""Run id of the first turn."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Wheel:
     """One turn from source to serving: a run of the data DAG, and the run of the model DAG that it started."""
 
     model: str
+    run_id: str
     data: dict[str, Any]
     trained: dict[str, Any]
 
@@ -36,12 +40,40 @@ class Wheel:
         return self.data["state"], self.trained["state"]
 
 
+@dataclass(frozen=True)
+class Turning:
+    """A turn that has been started."""
+
+    airflow: Airflow
+    model: str
+    run_id: str
+    known: frozenset[str]
+    """Runs of the model DAG from before."""
+    data: str
+    """The run of the data DAG."""
+
+    def trained(self) -> str:
+        """Return the run of the model DAG, once the data DAG has started it."""
+        ended = self.airflow.wait(f"{self.model}_data", self.data)
+        assert ended["state"] == "success", f"{self.model}_data {self.data} has {ended['state']}"
+        return self.airflow.next_run(f"{self.model}_model", set(self.known))
+
+    def end(self) -> Wheel:
+        """Return both runs, once both have ended."""
+        trained = self.airflow.wait(f"{self.model}_model", self.trained())
+        return Wheel(self.model, self.run_id, self.airflow.run(f"{self.model}_data", self.data), trained)
+
+
+def start(airflow: Airflow, model: str, run_id: str, **parameters: object) -> Turning:
+    """Start the data DAG."""
+    known = frozenset(airflow.run_ids(f"{model}_model"))
+    data = airflow.trigger(f"{model}_data", run_id=run_id, **parameters)
+    return Turning(airflow, model, run_id, known, data)
+
+
 def turn(airflow: Airflow, model: str, run_id: str, **parameters: object) -> Wheel:
     """Start the data DAG, and wait for the end of the model DAG that follows."""
-    known = airflow.run_ids(f"{model}_model")
-    data = airflow.wait(f"{model}_data", airflow.trigger(f"{model}_data", run_id=run_id, **parameters))
-    assert data["state"] == "success", f"{model}_data {data['dag_run_id']} has {data['state']}"
-    return Wheel(model, data, airflow.wait(f"{model}_model", airflow.next_run(f"{model}_model", known)))
+    return start(airflow, model, run_id, **parameters).end()
 
 
 @contextmanager
@@ -73,6 +105,12 @@ def put(client: Minio, key: str, data: bytes, bucket: str = BUCKET) -> str:
     return f"s3://{bucket}/{key}"
 
 
+def put_rows(installation: Installation, name: str, change: Callable[[list[Row]], None] = lambda found: None) -> str:
+    """Write changed housing rows as the source of that name; return its URI."""
+    with store(installation) as client:
+        return put(client, f"sources/{name}.csv", rows(change))
+
+
 def records(client: Minio, model: str, run_id: str) -> dict[str, Record]:
     """Return the records of a run by step, in the steps' order."""
     found = {}
@@ -95,6 +133,14 @@ def aliases(installation: Installation, model: str) -> Mapping[str, str]:
     """Return alias to version."""
     with registry(installation) as client:
         return dict(client.get_registered_model(model).aliases)
+
+
+def champion_run(installation: Installation, model: str) -> str:
+    """Return the Molino run that made the champion, which must be what the ingress answers with."""
+    with registry(installation) as client:
+        champion = client.get_model_version_by_alias(model, "champion")
+    assert served_version(installation, model) == champion.version
+    return str(champion.tags["molino.run_id"])
 
 
 def served_version(installation: Installation, model: str) -> str | None:

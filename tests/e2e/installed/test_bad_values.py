@@ -1,6 +1,5 @@
 """Values that can't work: one clear message at the earliest place, never a crash loop without a cause."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +8,10 @@ import pytest
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
-from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import CHART, Installation
 
 NOWHERE = "nowhere.molino-bad.svc"
+pytestmark = pytest.mark.usefixtures("refused", "killed_step")
 
 
 @pytest.fixture
@@ -77,17 +76,3 @@ def log(installation: Installation, component: str, container: str = "") -> str:
         except ClusterError:
             return ""  # Its container hasn't started yet.
     return ""
-
-
-def test_a_wrong_model_file_is_an_import_error_in_airflow(
-    installation: Installation, airflow: Airflow, values: tuple[Path, ...], tmp_path: Path
-) -> None:
-    wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("name: wrong\ntask: guessing\n")
-    installation.upgrade(*values, options=("--set-file", f"models.wrong={wrong}"))
-    installation.wait_ready()
-    with installation.forward("airflow-api-server", 8080) as port:
-        again = Airflow(f"http://127.0.0.1:{port}", airflow.username, airflow.password)
-        until("the import error", lambda: bool(again.import_errors()), 180)
-        assert "wrong/model.yaml" in json.dumps(again.import_errors())
-        assert {"housing_data", "housing_model"} <= set(again.dags())

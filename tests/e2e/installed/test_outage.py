@@ -1,11 +1,12 @@
 """The object store and the database away for half a minute, in the middle of a run."""
 
 import time
+from concurrent.futures import Executor
 
 import pytest
 
 from tests.cluster.waits import until
-from tests.e2e.installed import models, runs
+from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.watch import PodWatch
@@ -25,16 +26,16 @@ def away(installation: Installation, component: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("component", ["minio", "postgres"])
 def test_a_run_gets_over_an_outage_or_fails_cleanly_and_the_next_one_succeeds(
-    component: str, installation: Installation, airflow: Airflow, pods: PodWatch
+    component: str, installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor
 ) -> None:
     run_id = f"e2e-outage-{component}"
-    known = airflow.run_ids("homes_model")
-    data = airflow.trigger("homes_data", run_id=run_id)
+    source = runs.put_rows(installation, "small")
+    turning = runs.start(airflow, "homes", run_id)
     until("ingest's container", lambda: any(p.started for p in pods.of_run(run_id)), 300)
     away(installation, component, SECONDS)
-    if airflow.wait("homes_data", data)["state"] == "success":
-        airflow.wait("homes_model", airflow.next_run("homes_model", known))
+    until("Airflow's answer", lambda: airflow.answer(airflow.dags) is not None, 120)
+    following = under_way.submit(runs.turn, airflow, "flats", f"{run_id}-next", source=source)
+    if airflow.wait("homes_data", turning.data)["state"] == "success":
+        turning.end()
+    assert following.result().states == ("success", "success")
     installation.wait_no_step()
-    with runs.store(installation) as client:
-        source = runs.put(client, f"sources/{run_id}.csv", models.rows())
-    assert runs.turn(airflow, "homes", f"{run_id}-next", source=source).states == ("success", "success")

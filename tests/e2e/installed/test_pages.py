@@ -14,6 +14,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 USER, PASSWORD = "admin", "mercadolibre"
 LIMIT_MS = 60_000
 WINDOW = {"width": 1440, "height": 900}
+pytestmark = pytest.mark.usefixtures("first", "beside")
 
 
 @pytest.fixture(scope="module")

@@ -2,61 +2,67 @@
 
 import hashlib
 import json
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 import pytest
 
 from molino.record import Record, record_key
 from molino.results import RegisterResult
+from pipelines.steps import STEP_NAMES
 from tests.cluster.waits import until
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.runs import Wheel
+from tests.e2e.installed.watch import PodWatch
 
-REFUSED, BROKEN = "e2e-refused", "e2e-broken"
+BROKEN, BESIDE = "e2e-broken", "e2e-beside-broken"
 
 
-@pytest.fixture(scope="module")
-def refused(installation: Installation, airflow: Airflow) -> Wheel:
+def test_a_run_that_the_gate_refuses_is_no_error(refused: Future[Wheel]) -> None:
+    assert refused.result().states == ("success", "success")
+
+
+def test_it_is_recorded_as_rejected_with_the_reasons(refused: Future[Wheel], installation: Installation) -> None:
     with runs.store(installation) as client:
-        source = runs.put(client, "sources/shuffled.csv", models.rows(models.shuffled))
-    return runs.turn(airflow, "homes", REFUSED, source=source)
-
-
-def test_a_run_that_the_gate_refuses_is_no_error(refused: Wheel) -> None:
-    assert refused.states == ("success", "success")
-
-
-def test_it_is_recorded_as_rejected_with_the_reasons(refused: Wheel, installation: Installation) -> None:
-    with runs.store(installation) as client:
-        found = runs.records(client, "homes", REFUSED)
+        found = runs.records(client, "homes", refused.result().run_id)
     assert (found["register"].status, found["deploy"].status) == ("rejected", "rejected")
     assert found["evaluate"].result["verdict"]["reasons"]
 
 
-def test_the_champion_stays(refused: Wheel, installation: Installation) -> None:
-    assert runs.aliases(installation, "homes")["champion"] == "1"
-    assert runs.served_version(installation, "homes") == "1"
+def test_the_champion_stays(refused: Future[Wheel], installation: Installation) -> None:
+    refused.result()
+    assert runs.aliases(installation, "homes")["champion"] == "2"
+    assert runs.served_version(installation, "homes") == "2"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A turn whose release no server can load, and one of another model that deploys at the same time."""
+
+    wheel: Wheel
+    beside: Wheel
 
 
 @pytest.fixture(scope="module")
-def broken(refused: Wheel, installation: Installation, airflow: Airflow) -> Wheel:
+def broken(refused: Future[Wheel], killed_step: Future[Wheel], installation: Installation, airflow: Airflow) -> Broken:
     """Run with a graph that no server can load: put in its place before the deploy step can start.
 
-    Without its service account the pod of `deploy` can't be made, so that the task waits for its next try.
+    Without its service account the pod of `deploy` can't be made, so that both tasks wait for their next try.
     """
+    for future in (refused, killed_step):
+        future.result()
     account = json.dumps(installation.get("serviceaccount", installation.name("deploy")))
     installation.kubectl("delete", "serviceaccount", installation.name("deploy"))
-    known = airflow.run_ids("homes_model")
+    source = runs.put_rows(installation, "dearer-still", models.dearer(3))
+    beside = runs.start(airflow, "flats", BESIDE, source=source)
+    turning = runs.start(airflow, "homes", BROKEN, source=source)
     with runs.store(installation) as client:
-        source = runs.put(client, "sources/dearer.csv", models.rows(models.dearer))
-        airflow.trigger("homes_data", run_id=BROKEN, source=source)
-        run = airflow.next_run("homes_model", known)
         until("the release", lambda: "register" in runs.records(client, "homes", BROKEN), 300)
         spoil(client, runs.records(client, "homes", BROKEN)["register"])
     installation.cluster.kubectl.apply(_portable(account))
-    ended = airflow.wait("homes_model", run)
-    return Wheel("homes", airflow.runs("homes_data")[0], ended)
+    return Broken(turning.end(), beside.end())
 
 
 def _portable(account: str) -> str:
@@ -88,12 +94,20 @@ def spoil(client: "runs.Minio", record: Record) -> None:
     runs.put(client, record_key(record.model, record.run_id, record.step), whole.model_dump_json().encode())
 
 
-def test_a_release_that_no_server_loads_fails_the_deploy(broken: Wheel, airflow: Airflow) -> None:
-    states = {step: task["state"] for step, task in airflow.tasks(*broken.dag_runs[1]).items()}
+def test_a_release_that_no_server_loads_fails_the_deploy(broken: Broken, airflow: Airflow) -> None:
+    states = {step: task["state"] for step, task in airflow.tasks(*broken.wheel.dag_runs[1]).items()}
     assert states == {"train": "success", "evaluate": "success", "register": "success", "deploy": "failed"}
 
 
-def test_the_version_before_serves_again(broken: Wheel, installation: Installation) -> None:
+def test_the_version_before_serves_again(broken: Broken, installation: Installation) -> None:
     installation.wait_ready(120)
-    assert runs.served_version(installation, "homes") == "1"
-    assert runs.aliases(installation, "homes")["champion"] == "1"
+    assert runs.served_version(installation, "homes") == "2"
+    assert runs.aliases(installation, "homes")["champion"] == "2"
+
+
+def test_another_model_that_deploys_at_that_time_comes_into_service(
+    broken: Broken, installation: Installation, pods: PodWatch
+) -> None:
+    assert broken.beside.states == ("success", "success")
+    assert runs.champion_run(installation, "flats") == BESIDE
+    assert [pod.step for pod in pods.of_run(BESIDE)] == list(STEP_NAMES)  # its deploy step was never tried again

@@ -1,11 +1,11 @@
-"""A second version comes into service under load, and two new models beside it."""
+"""A second version comes into service under load, beside other models."""
 
+from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from pipelines.pods import run_id_of
 from tests.cluster.waits import until
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
@@ -22,6 +22,24 @@ PENGUIN = {"records": [{
     "island": "Biscoe", "bill_length_mm": 46.1, "bill_depth_mm": 13.2, "flipper_length_mm": 211, "body_mass_g": 4500,
     "sex": "female", "year": 2007,
 }]}  # fmt: skip
+Beside = Mapping[str, Future[Wheel]]
+
+
+@pytest.mark.parametrize("model", ["penguins", "homes"])
+def test_the_turn_of_a_model_beside_housing_ends_well(model: str, beside: Beside) -> None:
+    assert beside[model].result().states == ("success", "success")
+
+
+def test_a_model_folder_is_served_beside_housing(beside: Beside, installation: Installation) -> None:
+    beside["penguins"].result()
+    answer = installation.ask("POST", "/models/penguins/predict", PENGUIN)
+    assert (answer.status, answer.json["predictions"]) == (200, ["Gentoo"])
+
+
+def test_a_model_file_of_the_values_is_served_beside_housing(beside: Beside, installation: Installation) -> None:
+    beside["homes"].result()
+    assert runs.served_version(installation, "homes") == "1"
+    assert runs.served_version(installation, "housing") == "1"
 
 
 @dataclass
@@ -35,20 +53,20 @@ class Rollout:
 
 
 @pytest.fixture(scope="module")
-def rollout(installation: Installation, airflow: Airflow, pods: PodWatch) -> Rollout:
+def rollout(beside: Beside, installation: Installation, airflow: Airflow, pods: PodWatch) -> Rollout:
     """Turn with other rows; from the making of deploy's pod on, requests come without a pause."""
-    with runs.store(installation) as client:
-        source = runs.put(client, "sources/dearer.csv", models.rows(models.dearer))
-    before = installation.ask("POST", "/models/housing/predict", EXAMPLE).json["predictions"][0]
-    known = airflow.run_ids("housing_model")
-    airflow.trigger("housing_data", run_id=RUN, source=source)
-    run = airflow.next_run("housing_model", known, 300)
+    for future in beside.values():
+        future.result()
+    source = runs.put_rows(installation, "dearer", models.dearer())
+    before = installation.ask("POST", "/models/homes/predict", EXAMPLE).json["predictions"][0]
+    turning = runs.start(airflow, "homes", RUN, source=source)
+    turning.trained()
     until("deploy's pod", lambda: any(pod.step == "deploy" for pod in pods.of_run(RUN)), 600)
-    with Load(installation, EXAMPLE) as load:
-        trained = airflow.wait("housing_model", run)
+    with Load(installation, "homes", EXAMPLE) as load:
+        wheel = turning.end()
         until(f"{REQUESTS} answers", lambda: load.answered >= REQUESTS, 300)
     show(f"requests during a rollout: {load.answered} answered, by version {dict(load.versions)}")
-    return Rollout(before, Wheel("housing", airflow.runs("housing_data")[0], trained), load)
+    return Rollout(before, wheel, load)
 
 
 def test_the_second_run_ends_well(rollout: Rollout) -> None:
@@ -62,44 +80,15 @@ def test_no_request_failed_while_the_version_changed(rollout: Rollout) -> None:
 
 
 def test_the_new_version_has_learnt_the_new_rows(rollout: Rollout, installation: Installation) -> None:
-    answer = installation.ask("POST", "/models/housing/predict", EXAMPLE).json
-    assert answer["model"] == {"name": "housing", "version": "2"}
+    answer = installation.ask("POST", "/models/homes/predict", EXAMPLE).json
+    assert answer["model"] == {"name": "homes", "version": "2"}
     assert answer["predictions"][0] == pytest.approx(rollout.before + models.RAISED, abs=models.RAISED / 2)
 
 
 def test_the_new_version_is_champion(rollout: Rollout, installation: Installation) -> None:
-    assert runs.aliases(installation, "housing")["champion"] == "2"
+    assert runs.aliases(installation, "homes")["champion"] == "2"
 
 
-def test_a_model_folder_is_served_beside_housing(
-    rollout: Rollout, airflow: Airflow, installation: Installation
-) -> None:
-    assert runs.turn(airflow, "penguins", "e2e-penguins").states == ("success", "success")
-    answer = installation.ask("POST", "/models/penguins/predict", PENGUIN)
-    assert (answer.status, answer.json["predictions"]) == (200, ["Gentoo"])
-    assert installation.ask("POST", "/models/housing/predict", EXAMPLE).json["model"]["version"] == "2"
-
-
-def test_a_model_dag_started_by_hand_trains_the_named_candidates_on_the_newest_data(
-    rollout: Rollout, airflow: Airflow, installation: Installation
-) -> None:
-    run = airflow.trigger("penguins_model", candidates=["logistic"])
-    assert airflow.wait("penguins_model", run)["state"] == "success"
-    with runs.store(installation) as client:
-        found = runs.records(client, "penguins", run_id_of(run))
-    assert found["version"].run_id == "e2e-penguins"
-    assert [one["name"] for one in found["train"].result["candidates"]] == ["logistic"]
-
-
-def test_a_model_file_of_the_values_becomes_two_dags(
-    installation: Installation, airflow: Airflow, values: tuple[Path, ...], tmp_path: Path
-) -> None:
-    file = models.write(tmp_path, "homes", models.homes())
-    installation.upgrade(*values, options=("--set-file", f"models.homes={file}"))
-    installation.wait_ready()
-    airflow.wait_dags({"homes_data", "homes_model"})
-    with runs.store(installation) as client:
-        runs.put(client, "sources/homes.csv", models.rows())
-    assert runs.turn(airflow, "homes", "e2e-homes").states == ("success", "success")
-    assert runs.served_version(installation, "homes") == "1"
-    assert runs.served_version(installation, "housing") == "2"
+@pytest.mark.parametrize("model", ["housing", "penguins"])
+def test_the_other_models_keep_their_versions(model: str, rollout: Rollout, installation: Installation) -> None:
+    assert runs.served_version(installation, model) == "1"

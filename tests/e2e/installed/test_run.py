@@ -16,32 +16,25 @@ from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.report import show
-from tests.e2e.installed.runs import Wheel
+from tests.e2e.installed.runs import FIRST, Wheel
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.installed.times import step_times, table
 from tests.e2e.installed.watch import PodWatch, StepPod
 
-RUN = "e2e-first"
-
 
 @pytest.fixture(scope="module")
-def wheel(airflow: Airflow, pods: PodWatch) -> Wheel:
-    return runs.turn(airflow, "housing", RUN)
-
-
-@pytest.fixture(scope="module")
-def records(wheel: Wheel, installation: Installation) -> Mapping[str, Record]:
+def records(first: Wheel, installation: Installation) -> Mapping[str, Record]:
     with runs.store(installation) as client:
-        return runs.records(client, "housing", RUN)
+        return runs.records(client, "housing", FIRST)
 
 
 @pytest.fixture(scope="module")
-def step_pods(wheel: Wheel, pods: PodWatch) -> list[StepPod]:
-    return pods.of_run(RUN)
+def step_pods(first: Wheel, pods: PodWatch) -> list[StepPod]:
+    return pods.of_run(FIRST)
 
 
-def test_both_dags_end_well(wheel: Wheel) -> None:
-    assert wheel.states == ("success", "success")
+def test_both_dags_end_well(first: Wheel) -> None:
+    assert first.states == ("success", "success")
 
 
 def test_each_step_ran_once_in_a_pod_of_its_own_image(step_pods: list[StepPod]) -> None:
@@ -54,9 +47,9 @@ def test_no_pod_of_a_step_is_left(installation: Installation, step_pods: list[St
 
 
 def test_the_time_of_each_step_is_known(
-    airflow: Airflow, wheel: Wheel, step_pods: list[StepPod], records: Mapping[str, Record]
+    airflow: Airflow, first: Wheel, step_pods: list[StepPod], records: Mapping[str, Record]
 ) -> None:
-    times = step_times(airflow, wheel.dag_runs, step_pods, records)
+    times = step_times(airflow, first.dag_runs, step_pods, records)
     show(table(times))
     assert [time.step for time in times] == list(STEP_NAMES)
 
@@ -108,7 +101,7 @@ def test_the_registry_serving_and_the_lineage_agree(installation: Installation, 
         tags = dict(version.tags)
     assert version.version == registered.version == runs.served_version(installation, "housing")
     assert tags["molino.data_revision"] == VersionResult.model_validate(records["version"].result).revision
-    assert tags["molino.run_id"] == RUN
+    assert tags["molino.run_id"] == FIRST
 
 
 def test_the_ingress_answers_with_the_model(installation: Installation) -> None:
@@ -126,8 +119,8 @@ def test_a_wrong_path_is_not_found(installation: Installation) -> None:
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)
-def test_a_task_links_to_mlflow_and_tensorboard(airflow: Airflow, wheel: Wheel, step: str) -> None:
-    dag, run = next((dag, run) for dag, run in wheel.dag_runs if step in airflow.tasks(dag, run))
+def test_a_task_links_to_mlflow_and_tensorboard(airflow: Airflow, first: Wheel, step: str) -> None:
+    dag, run = next((dag, run) for dag, run in first.dag_runs if step in airflow.tasks(dag, run))
     links = airflow.links(dag, run, step)
     place = "#/experiments/" if step == "train" else "#/models/housing"
     assert links["MLflow"].startswith(f"http://localhost:5000/{place}")
@@ -135,13 +128,13 @@ def test_a_task_links_to_mlflow_and_tensorboard(airflow: Airflow, wheel: Wheel, 
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)
-def test_the_log_of_a_step_is_there_after_its_pod(airflow: Airflow, wheel: Wheel, step: str) -> None:
-    dag, run = next((dag, run) for dag, run in wheel.dag_runs if step in airflow.tasks(dag, run))
+def test_the_log_of_a_step_is_there_after_its_pod(airflow: Airflow, first: Wheel, step: str) -> None:
+    dag, run = next((dag, run) for dag, run in first.dag_runs if step in airflow.tasks(dag, run))
     log = airflow.log(dag, run, step)
     assert f'"step": "{step}"' in log or f'\\"step\\": \\"{step}\\"' in log, log[-2000:]
 
 
-def test_the_logs_are_in_the_object_store(installation: Installation, wheel: Wheel) -> None:
+def test_the_logs_are_in_the_object_store(installation: Installation, first: Wheel) -> None:
     with runs.store(installation, "airflow") as client:
         keys = [item.object_name for item in client.list_objects(bucket_name="molino-logs", recursive=True)]
     assert any(key and "dag_id=housing_data" in key and "task_id=ingest" in key for key in keys)

@@ -1,0 +1,36 @@
+"""Pods killed while train runs: the scheduler's, in which the task is at work, and the step's own."""
+
+import time
+from collections.abc import Callable
+
+from tests.cluster.waits import until
+from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.runs import Turning, Wheel
+from tests.e2e.installed.watch import PodWatch, StepPod
+
+NOW = ("--grace-period=0", "--force", "--wait=false")
+Kill = Callable[[Installation, StepPod], None]
+
+
+def kill_step(installation: Installation, train: StepPod) -> None:
+    """Kill the pod of train."""
+    installation.kubectl("delete", "pod", train.name, *NOW)
+
+
+def kill_scheduler(installation: Installation, train: StepPod) -> None:
+    """Kill the scheduler's pod."""
+    (pod,) = installation.component_pods("airflow-scheduler")
+    installation.kubectl("delete", "pod", pod["metadata"]["name"], *NOW)
+
+
+def turn_and_kill(installation: Installation, pods: PodWatch, turning: Turning, kill: Kill) -> tuple[Wheel, float]:
+    """Kill something once train's container runs; return the turn at its end, and when that was in seconds of time."""
+    turning.trained()
+
+    def training() -> list[StepPod]:
+        return [pod for pod in pods.of_run(turning.run_id) if pod.step == "train" and pod.started]
+
+    until("train's container", lambda: bool(training()), 300)
+    kill(installation, training()[0])
+    killed = time.time()
+    return turning.end(), killed
