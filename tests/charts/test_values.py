@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -79,6 +80,29 @@ def test_a_development_password_is_refused_in_production(key: str) -> None:
 )
 def test_half_a_setting_is_refused(settings: list[str], said: str) -> None:
     assert said in refusal("defaults", *settings)
+
+
+def set_by_the_chart() -> Iterator[tuple[str, str]]:
+    """Yield component and name of what each component's `config` would be rendered beside."""
+    documents = render("defaults")
+    maps = {one["metadata"]["name"]: one.get("data", {}) for one in documents if one["kind"] == "ConfigMap"}
+    yield from (("airflow", name) for name in maps["molino-airflow"])
+    for line in maps["molino-postgres"]["postgresql.conf"].splitlines():
+        yield "postgres", line.partition(" =")[0]
+    for pod, spec, workload in pods(documents):
+        component = next((one for one in ("airflow", "minio", "serving") if one in pod), "")
+        for container in spec["containers"] if component and workload["kind"] != "Job" else ():
+            names = [one["name"] for one in container.get("env", [])]
+            prefix = "MOLINO_SERVING_" if component == "serving" else ""
+            yield from ((component, name.removeprefix(prefix)) for name in names if name.startswith(prefix))
+
+
+def test_what_the_chart_sets_itself_is_refused_as_a_setting() -> None:
+    taken = {one for one in set_by_the_chart() if one[1] not in VALUES[one[0]]["config"]}
+    assert {component for component, _ in taken} == {"airflow", "minio", "postgres", "serving"}
+    for component, name in sorted(taken):
+        said = refusal("defaults", f"{component}.config.{name}=own")
+        assert f"{component}.config.{name}: the chart sets this itself, from other values: leave it out" in said
 
 
 def test_an_own_secret_is_used_and_none_made() -> None:
