@@ -1,8 +1,13 @@
 """One exception type per border; each message is one line that says what, where, and what to do."""
 
+FAILED, NOT_AGAIN = 1, 3
+"""Exit codes of the command where a cause is known; after the second, another try would end the same way."""
+
 
 class MolinoError(Exception):
     """A cause that a person can act on: shown as one line, without a traceback."""
+
+    exit_code = FAILED
 
 
 class SettingsError(MolinoError):
@@ -39,6 +44,12 @@ class ReleaseError(MolinoError):
 
 class DeployError(MolinoError):
     """A release could not be put in service; the one before it is back."""
+
+
+class BrokenReleaseError(DeployError):
+    """The release itself is what can't be served; the one before it is back, and another try changes nothing."""
+
+    exit_code = NOT_AGAIN
 
 
 class RunError(MolinoError):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
 
+from molino.errors import NOT_AGAIN
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
 from pipelines.pods import MODEL_LABEL, RUN_LABEL, STEP_LABEL, USER, PodSettings, StepPod
@@ -100,9 +101,18 @@ class StepOperator(KubernetesPodOperator):
         return PodEnd(kube_client=self.client, callbacks=self.callbacks)
 
     def execute(self, context: "Context") -> Any:
-        """Run the pod to its end; a step that was killed has failed, whatever its pod's end looks like."""
+        """Run the pod to its end.
+
+        A step that was killed has failed, whatever its pod's end looks like; one that says that another try would end
+        the same way isn't tried again.
+        """
         self._reap()
-        result = super().execute(context)
+        try:
+            result = super().execute(context)
+        except AirflowException as error:
+            if NOT_AGAIN in (ended.exit_code for ended in self._ended()):
+                raise AirflowFailException(str(error)) from error
+            raise
         if self._killed:
             raise AirflowException(f"{self.task_id} was killed before its step had ended; its pod is deleted")
         if self.asset is not None:
@@ -111,9 +121,13 @@ class StepOperator(KubernetesPodOperator):
 
     def summary(self) -> dict[str, Any]:
         """Return what the step said of its end; nothing before it has ended well."""
-        statuses = (self.remote_pod.status.container_statuses or []) if self.remote_pod else []
-        ended = [status.state.terminated for status in statuses if status.state.terminated]
+        ended = self._ended()
         return read_summary(ended[0].message if ended else None)
+
+    def _ended(self) -> list[k8s.V1ContainerStateTerminated]:
+        """Return how the pod's containers have ended."""
+        statuses = (self.remote_pod.status.container_statuses or []) if self.remote_pod else []
+        return [status.state.terminated for status in statuses if status.state.terminated]
 
     def _reap(self) -> None:
         """Delete pods of this step that other runs have left: one run is active at a time, so they have no task."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from molino.errors import DeployError, ReleaseError
+from molino.errors import BrokenReleaseError, DeployError, ReleaseError
 from molino.release import Release
 from molino.results import DeployResult, RegisterResult
 from training.deploy_target import DeployTarget, ask, open_target
@@ -19,7 +19,8 @@ def run(context: Context) -> Outcome:
     """Deploy what register has released; what the gate refused stays out of service.
 
     Raises:
-        DeployError: the release doesn't serve, or answers wrongly; the version before it is back in service.
+        BrokenReleaseError: no server can load the release, or it answers wrongly; the version before it is back.
+        DeployError: the release doesn't come into service; the version before it is back.
         StoreError: the bundle is missing or altered; nothing has changed.
         TrackingError: MLflow can't be reached; nothing has changed.
     """
@@ -86,7 +87,8 @@ def _serve_or_put_back(
         point_alias(context.tracker.client, model, CHAMPION, version)
     except Exception as error:
         context.log.info("putting back", version=previous, cause=str(error))
-        raise DeployError(f"{error}; {_put_back(target, model, previous)}") from error
+        kind = BrokenReleaseError if isinstance(error, BrokenReleaseError) else DeployError
+        raise kind(f"{error}; {_put_back(target, model, previous)}") from error
     context.log.info("champion", version=version)
     return answered
 
@@ -105,7 +107,8 @@ def _ask_example(context: Context, release: Release) -> list[float | str]:
     """Ask the server the release's own example and compare the answers.
 
     Raises:
-        DeployError: the answer isn't what the graph answered when the release was made.
+        BrokenReleaseError: the answer isn't what the graph answered when the release was made.
+        DeployError: there is no answer of this version.
     """
     path = f"/models/{release.name}/predict"
     rows = min(len(release.example.data), context.model.serving.max_rows)
@@ -116,7 +119,7 @@ def _ask_example(context: Context, release: Release) -> list[float | str]:
         raise DeployError(f"POST {path} is answered by version {answer['model']['version']}, not {release.version}")
     found, expected = answer["predictions"], list(release.example.predictions[:rows])
     if not agree(found, expected):
-        raise DeployError(f"POST {path} answers {found} to the release's example, expected {expected}")
+        raise BrokenReleaseError(f"POST {path} answers {found} to the release's example, expected {expected}")
     return list(found)
 
 

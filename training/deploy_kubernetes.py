@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from molino.errors import DeployError
+from molino.errors import BrokenReleaseError, DeployError
 from molino.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from molino.results import RegisterResult
 from molino.settings import Settings
@@ -96,7 +96,8 @@ class KubernetesTarget:
             return True
         cause = self._failure(found, model, version)
         if cause:
-            raise DeployError(f"a pod of {self.namespace}/{self.name} with {model} version {version} fails: {cause}")
+            kind = BrokenReleaseError if _names(cause, model, version) else DeployError
+            raise kind(f"a pod of {self.namespace}/{self.name} with {model} version {version} fails: {cause}")
         return False
 
     def _failure(self, deployment: Any, model: str, version: str | None) -> str | None:
@@ -138,9 +139,12 @@ def _of_another(cause: str, model: str, annotations: Mapping[str, str]) -> bool:
     others = [
         (key.removeprefix(ANNOTATION), version) for key, version in annotations.items() if key != ANNOTATION + model
     ]
-    return any(
-        f"{name} version {version}: " in cause or release_prefix(name, version) in cause for name, version in others
-    )
+    return any(_names(cause, name, version) or release_prefix(name, version) in cause for name, version in others)
+
+
+def _names(cause: str, model: str, version: str | None) -> bool:
+    """Tell whether a server died of that version itself, and not for want of the store."""
+    return f"{model} version {version}: " in cause
 
 
 def connect() -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import urllib3
 
-from molino.errors import DeployError
+from molino.errors import BrokenReleaseError, DeployError
 from molino.pointer import bundle_path, locked, point_to, read_pointer
 from molino.release import MODEL_FILENAME, RELEASE_FILENAME
 from molino.results import RegisterResult
@@ -100,7 +100,7 @@ class EmbeddedTarget:
             return status == 404
         failure = str(answer.get("failure") or "")
         if failure.startswith(f"version {version}:"):
-            raise DeployError(f"{self.endpoint} can't serve {model} {failure}")
+            raise BrokenReleaseError(f"{self.endpoint} can't serve {model} {failure}")
         return status == 200 and bool(answer["workers"] == {version: answer["all_workers"]})
 
 

@@ -25,9 +25,9 @@ app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command: exit 1 with one clear line where a cause is known, a traceback only for a bug."""
+    """Run the command: exit 1, or 3, with one clear line where a cause is known, a traceback only for a bug."""
     try:
         app()
     except MolinoError as error:
         print(f"molino: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_code)

@@ -11,7 +11,7 @@ from killed import kill_after, start_step
 from running_server import JSON, RunningServer, run_server
 from trained_run import TrainedRun, copy_database
 
-from molino.errors import DeployError, StoreError
+from molino.errors import BrokenReleaseError, DeployError, StoreError
 from molino.model_file import load_model
 from molino.pointer import point_to, read_pointer
 from molino.record import Record, record_key
@@ -226,7 +226,7 @@ def refused(request: pytest.FixtureRequest, runs: Runs) -> str:
         alter(runs["r3"], graph=b"no graph")
     else:
         alter(runs["r3"], promise_other_answers)
-    with pytest.raises(DeployError) as caught:
+    with pytest.raises(BrokenReleaseError) as caught:
         deploy(runs["r3"])
     return str(caught.value)
 

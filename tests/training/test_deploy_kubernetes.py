@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from molino.errors import DeployError
+from molino.errors import BrokenReleaseError, DeployError
 from molino.settings import Settings
 from training.deploy_kubernetes import ANNOTATION, KubernetesTarget
 from training.store import open_store
@@ -85,6 +85,21 @@ def test_only_the_own_annotation_is_changed(tmp_path: Path, version: str | None)
 def test_a_pod_that_dies_names_its_cause(tmp_path: Path, container: str) -> None:
     with pytest.raises(DeployError, match=r"housing version 3 fails: can't fetch s3://molino/releases/housing/3/$"):
         target(tmp_path, StandInApi(dead_pod("3", container))).wait("housing", "3")
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("housing version 3: model.onnx can't be loaded; deploy another version", BrokenReleaseError),
+        ("can't fetch s3://molino/releases/housing/3/ at http://minio:9000: connection refused", DeployError),
+    ],
+)
+def test_a_release_that_no_server_loads_is_told_from_one_that_cannot_be_had(
+    tmp_path: Path, message: str, kind: type[DeployError]
+) -> None:
+    with pytest.raises(DeployError) as raised:
+        target(tmp_path, StandInApi(dead_pod("3", message=message))).wait("housing", "3")
+    assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize(
