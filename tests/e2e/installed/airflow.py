@@ -13,7 +13,7 @@ from tests.cluster.waits import until
 
 ENDED = ("success", "failed")
 RUN_LIMIT = 900.0
-INTERVAL = 0.5
+INTERVAL = 1.0
 """Seconds between two questions: each takes the API server as much time as a small part of a step."""
 
 
@@ -56,6 +56,10 @@ class Airflow:
         found = lambda: set(self.answer(self.dags) or {})  # noqa: E731
         until(f"the DAGs {sorted(expected)}", lambda: expected <= found(), limit, interval=INTERVAL)
 
+    def parse_seconds(self, dag: str) -> float:
+        """Return how long the DAG processor took for the file of a DAG, all its DAGs together."""
+        return float(self.call("GET", f"/dags/{dag}/details")["last_parse_duration"])
+
     def import_errors(self) -> list[dict[str, Any]]:
         """Return what can't be imported."""
         errors: list[dict[str, Any]] = self.call("GET", "/importErrors")["import_errors"]
@@ -65,6 +69,10 @@ class Airflow:
         """Start a run; return its id."""
         body = {"logical_date": None, "conf": parameters}
         return str(self.call("POST", f"/dags/{dag}/dagRuns", body)["dag_run_id"])
+
+    def pause(self, dag: str, paused: bool = True) -> None:
+        """Start no further task of a DAG, those of its runs neither; or start them again."""
+        self.call("PATCH", f"/dags/{dag}", {"is_paused": paused})
 
     def run(self, dag: str, run: str) -> dict[str, Any]:
         """Return one run."""

@@ -64,8 +64,8 @@ def cluster() -> Cluster:
 def values(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     """Return the values files of the installation: the chart's own for one's own machine, and the scenarios'."""
     file = tmp_path_factory.mktemp("values") / "scenarios.yaml"
-    small = {name: models.small(name) for name in models.SMALL}
-    file.write_text(yaml.safe_dump({**images.values(cluster), "models": small}))
+    own = {**{name: models.small(name) for name in models.SMALL}, models.WRONG: models.wrong()}
+    file.write_text(yaml.safe_dump({**images.values(cluster), "models": own}))
     return CHART / "values-kind.yaml", file
 
 

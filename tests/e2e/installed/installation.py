@@ -21,8 +21,8 @@ KEY = "mercadolibre"
 """The development API key of values-kind.yaml."""
 READY_LIMIT = 600
 TAIL = 40
-INTERVAL = 0.5
-"""Seconds between two calls of kubectl."""
+INTERVAL, LONG_INTERVAL = 0.5, 2.0
+"""Seconds between two calls of kubectl; the longer where pods start meanwhile, which want the processors."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Installation:
 
     def wait_ready(self, limit: float = READY_LIMIT) -> None:
         """Return once every workload has all its pods ready and every Job has ended well."""
-        until("every pod ready", lambda: not self.unready(), limit, self._stuck, INTERVAL)
+        until("every pod ready", lambda: not self.unready(), limit, self._stuck, LONG_INTERVAL)
 
     def _stuck(self) -> str | None:
         """Return what keeps a pod from ever coming up."""

@@ -17,6 +17,8 @@ RAISED = 10.0
 
 SMALL = ("homes", "flats")
 """Models of the chart's values, beside those in the image."""
+WRONG = "wrong"
+"""One more, with an error."""
 SOURCE = "sources/small.csv"
 
 
@@ -27,6 +29,11 @@ def small(name: str) -> str:
     model["candidates"] = [{"name": "linear", "kind": "linear", "alpha": 1.0}]
     model["gate"] = {"bounds": {"rmse": {"maximum": 6.0}}, "champion_tolerance": 0.02}
     return yaml.safe_dump(model, sort_keys=False)
+
+
+def wrong() -> str:
+    """Return a model file of a task that there isn't."""
+    return yaml.safe_dump(yaml.safe_load(small(WRONG)) | {"task": "guessing"}, sort_keys=False)
 
 
 def rows(change: Callable[[list[Row]], None] = lambda found: None) -> bytes:

@@ -1,5 +1,7 @@
 """What `helm install` brings up."""
 
+from tests.cluster.waits import until
+from tests.e2e.installed import models
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.report import show
@@ -31,8 +33,12 @@ def test_every_model_file_is_a_pair_of_dags(airflow: Airflow) -> None:
     airflow.wait_dags(expected)
 
 
-def test_no_dag_is_an_import_error(airflow: Airflow) -> None:
-    assert airflow.import_errors() == []
+def test_a_wrong_model_file_alone_is_an_import_error(airflow: Airflow) -> None:
+    until("the import error", lambda: bool(airflow.import_errors()), 180)
+    (error,) = airflow.import_errors()
+    assert "wrong/model.yaml" in error["stack_trace"]
+    assert "guessing" in error["stack_trace"]
+    assert f"{models.WRONG}_data" not in airflow.dags()
 
 
 def test_helm_test_finds_every_component_well(installation: Installation) -> None:

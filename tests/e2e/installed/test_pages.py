@@ -3,17 +3,27 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Error,
+    HttpCredentials,
+    Page,
+    StorageState,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.e2e.installed.installation import KEY, Installation
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 USER, PASSWORD = "admin", "mercadolibre"
 LIMIT_MS = 60_000
-WINDOW = {"width": 1440, "height": 900}
+WINDOW: ViewportSize = {"width": 1440, "height": 900}
 pytestmark = pytest.mark.usefixtures("first", "beside")
 
 
@@ -26,12 +36,20 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def open_page(browser: Browser, password: str | None = None) -> Page:
-    """Return an empty page; the password, if any, answers the browser's own question for one."""
-    credentials = {"username": USER, "password": password} if password else None
-    page = browser.new_context(viewport=WINDOW, http_credentials=credentials).new_page()  # type: ignore[arg-type]
-    page.set_default_timeout(LIMIT_MS)
-    return page
+@contextmanager
+def open_page(browser: Browser, password: str | None = None, state: StorageState | None = None) -> Iterator[Page]:
+    """Hand out an empty page, and close it afterwards: Airflow's asks its server on and on.
+
+    Args:
+        browser: Where to open it.
+        password: Answers the browser's own question for one.
+        state: Cookies of a page from before.
+    """
+    credentials: HttpCredentials | None = {"username": USER, "password": password} if password else None
+    with browser.new_context(viewport=WINDOW, http_credentials=credentials, storage_state=state) as context:
+        page = context.new_page()
+        page.set_default_timeout(LIMIT_MS)
+        yield page
 
 
 def shoot(page: Page, name: str) -> None:
@@ -48,11 +66,20 @@ def log_in_to_airflow(page: Page, port: int, password: str) -> None:
     page.locator("input[type=submit], button[type=submit]").first.click()
 
 
-def test_airflow_shows_its_dags(installation: Installation, browser: Browser) -> None:
-    with installation.forward("airflow-api-server", 8080) as port:
-        page = open_page(browser)
+@pytest.fixture(scope="module")
+def signed_in(installation: Installation, browser: Browser) -> StorageState:
+    """The cookies of who has logged in to Airflow."""
+    with installation.forward("airflow-api-server", 8080) as port, open_page(browser) as page:
         log_in_to_airflow(page, port, PASSWORD)
         page.get_by_role("link", name="Dags").first.wait_for()
+        return page.context.storage_state()
+
+
+def test_airflow_shows_its_dags(installation: Installation, browser: Browser, signed_in: StorageState) -> None:
+    with (
+        installation.forward("airflow-api-server", 8080) as port,
+        open_page(browser, state=signed_in) as page,
+    ):
         page.goto(f"http://127.0.0.1:{port}/dags/housing_model")
         expect(page.get_by_text("evaluate").first).to_be_visible(timeout=LIMIT_MS)
         page.wait_for_load_state("networkidle")
@@ -60,17 +87,18 @@ def test_airflow_shows_its_dags(installation: Installation, browser: Browser) ->
 
 
 def test_airflow_refuses_a_wrong_password(installation: Installation, browser: Browser) -> None:
-    with installation.forward("airflow-api-server", 8080) as port:
-        page = open_page(browser)
+    with installation.forward("airflow-api-server", 8080) as port, open_page(browser) as page:
         log_in_to_airflow(page, port, "wrong")
         expect(page.get_by_text("Invalid login")).to_be_visible(timeout=LIMIT_MS)
 
 
-def test_the_log_of_a_step_is_read_in_airflow(installation: Installation, browser: Browser) -> None:
-    with installation.forward("airflow-api-server", 8080) as port:
-        page = open_page(browser)
-        log_in_to_airflow(page, port, PASSWORD)
-        page.get_by_role("link", name="Dags").first.wait_for()
+def test_the_log_of_a_step_is_read_in_airflow(
+    installation: Installation, browser: Browser, signed_in: StorageState
+) -> None:
+    with (
+        installation.forward("airflow-api-server", 8080) as port,
+        open_page(browser, state=signed_in) as page,
+    ):
         page.goto(f"http://127.0.0.1:{port}/dags/housing_data")
         page.locator("a[href*='/runs/'][href$='/tasks/ingest']").first.click()
         expect(page.get_by_text("rows_read").first).to_be_visible(timeout=LIMIT_MS)
@@ -79,16 +107,14 @@ def test_the_log_of_a_step_is_read_in_airflow(installation: Installation, browse
 
 
 def test_mlflow_shows_the_registered_model(installation: Installation, browser: Browser) -> None:
-    with installation.forward("mlflow", 5000) as port:
-        page = open_page(browser, PASSWORD)
+    with installation.forward("mlflow", 5000) as port, open_page(browser, PASSWORD) as page:
         page.goto(f"http://127.0.0.1:{port}/#/models/housing")
         expect(page.get_by_text("champion").first).to_be_visible(timeout=LIMIT_MS)
         shoot(page, "mlflow")
 
 
 def test_tensorboard_shows_the_training(installation: Installation, browser: Browser) -> None:
-    with installation.forward("tensorboard", 8090) as port:
-        page = open_page(browser, PASSWORD)
+    with installation.forward("tensorboard", 8090) as port, open_page(browser, PASSWORD) as page:
         page.goto(f"http://127.0.0.1:{port}/")
         expect(page.get_by_text("loss/validation").first).to_be_visible(timeout=LIMIT_MS)
         page.wait_for_load_state("networkidle")
@@ -103,8 +129,7 @@ def log_in_to_minio(page: Page, port: int, password: str) -> None:
 
 
 def test_minio_shows_the_buckets(installation: Installation, browser: Browser) -> None:
-    with installation.forward("minio", 9001) as port:
-        page = open_page(browser)
+    with installation.forward("minio", 9001) as port, open_page(browser) as page:
         log_in_to_minio(page, port, PASSWORD)
         page.get_by_role("button", name="Acknowledge").click()  # of MinIO's licence
         for name in ("molino-dvc", "releases"):  # a bucket, and a prefix of the first one
@@ -113,8 +138,7 @@ def test_minio_shows_the_buckets(installation: Installation, browser: Browser) -
 
 
 def test_minio_refuses_a_wrong_password(installation: Installation, browser: Browser) -> None:
-    with installation.forward("minio", 9001) as port:
-        page = open_page(browser)
+    with installation.forward("minio", 9001) as port, open_page(browser) as page:
         with page.expect_response(
             lambda answer: answer.url.endswith("/api/v1/login") and answer.request.method == "POST"
         ) as waited:
@@ -123,13 +147,13 @@ def test_minio_refuses_a_wrong_password(installation: Installation, browser: Bro
 
 
 def test_the_serving_page_answers(installation: Installation, browser: Browser) -> None:
-    page = open_page(browser)
-    page.goto(f"http://{installation.cluster.address}/")
-    page.fill("#key", KEY)
-    page.click("#key-form button")
-    page.click("#housing .features button")
-    page.wait_for_selector("#housing .answer:not([hidden])")
-    shoot(page, "serving")
+    with open_page(browser) as page:
+        page.goto(f"http://{installation.cluster.address}/")
+        page.fill("#key", KEY)
+        page.click("#key-form button")
+        page.click("#housing .features button")
+        page.wait_for_selector("#housing .answer:not([hidden])")
+        shoot(page, "serving")
 
 
 ASKING = pytest.mark.parametrize(("service", "port"), [("mlflow", 5000), ("tensorboard", 8090)])
@@ -140,15 +164,19 @@ ASKING = pytest.mark.parametrize(("service", "port"), [("mlflow", 5000), ("tenso
 def test_a_page_without_a_password_is_refused(
     service: str, port: int, installation: Installation, browser: Browser
 ) -> None:
-    with installation.forward(service, port) as local, pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):
-        open_page(browser).goto(f"http://127.0.0.1:{local}/")
+    with (
+        installation.forward(service, port) as local,
+        open_page(browser) as page,
+        pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"),
+    ):
+        page.goto(f"http://127.0.0.1:{local}/")
 
 
 @ASKING
 def test_a_page_with_a_wrong_password_is_refused(
     service: str, port: int, installation: Installation, browser: Browser
 ) -> None:
-    with installation.forward(service, port) as local:
-        answer = open_page(browser, "wrong").goto(f"http://127.0.0.1:{local}/")
+    with installation.forward(service, port) as local, open_page(browser, "wrong") as page:
+        answer = page.goto(f"http://127.0.0.1:{local}/")
     assert answer
     assert answer.status == 401

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import pytest
@@ -14,7 +14,7 @@ from tests.cluster.waits import until
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
-from tests.e2e.installed.runs import Wheel
+from tests.e2e.installed.runs import Turning, Wheel
 from tests.e2e.installed.watch import PodWatch
 
 BROKEN, BESIDE = "e2e-broken", "e2e-beside-broken"
@@ -46,29 +46,40 @@ class Broken:
 
 
 @pytest.fixture(scope="module")
-def broken(refused: Future[Wheel], killed_step: Future[Wheel], installation: Installation, airflow: Airflow) -> Broken:
-    """Run with a graph that no server can load: put in its place before the deploy step can start.
-
-    Without its service account the pod of `deploy` can't be made, so that both tasks wait for their next try.
-    """
+def broken(
+    refused: Future[Wheel],
+    killed_step: Future[Wheel],
+    installation: Installation,
+    airflow: Airflow,
+    pods: PodWatch,
+    under_way: Executor,
+) -> Broken:
+    """Put a graph that no server can load in the place of a release, before either deploy step starts."""
     for future in (refused, killed_step):
         future.result()
-    account = json.dumps(installation.get("serviceaccount", installation.name("deploy")))
-    installation.kubectl("delete", "serviceaccount", installation.name("deploy"))
     source = runs.put_rows(installation, "dearer-still", models.dearer(3))
-    beside = runs.start(airflow, "flats", BESIDE, source=source)
-    turning = runs.start(airflow, "homes", BROKEN, source=source)
+    turnings = [
+        runs.start(airflow, model, run_id, source=source) for model, run_id in (("homes", BROKEN), ("flats", BESIDE))
+    ]
+    try:
+        for held in [under_way.submit(hold_before_deploy, installation, pods, turning) for turning in turnings]:
+            held.result()
+        with runs.store(installation) as client:
+            spoil(client, runs.records(client, "homes", BROKEN)["register"])
+    finally:
+        for turning in turnings:
+            airflow.pause(f"{turning.model}_model", False)
+    wheel, beside = (turning.end() for turning in turnings)
+    return Broken(wheel, beside)
+
+
+def hold_before_deploy(installation: Installation, pods: PodWatch, turning: Turning) -> None:
+    """Pause the model DAG while register runs, and return once that has ended."""
+    until("register's pod", lambda: any(pod.step == "register" for pod in pods.of_run(turning.run_id)), 300)
+    turning.airflow.pause(f"{turning.model}_model")
     with runs.store(installation) as client:
-        until("the release", lambda: "register" in runs.records(client, "homes", BROKEN), 300)
-        spoil(client, runs.records(client, "homes", BROKEN)["register"])
-    installation.cluster.kubectl.apply(_portable(account))
-    return Broken(turning.end(), beside.end())
-
-
-def _portable(account: str) -> str:
-    found = json.loads(account)
-    found["metadata"] = {key: found["metadata"][key] for key in ("name", "namespace", "labels", "annotations")}
-    return json.dumps({key: found[key] for key in ("apiVersion", "kind", "metadata", "automountServiceAccountToken")})
+        until("the release", lambda: "register" in runs.records(client, turning.model, turning.run_id), 120)
+    assert "deploy" not in [pod.step for pod in pods.of_run(turning.run_id)]
 
 
 def spoil(client: "runs.Minio", record: Record) -> None:
@@ -97,6 +108,10 @@ def spoil(client: "runs.Minio", record: Record) -> None:
 def test_a_release_that_no_server_loads_fails_the_deploy(broken: Broken, airflow: Airflow) -> None:
     states = {step: task["state"] for step, task in airflow.tasks(*broken.wheel.dag_runs[1]).items()}
     assert states == {"train": "success", "evaluate": "success", "register": "success", "deploy": "failed"}
+
+
+def test_it_is_not_tried_again(broken: Broken, pods: PodWatch) -> None:
+    assert [pod.step for pod in pods.of_run(BROKEN)] == list(STEP_NAMES)
 
 
 def test_the_version_before_serves_again(broken: Broken, installation: Installation) -> None:

@@ -18,8 +18,11 @@ from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.report import show
 from tests.e2e.installed.runs import FIRST, Wheel
 from tests.e2e.installed.test_install import EXAMPLE
-from tests.e2e.installed.times import step_times, table
+from tests.e2e.installed.times import start_seconds, step_times, table
 from tests.e2e.installed.watch import PodWatch, StepPod
+
+PARSE_LIMIT = 0.5
+"""Seconds for one DAG."""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,13 @@ def test_the_time_of_each_step_is_known(
     times = step_times(airflow, first.dag_runs, step_pods, records)
     show(table(times))
     assert [time.step for time in times] == list(STEP_NAMES)
+
+
+def test_a_dag_is_soon_parsed(airflow: Airflow, first: Wheel) -> None:
+    dags = airflow.dags()
+    seconds = airflow.parse_seconds("housing_data")
+    show(f"the file of {len(dags)} DAGs was parsed in {seconds:.2f} s")
+    assert seconds / len(dags) < PARSE_LIMIT
 
 
 def test_each_step_left_its_record(records: Mapping[str, Record]) -> None:
@@ -102,6 +112,14 @@ def test_the_registry_serving_and_the_lineage_agree(installation: Installation, 
     assert version.version == registered.version == runs.served_version(installation, "housing")
     assert tags["molino.data_revision"] == VersionResult.model_validate(records["version"].result).revision
     assert tags["molino.run_id"] == FIRST
+
+
+def test_the_pods_that_serve_it_started_once(first: Wheel, installation: Installation) -> None:
+    serving = [pod for pod in installation.component_pods("serving") if "deletionTimestamp" not in pod["metadata"]]
+    show(f"serving pods, from made to ready: {[start_seconds(pod) for pod in serving]} s")
+    restarts = [status["restartCount"] for pod in serving for status in pod["status"]["containerStatuses"]]
+    assert restarts == [0] * len(serving)
+    assert len(serving) == installation.get("deployment", installation.name("serving"))["spec"]["replicas"]
 
 
 def test_the_ingress_answers_with_the_model(installation: Installation) -> None:

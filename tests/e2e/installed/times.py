@@ -60,6 +60,12 @@ def _step_time(step: str, before: datetime, task: Mapping[str, Any], pod: StepPo
     )
 
 
+def start_seconds(pod: Mapping[str, Any]) -> float:
+    """Return how long a pod took from its making until it was ready, init containers and all; whole seconds."""
+    (ready,) = (one for one in pod["status"]["conditions"] if one["type"] == "Ready" and one["status"] == "True")
+    return (moment(ready["lastTransitionTime"]) - moment(pod["metadata"]["creationTimestamp"])).total_seconds()
+
+
 def table(times: Sequence[StepTime]) -> str:
     """Return the times as a table of text, with their mean."""
     columns = ("queued", "pod_start", "imports", "work", "collection", "outside")
