@@ -163,8 +163,10 @@ def descendants(pid: int) -> set[int]:
 
 
 def command_line(pid: int) -> bytes:
-    """Return the words of a process's command, each with a zero byte after it."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    """Return the words of a process's command, each with a zero byte after it; none where it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def alive(pids: set[int]) -> set[int]:

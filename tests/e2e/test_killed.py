@@ -3,11 +3,10 @@
 import os
 import re
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded import Ended, Home, descendants, wait_for
+from embedded import Ended, Home, command_line, descendants, wait_for
 
 from pipelines.steps import STEP_NAMES
 
@@ -34,11 +33,7 @@ def run_and_kill(home: Home, step: str) -> Ended:
 
 
 def _is_step(pid: int, step: str) -> bool:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except FileNotFoundError:
-        return False
-    return words[1:5] == [b"-m", b"molino", b"step", step.encode()]
+    return command_line(pid).split(b"\0")[1:5] == [b"-m", b"molino", b"step", step.encode()]
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)

@@ -1,6 +1,9 @@
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,16 +28,23 @@ def test_a_home_is_free_again_after_a_run(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_asks_for_the_end(number: signal.Signals) -> None:
-    before = signal.signal(number, lambda *_: None)  # under `nohup` the hang-up would be ignored
+@contextmanager
+def handled(number: signal.Signals, handler: Any) -> Iterator[None]:
+    """Let a signal mean something as long as the context lasts."""
+    before = signal.signal(number, handler)
     try:
-        with Stop() as stop:
-            os.kill(os.getpid(), number)
-            with pytest.raises(Stopped):
-                stop.check()
+        yield
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_asks_for_the_end(number: signal.Signals) -> None:
+    # Whatever it meant to this process: under `nohup` the hang-up is ignored.
+    with handled(number, lambda *_: None), Stop() as stop:
+        os.kill(os.getpid(), number)
+        with pytest.raises(Stopped):
+            stop.check()
 
 
 def test_without_a_signal_nothing_ends() -> None:
@@ -43,13 +53,9 @@ def test_without_a_signal_nothing_ends() -> None:
 
 
 def test_an_ignored_hang_up_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with Stop() as stop:
-            os.kill(os.getpid(), signal.SIGHUP)
-            stop.check()
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    with handled(signal.SIGHUP, signal.SIG_IGN), Stop() as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        stop.check()
 
 
 def test_signals_mean_what_they_did_before() -> None:

@@ -53,8 +53,8 @@ class Airflow:
 
     def wait_dags(self, expected: set[str], limit: float = 180.0) -> None:
         """Return once these DAGs are there."""
-        found = lambda: set(self.answer(self.dags) or {})  # noqa: E731
-        until(f"the DAGs {sorted(expected)}", lambda: expected <= found(), limit, interval=INTERVAL)
+        wanted = f"the DAGs {sorted(expected)}"
+        until(wanted, lambda: expected <= set(self.answer(self.dags) or {}), limit, interval=INTERVAL)
 
     def parse_seconds(self, dag: str) -> float:
         """Return how long the DAG processor took for the file of a DAG, all its DAGs together."""
@@ -126,6 +126,10 @@ class Airflow:
     def run_ids(self, dag: str) -> set[str]:
         """Return the ids of a DAG's runs."""
         return {run["dag_run_id"] for run in self.runs(dag)}
+
+    def wait_answer(self, limit: float = 120.0) -> None:
+        """Return once the API answers."""
+        until("Airflow's answer", lambda: self.answer(self.dags) is not None, limit)
 
     def answer(self, ask: Callable[[], Any]) -> Any:
         """Ask, and return None while the API is away: some tests take a part of it down."""

@@ -101,17 +101,20 @@ def first(airflow: Airflow, pods: PodWatch) -> Wheel:  # the pods are watched fr
 
 @pytest.fixture(scope="session")
 def under_way() -> Iterator[Executor]:
-    """What turns while something else is looked at: a turn leaves a good half of two cores idle."""
+    """What turns while something else is looked at."""
     with ThreadPoolExecutor() as executor:
         yield executor
 
 
 @pytest.fixture(scope="session")
-def beside(
-    installation: Installation, airflow: Airflow, first: Wheel, under_way: Executor
-) -> Mapping[str, Future[Wheel]]:
+def small_rows(installation: Installation) -> str:
+    """The source that the small models name, written; its URI."""
+    return runs.put_rows(installation, models.ROWS)
+
+
+@pytest.fixture(scope="session")
+def beside(airflow: Airflow, first: Wheel, under_way: Executor, small_rows: str) -> Mapping[str, Future[Wheel]]:
     """The first turns of two more models, under way while the pages are opened."""
-    runs.put_rows(installation, "small")
     return {model: under_way.submit(runs.turn, airflow, model, f"e2e-{model}") for model in ("penguins", "homes")}
 
 
@@ -126,8 +129,16 @@ def refused(
 
 
 @pytest.fixture(scope="session")
-def killed_step(installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor) -> Future[Wheel]:
+def killed_step(
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, small_rows: str
+) -> Future[Wheel]:
     """A turn whose train pod is killed, under way beside the refused one."""
-    runs.put_rows(installation, "small")
     turning = runs.start(airflow, "flats", "e2e-killed-step")
     return under_way.submit(lambda: turn_and_kill(installation, pods, turning, kill_step)[0])
+
+
+@pytest.fixture(scope="session")
+def settled(refused: Future[Wheel], killed_step: Future[Wheel]) -> None:
+    """Nothing turns any more of what was under way beside the wrong values."""
+    for future in (refused, killed_step):
+        future.result()

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 
-from tests.cluster.waits import until
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.runs import Turning, Wheel
 from tests.e2e.installed.watch import PodWatch, StepPod
@@ -26,11 +25,6 @@ def kill_scheduler(installation: Installation, train: StepPod) -> None:
 def turn_and_kill(installation: Installation, pods: PodWatch, turning: Turning, kill: Kill) -> tuple[Wheel, float]:
     """Kill something once train's container runs; return the turn at its end, and when that was in seconds of time."""
     turning.trained()
-
-    def training() -> list[StepPod]:
-        return [pod for pod in pods.of_run(turning.run_id) if pod.step == "train" and pod.started]
-
-    until("train's container", lambda: bool(training()), 300)
-    kill(installation, training()[0])
+    kill(installation, pods.wait(turning.run_id, "train", started=True))
     killed = time.time()
     return turning.end(), killed

@@ -13,19 +13,18 @@ MODELS = ROOT / "pipelines" / "models"
 Row = dict[str, str]
 RAISED = 10.0
 """What `dearer` adds to each price each time, in 1000 USD."""
-
-
 SMALL = ("homes", "flats")
 """Models of the chart's values, beside those in the image."""
 WRONG = "wrong"
 """One more, with an error."""
-SOURCE = "sources/small.csv"
+ROWS = "small"
+"""Name of their source."""
 
 
 def small(name: str) -> str:
     """Return a model file like housing's with the linear candidate alone: its steps take little time."""
     model = yaml.safe_load((MODELS / "housing" / "model.yaml").read_text())
-    model |= {"name": name, "title": name.title(), "source": {"uri": f"s3://molino/{SOURCE}"}}
+    model |= {"name": name, "title": name.title(), "source": {"uri": f"s3://molino/sources/{ROWS}.csv"}}
     model["candidates"] = [{"name": "linear", "kind": "linear", "alpha": 1.0}]
     model["gate"] = {"bounds": {"rmse": {"maximum": 6.0}}, "champion_tolerance": 0.02}
     return yaml.safe_dump(model, sort_keys=False)

@@ -16,22 +16,15 @@ from tests.e2e.installed.watch import PodWatch, moment
 
 
 @pytest.fixture(scope="module")
-def by_hand(installation: Installation, airflow: Airflow) -> str:
+def by_hand(airflow: Airflow) -> str:
     """A run of a model DAG alone, with candidates that are named; under way when the scheduler is killed."""
     return airflow.trigger("penguins_model", candidates=["logistic"])
 
 
 @pytest.fixture(scope="module")
 def killed_scheduler(
-    refused: Future[Wheel],
-    killed_step: Future[Wheel],
-    installation: Installation,
-    airflow: Airflow,
-    pods: PodWatch,
-    by_hand: str,
+    settled: None, installation: Installation, airflow: Airflow, pods: PodWatch, by_hand: str
 ) -> Wheel:
-    for future in (refused, killed_step):
-        future.result()
     # Dearer rows than those before, so that the gate lets the model through.
     source = runs.put_rows(installation, "dearer-again", models.dearer(2))
     turning = runs.start(airflow, "flats", "e2e-killed-scheduler", source=source)

@@ -26,15 +26,14 @@ def away(installation: Installation, component: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("component", ["minio", "postgres"])
 def test_a_run_gets_over_an_outage_or_fails_cleanly_and_the_next_one_succeeds(
-    component: str, installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor
+    component: str, installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, small_rows: str
 ) -> None:
     run_id = f"e2e-outage-{component}"
-    source = runs.put_rows(installation, "small")
     turning = runs.start(airflow, "homes", run_id)
-    until("ingest's container", lambda: any(p.started for p in pods.of_run(run_id)), 300)
+    pods.wait(run_id, "ingest", started=True)
     away(installation, component, SECONDS)
-    until("Airflow's answer", lambda: airflow.answer(airflow.dags) is not None, 120)
-    following = under_way.submit(runs.turn, airflow, "flats", f"{run_id}-next", source=source)
+    airflow.wait_answer()
+    following = under_way.submit(runs.turn, airflow, "flats", f"{run_id}-next", source=small_rows)
     if airflow.wait("homes_data", turning.data)["state"] == "success":
         turning.end()
     assert following.result().states == ("success", "success")

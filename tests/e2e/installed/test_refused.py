@@ -46,17 +46,8 @@ class Broken:
 
 
 @pytest.fixture(scope="module")
-def broken(
-    refused: Future[Wheel],
-    killed_step: Future[Wheel],
-    installation: Installation,
-    airflow: Airflow,
-    pods: PodWatch,
-    under_way: Executor,
-) -> Broken:
+def broken(settled: None, installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor) -> Broken:
     """Put a graph that no server can load in the place of a release, before either deploy step starts."""
-    for future in (refused, killed_step):
-        future.result()
     source = runs.put_rows(installation, "dearer-still", models.dearer(3))
     turnings = [
         runs.start(airflow, model, run_id, source=source) for model, run_id in (("homes", BROKEN), ("flats", BESIDE))
@@ -75,7 +66,7 @@ def broken(
 
 def hold_before_deploy(installation: Installation, pods: PodWatch, turning: Turning) -> None:
     """Pause the model DAG while register runs, and return once that has ended."""
-    until("register's pod", lambda: any(pod.step == "register" for pod in pods.of_run(turning.run_id)), 300)
+    pods.wait(turning.run_id, "register")
     turning.airflow.pause(f"{turning.model}_model")
     with runs.store(installation) as client:
         until("the release", lambda: "register" in runs.records(client, turning.model, turning.run_id), 120)

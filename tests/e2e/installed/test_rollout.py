@@ -61,7 +61,7 @@ def rollout(beside: Beside, installation: Installation, airflow: Airflow, pods: 
     before = installation.ask("POST", "/models/homes/predict", EXAMPLE).json["predictions"][0]
     turning = runs.start(airflow, "homes", RUN, source=source)
     turning.trained()
-    until("deploy's pod", lambda: any(pod.step == "deploy" for pod in pods.of_run(RUN)), 600)
+    pods.wait(RUN, "deploy", limit=600)
     with Load(installation, "homes", EXAMPLE) as load:
         wheel = turning.end()
         until(f"{REQUESTS} answers", lambda: load.answered >= REQUESTS, 300)

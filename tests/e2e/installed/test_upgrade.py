@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.waits import until
 from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import KEY, Installation
@@ -59,7 +58,7 @@ def test_changed_passwords_are_those_of_the_components(upgraded: object, install
 
 
 def test_an_upgrade_keeps_the_runs(upgraded: object, airflow: Airflow) -> None:
-    until("Airflow's answer", lambda: airflow.answer(airflow.dags) is not None, 120)
+    airflow.wait_answer()
     assert {run["state"] for run in airflow.runs("housing_model")} == {"success"}
 
 

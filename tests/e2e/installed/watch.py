@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tests.cluster.waits import until
 from tests.e2e.installed.installation import Installation
 
 STEP, RUN, MODEL = "molino.dev/step", "molino.dev/run", "molino.dev/model"
@@ -81,6 +82,15 @@ class PodWatch:
             if ended := state.get("terminated"):
                 seen.started, seen.ended = moment(ended["startedAt"]), moment(ended["finishedAt"])
                 seen.exit_code = ended["exitCode"]
+
+    def wait(self, run: str, step: str, started: bool = False, limit: float = 300) -> StepPod:
+        """Return the pod of a step of a run, once it is made, or once its container has started."""
+
+        def found() -> list[StepPod]:
+            return [pod for pod in self.of_run(run) if pod.step == step and (pod.started or not started)]
+
+        until(f"{step}'s {'container' if started else 'pod'}", lambda: bool(found()), limit)
+        return found()[0]
 
     def of_run(self, run: str) -> list[StepPod]:
         """Return the pods of one run, in the order of their making."""
