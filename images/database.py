@@ -73,6 +73,20 @@ def check_migrated(address: str, schema: str) -> None:
         raise LookupError(f"the schema isn't that of {schema} yet")
 
 
+def check_heartbeat(address: str, job: str, host: str, seconds: int) -> None:
+    """Look for a sign of life that a job of Airflow on this host has left in the database of late.
+
+    `airflow jobs check` asks the same, after an import of all of Airflow.
+
+    Raises:
+        LookupError: there is none.
+        psycopg2.Error: the database can't be asked.
+    """
+    alive = "SELECT 1 FROM job WHERE job_type = %s AND hostname = %s AND state = 'running'"
+    if not _query(address, f"{alive} AND latest_heartbeat > now() - %s * interval '1 second'", job, host, str(seconds)):
+        raise LookupError(f"no {job} at {host} has left a sign of life for {seconds} s")
+
+
 def _query(address: str, statement: str, *values: str) -> list[tuple[str, ...]]:
     """Run one statement, and return its rows."""
     plain = address.replace("+psycopg2", "")

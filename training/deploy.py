@@ -20,7 +20,7 @@ def run(context: Context) -> Outcome:
 
     Raises:
         BrokenReleaseError: no server can load the release, or it answers wrongly; the version before it is back.
-        DeployError: the release doesn't come into service; the version before it is back.
+        DeployError: the release doesn't come into service; the version before it is back, or it says why not.
         StoreError: the bundle is missing or altered; nothing has changed.
         TrackingError: MLflow can't be reached; nothing has changed.
     """
@@ -87,20 +87,17 @@ def _serve_or_put_back(
         point_alias(context.tracker.client, model, CHAMPION, version)
     except Exception as error:
         context.log.info("putting back", version=previous, cause=str(error))
+        try:
+            target.point(model, previous)
+            target.wait(model, previous)
+        except Exception as fault:
+            before = f"version {previous}" if previous else "no version"
+            raise DeployError(f"{error}; and putting {model} back to {before} failed: {fault}") from error
         kind = BrokenReleaseError if isinstance(error, BrokenReleaseError) else DeployError
-        raise kind(f"{error}; {_put_back(target, model, previous)}") from error
+        state = f"version {previous} is back in service" if previous else f"no version of {model} is in service"
+        raise kind(f"{error}; {state}") from error
     context.log.info("champion", version=version)
     return answered
-
-
-def _put_back(target: DeployTarget, model: str, previous: str | None) -> str:
-    """Return to the version before, and say whether it serves."""
-    try:
-        target.point(model, previous)
-        target.wait(model, previous)
-    except Exception as error:
-        return f"and version {previous} isn't back in service: {error}"
-    return f"version {previous} is back in service" if previous else f"no version of {model} is in service"
 
 
 def _ask_example(context: Context, release: Release) -> list[float | str]:

@@ -1,19 +1,25 @@
 """Starts a part of Airflow on Postgres: `start.py migrate | user | wait | api-server | scheduler | dag-processor | …`.
 
 `migrate` brings the database to this version's schema and fills in the roles, `user` makes the first user or sets its
-password again, `wait` holds until the schema is there; every other word becomes `airflow <word>`.
+password again, `wait` holds until the schema is there, `alive JOB` tells whether this pod's job still works; every
+other word becomes `airflow <word>`.
 """
 
 import importlib
 import os
+import socket
 import sys
 
 import database
+import psycopg2
 
 SCHEMA_OF = ("apache-airflow-core", "apache-airflow-providers-fab")
 AHEAD = ("pipelines.operator", "pipelines.model_files", "airflow.providers.amazon.aws.hooks.s3")
 """What DAGs and task logs need. Each task and each parse is a fork of the part that starts it: what that has imported
 beforehand costs them nothing, else a second each time."""
+
+FRESH_SECONDS = 60
+"""How old the last sign of life of a job may be: it leaves one every 5 s."""
 
 
 def airflow(*arguments: str) -> None:
@@ -46,10 +52,24 @@ def wait(address: str) -> None:
     database.wait_for("the migration", lambda: database.check_migrated(address, database.versions(SCHEMA_OF)))
 
 
+def check_alive(address: str, job: str) -> None:
+    """Fail where the job of this pod has stopped; a database that is away is no reason to start it anew.
+
+    Raises:
+        SystemExit: it has.
+    """
+    try:
+        database.check_heartbeat(address, job, socket.gethostbyname(socket.gethostname()), FRESH_SECONDS)
+    except psycopg2.Error as error:
+        print(f"the database can't be asked: {error}")
+    except LookupError as error:
+        raise SystemExit(str(error)) from error
+
+
 def main() -> None:
     """Do what the first argument says."""
     if len(sys.argv) < 2:
-        raise SystemExit("start.py: say migrate, user, wait, or a command of airflow")
+        raise SystemExit("start.py: say migrate, user, wait, alive, or a command of airflow")
     address = database.uri("airflow", os.environ["AIRFLOW_PASSWORD"])
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = address
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] = address.replace("+psycopg2", "+asyncpg").replace(
@@ -64,6 +84,8 @@ def main() -> None:
             make_user()
         case "wait":
             wait(address)
+        case "alive":
+            check_alive(address, sys.argv[2])
         case "scheduler" | "dag-processor":
             for module in AHEAD:
                 importlib.import_module(module)

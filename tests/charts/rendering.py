@@ -15,8 +15,11 @@ INGRESSES = ("airflow.ingress.enabled=true", "mlflow.ingress.enabled=true", "ten
 ALL_ON: dict[str, tuple[str, ...]] = {
     "defaults": (*INGRESSES, "minio.ingress.enabled=true", "models.own=content"),
     "kind": (*INGRESSES, "minio.ingress.enabled=true", "models.own=content", "sync=true"),
-    "production": ("models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}"),
-}
+    "production": (
+        "models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
+        "database.sslmode=verify-full", "database.caSecret=own",
+    ),
+}  # fmt: skip
 """Settings that switch on, by values file, what it leaves off."""
 
 

@@ -9,6 +9,7 @@ import yaml
 from rendering import CHART, helm, options
 from stand_in_cluster import namespace, secret, stand_in_cluster, storage_class
 
+DATABASE = {"airflow-password": "YQ==", "mlflow-password": "Yg==", "mlflow-auth-password": "Yw=="}
 Found = tuple[str, dict[str, Any]]
 DEFAULT = namespace("default")
 HELD = {"username": "YQ==", "password": "Yg==", "flask-secret-key": "Yw=="}
@@ -50,6 +51,12 @@ def test_a_missing_key_is_named(lacking: str, tmp_path: Path) -> None:
 def test_a_secret_with_all_keys_is_taken(tmp_path: Path) -> None:
     rendered, said = install(tmp_path, secret("own", **HELD), settings=("mlflow.auth.existingSecret=own",))
     assert (bool(rendered), said) == (True, "")
+
+
+def test_the_authority_of_the_database_is_looked_for(tmp_path: Path) -> None:
+    settings = ("database.sslmode=verify-full", "database.caSecret=own")
+    _, said = install(tmp_path, secret("molino-database", **DATABASE), settings=settings, values="production")
+    assert "database.caSecret: there is no Secret own in namespace molino; make it, with the keys ca.crt" in said
 
 
 def test_an_unknown_storage_class_is_named_beside_the_known_ones(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def test_a_development_password_is_refused_in_production(key: str) -> None:
         (["minio.enabled=false"], "set s3.endpoint and s3.auth.existingSecret"),
         (["mlflow.enabled=false"], "set mlflow.externalUrl and mlflow.auth.existingSecret"),
         (["database.host=elsewhere"], "choose one of them"),
+        (["database.sslmode=require"], "the built-in Postgres has no TLS"),
+        (["database.caSecret=own"], "the built-in Postgres has no TLS"),
         (["mlflow.auth.password=short"], "mlflow.auth.password: mlflow takes none of less than 12 characters"),
         (["minio.auth.rootPassword=short"], "minio.auth.rootPassword: minio takes none of less than 8 characters"),
         (["sync=true"], "sync lets the code of running pods be changed: set environment: development"),
@@ -128,6 +130,28 @@ def test_all_ask_the_database_at_its_port(values: str, setting: str) -> None:
     text = json.dumps(render(values, f"{setting}=6543"))
     asked = re.findall(r'"MOLINO_DATABASE_PORT"(?:, "value")?: "(\d+)"', text)
     assert set(asked) == {"6543"}
+
+
+def test_a_mode_that_verifies_wants_an_authority() -> None:
+    said = refusal("production", "database.sslmode=verify-full")
+    assert "database.sslmode is verify-full: set database.caSecret, a Secret with ca.crt" in said
+
+
+def test_all_that_ask_the_database_have_its_authority() -> None:
+    documents = render("production", "database.sslmode=verify-full", "database.caSecret=own")
+    found = set()
+    for name, spec, _ in pods(documents):
+        for container in [*spec.get("initContainers", []), *spec["containers"]]:
+            env = {one["name"]: one.get("value") for one in container.get("env", [])}
+            if not env.keys() & {"AIRFLOW_PASSWORD", "MLFLOW_PASSWORD"}:
+                continue
+            found.add(name)
+            folder, _, file = env["PGSSLROOTCERT"].rpartition("/")
+            mount = next(one for one in container["volumeMounts"] if one["mountPath"] == folder)
+            volume = next(one for one in spec["volumes"] if one["name"] == mount["name"])
+            assert (volume["secret"]["secretName"], file) == ("own", "ca.crt")
+    assert {name.partition("/")[0] for name in found} == {"Deployment", "Job"}
+    assert len(found) == 8
 
 
 def test_serving_annotations_are_left_to_the_deploy_step() -> None:

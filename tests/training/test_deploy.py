@@ -13,7 +13,7 @@ from trained_run import TrainedRun, copy_database
 
 from molino.errors import BrokenReleaseError, DeployError, StoreError
 from molino.model_file import load_model
-from molino.pointer import point_to, read_pointer
+from molino.pointer import bundle_path, point_to, read_pointer
 from molino.record import Record, record_key
 from molino.results import DeployResult, RegisterResult
 from molino.settings import Settings
@@ -253,6 +253,15 @@ def test_a_bad_first_release_leaves_nothing_in_service(runs: Runs, server: Runni
     with pytest.raises(DeployError, match="no version of housing is in service"):
         deploy(runs["r1"])
     server.wait("no worker serves it", lambda: workers(server) == {})
+
+
+def test_a_bad_release_that_gives_way_to_nothing_is_worth_another_try(runs: Runs) -> None:
+    deploy(runs["r1"])
+    alter(runs["r2"], promise_other_answers)
+    shutil.rmtree(bundle_path(runs["r1"].settings.serving_folder, "housing", "1"))
+    with pytest.raises(DeployError, match=r"; and putting housing back to version 1 failed: ") as caught:
+        deploy(runs["r2"])
+    assert not isinstance(caught.value, BrokenReleaseError)
 
 
 def test_an_altered_bundle_changes_nothing(runs: Runs, server: RunningServer) -> None:

@@ -74,6 +74,28 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
+{{/* With an authority for the database's certificate: where libpq and asyncpg look for it, its mount, and its volume. */}}
+{{- define "molino.databaseCaEnv" -}}
+{{- if .Values.database.caSecret }}
+- {name: PGSSLROOTCERT, value: /etc/molino/database-ca/ca.crt}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.databaseCaMount" -}}
+{{- if .Values.database.caSecret }}
+- {name: database-ca, mountPath: /etc/molino/database-ca, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.databaseCaVolume" -}}
+{{- with .Values.database.caSecret }}
+- name: database-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end -}}
+
 {{/* With `sync`: an init container that copies the image's code to a volume, and the mount of that volume over it. */}}
 {{- define "molino.syncCopy" -}}
 {{- if .root.Values.sync }}

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import yaml
 from tests.cluster.cluster import Cluster
 from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.airflow import Airflow
+from tests.e2e.installed.broken import Broken, turn_broken
 from tests.e2e.installed.installation import CHART, Installation
-from tests.e2e.installed.killed import kill_step, turn_and_kill
+from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, turn_and_kill
+from tests.e2e.installed.outage import turn_without
 from tests.e2e.installed.report import LINES, show
 from tests.e2e.installed.runs import FIRST, Wheel
 from tests.e2e.installed.watch import PodWatch
@@ -23,8 +26,8 @@ HERE = Path(__file__).parent
 ASKED = os.environ.get("MOLINO_E2E") == "1"
 collect_ignore_glob = [] if ASKED else ["test_*.py"]
 ORDER = (
-    "test_install", "test_run", "test_pages", "test_rollout", "test_bad_values", "test_killed", "test_refused",
-    "test_outage", "test_upgrade", "test_uninstall",
+    "test_install", "test_run", "test_pages", "test_rollout", "test_bad_values", "test_killed", "test_by_hand",
+    "test_unreachable", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
 )  # fmt: skip
 MAIN_PATH = ("test_install", "test_run")
 """Always run; the other scenarios are skipped when MOLINO_E2E_UNTIL has passed (seconds since 1970)."""
@@ -81,6 +84,15 @@ def installation(cluster: Cluster, values: tuple[Path, ...]) -> Installation:
     return found
 
 
+@pytest.fixture
+def bad(cluster: Cluster) -> Iterator[Installation]:
+    """An empty namespace for an installation that won't come up."""
+    found = Installation(cluster, "molino-bad")
+    found.make_namespace()
+    yield found
+    cluster.kubectl("delete", "namespace", found.namespace, "--ignore-not-found", "--wait=true", "--timeout=180s")
+
+
 @pytest.fixture(scope="session")
 def airflow(installation: Installation) -> Iterator[Airflow]:
     with installation.forward("airflow-api-server", 8080) as port:
@@ -113,32 +125,85 @@ def small_rows(installation: Installation) -> str:
 
 
 @pytest.fixture(scope="session")
-def beside(airflow: Airflow, first: Wheel, under_way: Executor, small_rows: str) -> Mapping[str, Future[Wheel]]:
-    """The first turns of two more models, under way while the pages are opened."""
-    return {model: under_way.submit(runs.turn, airflow, model, f"e2e-{model}") for model in ("penguins", "homes")}
+def killed_scheduler(
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, first: Wheel, small_rows: str
+) -> Killed:
+    """A turn during which the scheduler's pod is killed, under way while the pages are opened."""
+    start = partial(runs.start, airflow, "flats", "e2e-killed-scheduler")
+    return turn_and_kill(installation, pods, under_way, start, kill_scheduler)
 
 
 @pytest.fixture(scope="session")
-def refused(
-    installation: Installation, airflow: Airflow, beside: Mapping[str, Future[Wheel]], under_way: Executor
-) -> Future[Wheel]:
-    """A turn on rows that have nothing to teach, under way while wrong values are tried."""
-    beside["homes"].result()
+def beside(airflow: Airflow, killed_scheduler: Killed, under_way: Executor) -> Mapping[str, Future[Wheel]]:
+    """The first turns of two more models, from the scheduler's kill on: a new one starts them at once."""
+
+    def turn(model: str) -> Wheel:
+        killed_scheduler.at.result()
+        return runs.turn(airflow, model, f"e2e-{model}")
+
+    return {model: under_way.submit(turn, model) for model in ("penguins", "homes")}
+
+
+@pytest.fixture(scope="session")
+def alone(killed_scheduler: Killed, beside: Mapping[str, Future[Wheel]]) -> None:
+    """Nothing turns any more of what was under way beside the pages."""
+    for future in (killed_scheduler.wheel, *beside.values()):
+        future.result()
+
+
+@pytest.fixture(scope="session")
+def minio_away(
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, alone: None
+) -> Future[dict[str, str]]:
+    """A turn during which the object store goes away and comes back, under way while wrong values are tried."""
+    return under_way.submit(turn_without, installation, airflow, pods, "minio")
+
+
+@pytest.fixture(scope="session")
+def killed_step(
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, minio_away: Future[object]
+) -> Killed:
+    """The turn after the outage of the store, whose train pod is killed."""
+    minio_away.result()
+    # Dearer rows than those before, so that the gate lets the model through.
+    source = runs.put_rows(installation, "dearer-again", models.dearer(2))
+    start = partial(runs.start, airflow, "flats", "e2e-killed-step", source=source)
+    return turn_and_kill(installation, pods, under_way, start, kill_step)
+
+
+@pytest.fixture(scope="session")
+def refused(installation: Installation, airflow: Airflow, under_way: Executor, killed_step: Killed) -> Future[Wheel]:
+    """A turn on rows that have nothing to teach, beside that one."""
     source = runs.put_rows(installation, "shuffled", models.shuffled)
     return under_way.submit(runs.turn, airflow, "homes", "e2e-refused", source=source)
 
 
 @pytest.fixture(scope="session")
-def killed_step(
-    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, small_rows: str
-) -> Future[Wheel]:
-    """A turn whose train pod is killed, under way beside the refused one."""
-    turning = runs.start(airflow, "flats", "e2e-killed-step")
-    return under_way.submit(lambda: turn_and_kill(installation, pods, turning, kill_step)[0])
+def by_hand(airflow: Airflow, under_way: Executor, killed_step: Killed) -> Future[dict[str, Any]]:
+    """A run of a model DAG alone, with candidates that are named, beside them."""
+    run = airflow.trigger("penguins_model", candidates=["logistic"])
+    return under_way.submit(airflow.wait, "penguins_model", run)
 
 
 @pytest.fixture(scope="session")
-def settled(refused: Future[Wheel], killed_step: Future[Wheel]) -> None:
-    """Nothing turns any more of what was under way beside the wrong values."""
-    for future in (refused, killed_step):
+def settled(refused: Future[Wheel], killed_step: Killed, by_hand: Future[object]) -> None:
+    """Nothing turns any more of what was under way after the outage of the store."""
+    for future in (refused, killed_step.wheel, by_hand):
         future.result()
+
+
+@pytest.fixture(scope="session")
+def postgres_away(
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, settled: None
+) -> Future[dict[str, str]]:
+    """A turn during which the database goes away, under way while unreachable ones are tried."""
+    return under_way.submit(turn_without, installation, airflow, pods, "postgres")
+
+
+@pytest.fixture(scope="session")
+def broken(
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, postgres_away: Future[object]
+) -> Broken:
+    """The turns after the outage of the database: one whose release no server can load, and one beside it."""
+    postgres_away.result()
+    return turn_broken(installation, airflow, pods, under_way)

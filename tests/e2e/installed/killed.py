@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.runs import Turning, Wheel
@@ -22,9 +24,31 @@ def kill_scheduler(installation: Installation, train: StepPod) -> None:
     installation.kubectl("delete", "pod", pod["metadata"]["name"], *NOW)
 
 
-def turn_and_kill(installation: Installation, pods: PodWatch, turning: Turning, kill: Kill) -> tuple[Wheel, float]:
-    """Kill something once train's container runs; return the turn at its end, and when that was in seconds of time."""
-    turning.trained()
-    kill(installation, pods.wait(turning.run_id, "train", started=True))
-    killed = time.time()
-    return turning.end(), killed
+@dataclass(frozen=True)
+class Killed:
+    """A turn during whose training something is killed."""
+
+    at: Future[float]
+    """When it was, in seconds since 1970."""
+    wheel: Future[Wheel]
+    """The turn at its end."""
+
+
+def turn_and_kill(
+    installation: Installation, pods: PodWatch, under_way: Executor, start: Callable[[], Turning], kill: Kill
+) -> Killed:
+    """Start a turn, and kill something once train's container runs."""
+    turning = under_way.submit(start)
+
+    def wait_and_kill() -> float:
+        started = turning.result()
+        started.trained()
+        kill(installation, pods.wait(started.run_id, "train", started=True))
+        return time.time()
+
+    def end() -> Wheel:
+        at.result()
+        return turning.result().end()
+
+    at = under_way.submit(wait_and_kill)
+    return Killed(at, under_way.submit(end))

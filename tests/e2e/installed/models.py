@@ -13,7 +13,7 @@ MODELS = ROOT / "pipelines" / "models"
 Row = dict[str, str]
 RAISED = 10.0
 """What `dearer` adds to each price each time, in 1000 USD."""
-SMALL = ("homes", "flats")
+SMALL = ("homes", "flats", "rooms")
 """Models of the chart's values, beside those in the image."""
 WRONG = "wrong"
 """One more, with an error."""

@@ -1,11 +1,15 @@
 """What `helm install` brings up."""
 
+import pytest
+
+from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
 from tests.e2e.installed import models
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.report import show
 
+ALIVE = ("python", "/opt/molino/start.py", "alive")
 EXAMPLE = {"data": [[0.1, 25.0, 5.13, 0, 0.453, 6.5, 45.0, 5.3, 4, 320, 15.3, 390.0, 12.0]]}
 
 
@@ -39,6 +43,13 @@ def test_a_wrong_model_file_alone_is_an_import_error(airflow: Airflow) -> None:
     assert "wrong/model.yaml" in error["stack_trace"]
     assert "guessing" in error["stack_trace"]
     assert f"{models.WRONG}_data" not in airflow.dags()
+
+
+def test_a_part_of_airflow_tells_whether_it_works(installation: Installation) -> None:
+    ask = ("exec", f"deployment/{installation.name('airflow-dag-processor')}", "--", *ALIVE)
+    installation.kubectl(*ask, "DagProcessorJob")
+    with pytest.raises(ClusterError, match=r"no TriggererJob at [0-9.]+ has left a sign of life for 60 s"):
+        installation.kubectl(*ask, "TriggererJob")
 
 
 def test_helm_test_finds_every_component_well(installation: Installation) -> None:

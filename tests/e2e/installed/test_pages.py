@@ -24,7 +24,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 USER, PASSWORD = "admin", "mercadolibre"
 LIMIT_MS = 60_000
 WINDOW: ViewportSize = {"width": 1440, "height": 900}
-pytestmark = pytest.mark.usefixtures("first", "beside")
+pytestmark = pytest.mark.usefixtures("first", "killed_scheduler", "beside")
 
 
 @pytest.fixture(scope="module")

@@ -53,10 +53,8 @@ class Rollout:
 
 
 @pytest.fixture(scope="module")
-def rollout(beside: Beside, installation: Installation, airflow: Airflow, pods: PodWatch) -> Rollout:
+def rollout(alone: None, installation: Installation, airflow: Airflow, pods: PodWatch) -> Rollout:
     """Turn with other rows; from the making of deploy's pod on, requests come without a pause."""
-    for future in beside.values():
-        future.result()
     source = runs.put_rows(installation, "dearer", models.dearer())
     before = installation.ask("POST", "/models/homes/predict", EXAMPLE).json["predictions"][0]
     turning = runs.start(airflow, "homes", RUN, source=source)

@@ -28,7 +28,7 @@ def upgraded(
         f"serving.auth.apiKey={CHANGED}",
         f"mlflow.auth.password={CHANGED}-too",
         f"tensorboard.auth.password={CHANGED}",
-        "airflow.parts.apiServer.resources.limits.memory=2Gi",
+        "airflow.parts.triggerer.resources.limits.memory=1536Mi",
     )
     installation.upgrade(*values, options=tuple(word for change in changes for word in ("--set", change)))
     installation.wait_ready()

@@ -8,6 +8,7 @@
 {{ include "molino.secretEnv" (dict "name" "AIRFLOW__API__SECRET_KEY" "secret" $secret "key" "api-secret-key") }}
 {{ include "molino.secretEnv" (dict "name" "AWS_ACCESS_KEY_ID" "secret" $s3 "key" "airflow-access-key") }}
 {{ include "molino.secretEnv" (dict "name" "AWS_SECRET_ACCESS_KEY" "secret" $s3 "key" "airflow-secret-key") }}
+{{- include "molino.databaseCaEnv" . }}
 {{- end -}}
 
 {{/* Init container that holds a pod until the database is migrated. Wants root, parts: the values of the part. */}}
@@ -30,6 +31,7 @@
 - {name: home, mountPath: /home/molino}
 - {name: tmp, mountPath: /tmp}
 - {name: models, mountPath: /etc/molino/models, readOnly: true}
+{{- include "molino.databaseCaMount" .root }}
 {{- end -}}
 
 {{- define "molino.airflowVolumes" -}}
@@ -38,4 +40,5 @@
 - name: models
   configMap:
     name: {{ include "molino.name" (dict "root" .root "component" "models") }}
+{{- include "molino.databaseCaVolume" .root }}
 {{- end -}}

@@ -12,6 +12,7 @@
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
 - {name: MOLINO_DATABASE_PORT, value: {{ include "molino.databasePort" . | quote }}}
 - {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode }}}
+{{- include "molino.databaseCaEnv" . }}
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_PASSWORD" "secret" $database "key" "mlflow-password") }}
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_AUTH_PASSWORD" "secret" $database "key" "mlflow-auth-password") }}
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_AUTH_ADMIN_USERNAME" "secret" $secret "key" "username") }}
