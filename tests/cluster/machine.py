@@ -20,6 +20,7 @@ PROGRAMS: Mapping[str, str] = {
     "sysctl": "procps",
     "buildah": "buildah",
     "mmdebstrap": "mmdebstrap",
+    "skopeo": "skopeo",
     str(CNI / "bridge"): "containernetworking-plugins",
 }
 """Program → Debian package."""

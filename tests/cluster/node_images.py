@@ -51,8 +51,9 @@ def _copy(folders: Folders, image: str) -> None:
     with tempfile.TemporaryDirectory(dir=folders.root, prefix=".image-") as work:
         layout = Path(work)
         held = _link_blobs(folders, layout)
-        push = ["buildah", "push", "--quiet", "--disable-compression", image, f"oci:{layout}:{image}"]
-        run(push, environment=SETTINGS)
+        # What is uncompressed has the digest that it has in the storage: only so is it known to be there already.
+        copy = ["skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers"]
+        run([*copy, f"containers-storage:{image}", f"oci:{layout}:{image}"], environment=SETTINGS)
         _name(layout, image)
         lacking = [path for path in (layout / BLOBS).iterdir() if path.name not in held]
         archive = layout / "archive.tar"
@@ -63,7 +64,7 @@ def _copy(folders: Folders, image: str) -> None:
 
 
 def _link_blobs(folders: Folders, layout: Path) -> set[str]:
-    """Link the node's blobs into an OCI layout, where buildah leaves them as they are; return their digests."""
+    """Link the node's blobs into an OCI layout, where skopeo leaves them as they are; return their digests."""
     target = layout / BLOBS
     target.mkdir(parents=True)
     for path in (folders.content / "io.containerd.content.v1.content" / BLOBS).glob("*"):

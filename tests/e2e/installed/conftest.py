@@ -17,7 +17,7 @@ from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.broken import Broken, turn_broken
 from tests.e2e.installed.installation import CHART, Installation
 from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, turn_and_kill
-from tests.e2e.installed.outage import turn_without
+from tests.e2e.installed.outage import Outage, turn_without
 from tests.e2e.installed.report import LINES, show
 from tests.e2e.installed.runs import FIRST, Wheel
 from tests.e2e.installed.watch import PodWatch
@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 ASKED = os.environ.get("MOLINO_E2E") == "1"
 collect_ignore_glob = [] if ASKED else ["test_*.py"]
 ORDER = (
-    "test_install", "test_run", "test_pages", "test_rollout", "test_bad_values", "test_killed", "test_by_hand",
-    "test_unreachable", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
+    "test_install", "test_run", "test_pages", "test_bad_values", "test_rollout", "test_unreachable", "test_killed",
+    "test_by_hand", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
 )  # fmt: skip
 MAIN_PATH = ("test_install", "test_run")
 """Always run; the other scenarios are skipped when MOLINO_E2E_UNTIL has passed (seconds since 1970)."""
@@ -128,7 +128,7 @@ def small_rows(installation: Installation) -> str:
 def killed_scheduler(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, first: Wheel, small_rows: str
 ) -> Killed:
-    """A turn during which the scheduler's pod is killed, under way while the pages are opened."""
+    """A turn during which the scheduler's pod is killed, under way while pages are opened and wrong values tried."""
     start = partial(runs.start, airflow, "flats", "e2e-killed-scheduler")
     return turn_and_kill(installation, pods, under_way, start, kill_scheduler)
 
@@ -146,7 +146,7 @@ def beside(airflow: Airflow, killed_scheduler: Killed, under_way: Executor) -> M
 
 @pytest.fixture(scope="session")
 def alone(killed_scheduler: Killed, beside: Mapping[str, Future[Wheel]]) -> None:
-    """Nothing turns any more of what was under way beside the pages."""
+    """Nothing turns any more of what was under way beside that."""
     for future in (killed_scheduler.wheel, *beside.values()):
         future.result()
 
@@ -154,17 +154,17 @@ def alone(killed_scheduler: Killed, beside: Mapping[str, Future[Wheel]]) -> None
 @pytest.fixture(scope="session")
 def minio_away(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, alone: None
-) -> Future[dict[str, str]]:
-    """A turn during which the object store goes away and comes back, under way while wrong values are tried."""
-    return under_way.submit(turn_without, installation, airflow, pods, "minio")
+) -> Outage:
+    """A turn during which the object store goes away, under way while unreachable ones are tried."""
+    return turn_without(installation, airflow, pods, under_way, "minio")
 
 
 @pytest.fixture(scope="session")
 def killed_step(
-    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, minio_away: Future[object]
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, minio_away: Outage
 ) -> Killed:
     """The turn after the outage of the store, whose train pod is killed."""
-    minio_away.result()
+    minio_away.over.result()
     # Dearer rows than those before, so that the gate lets the model through.
     source = runs.put_rows(installation, "dearer-again", models.dearer(2))
     start = partial(runs.start, airflow, "flats", "e2e-killed-step", source=source)
@@ -186,24 +186,24 @@ def by_hand(airflow: Airflow, under_way: Executor, killed_step: Killed) -> Futur
 
 
 @pytest.fixture(scope="session")
-def settled(refused: Future[Wheel], killed_step: Killed, by_hand: Future[object]) -> None:
-    """Nothing turns any more of what was under way after the outage of the store."""
-    for future in (refused, killed_step.wheel, by_hand):
+def settled(minio_away: Outage, refused: Future[Wheel], killed_step: Killed, by_hand: Future[object]) -> None:
+    """Nothing turns any more of what was under way since the outage of the store."""
+    for future in (minio_away.ended, refused, killed_step.wheel, by_hand):
         future.result()
 
 
 @pytest.fixture(scope="session")
 def postgres_away(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, settled: None
-) -> Future[dict[str, str]]:
-    """A turn during which the database goes away, under way while unreachable ones are tried."""
-    return under_way.submit(turn_without, installation, airflow, pods, "postgres")
+) -> Outage:
+    """A turn during which the database goes away."""
+    return turn_without(installation, airflow, pods, under_way, "postgres")
 
 
 @pytest.fixture(scope="session")
 def broken(
-    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, postgres_away: Future[object]
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, postgres_away: Outage
 ) -> Broken:
     """The turns after the outage of the database: one whose release no server can load, and one beside it."""
-    postgres_away.result()
+    postgres_away.over.result()
     return turn_broken(installation, airflow, pods, under_way)

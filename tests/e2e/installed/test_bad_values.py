@@ -1,7 +1,5 @@
 """Values that can't work: refused at install with one clear message."""
 
-from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -9,11 +7,7 @@ import pytest
 from tests.cluster.fault import ClusterError
 from tests.e2e.installed.installation import CHART, Installation
 
-
-@pytest.fixture(scope="module", autouse=True)
-def beside_an_outage(minio_away: Future[object]) -> Iterator[None]:
-    yield
-    minio_away.result()
+pytestmark = pytest.mark.usefixtures("killed_scheduler", "beside")
 
 
 def test_an_unknown_storage_class_is_refused_at_install(bad: Installation, values: tuple[Path, ...]) -> None:

@@ -7,14 +7,16 @@ from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.killed import Killed
+from tests.e2e.installed.outage import Outage
 from tests.e2e.installed.report import show
 from tests.e2e.installed.runs import Wheel
 from tests.e2e.installed.watch import PodWatch, moment
 
 
 @pytest.fixture(scope="module", params=["scheduler", "step"])
-def killed(request: pytest.FixtureRequest) -> Wheel:
-    """A turn in which something was killed."""
+def killed(request: pytest.FixtureRequest, minio_away: Outage) -> Wheel:
+    """A turn in which something was killed, looked at when the store with its records is there again."""
+    minio_away.over.result()
     found: Killed = request.getfixturevalue(f"killed_{request.param}")
     return found.wheel.result()
 

@@ -1,7 +1,5 @@
 """The object store and the database away for half a minute, in the middle of a run, and the run that came next."""
 
-from concurrent.futures import Future
-
 import pytest
 
 from pipelines.steps import STEP_NAMES
@@ -9,7 +7,7 @@ from tests.e2e.installed import runs
 from tests.e2e.installed.broken import Broken
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.killed import Killed
-from tests.e2e.installed.outage import SECONDS
+from tests.e2e.installed.outage import SECONDS, Outage
 from tests.e2e.installed.report import show
 
 
@@ -17,8 +15,8 @@ from tests.e2e.installed.report import show
 def test_a_run_gets_over_an_outage_or_fails_cleanly(
     component: str, request: pytest.FixtureRequest, installation: Installation
 ) -> None:
-    away: Future[dict[str, str]] = request.getfixturevalue(f"{component}_away")
-    ended = away.result()
+    outage: Outage = request.getfixturevalue(f"{component}_away")
+    ended = outage.ended.result()
     show(f"a run during whose first step {component} was away for {SECONDS} s: {ended}")
     with runs.store(installation) as client:
         left = list(runs.records(client, "rooms", f"e2e-outage-{component}"))
@@ -35,3 +33,8 @@ def test_the_run_after_an_outage_of_the_store_ends_well(killed_step: Killed) -> 
 
 def test_the_run_after_an_outage_of_the_database_ends_well(broken: Broken) -> None:
     assert broken.beside.states == ("success", "success")
+
+
+def test_no_pod_of_a_step_is_left(postgres_away: Outage, broken: Broken, installation: Installation) -> None:
+    postgres_away.ended.result()
+    installation.wait_no_step()

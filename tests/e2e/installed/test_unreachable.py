@@ -1,7 +1,5 @@
 """An external database or store that isn't there: named by what waits for it, never a crash loop without a cause."""
 
-from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -11,12 +9,7 @@ from tests.cluster.waits import until
 from tests.e2e.installed.installation import Installation
 
 NOWHERE = "nowhere.molino-bad.svc"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def beside_an_outage(postgres_away: Future[object]) -> Iterator[None]:
-    yield
-    postgres_away.result()
+pytestmark = pytest.mark.usefixtures("minio_away")
 
 
 def test_an_unreachable_database_is_named_by_what_waits_for_it(bad: Installation, values: tuple[Path, ...]) -> None:
