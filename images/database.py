@@ -15,13 +15,18 @@ from urllib.parse import quote
 import psycopg2
 
 PATIENCE_SECONDS = 300
+CONNECT_SECONDS = 5
 
 
-def uri(user: str, password: str) -> str:
-    """Return the SQLAlchemy address of the database that a user owns."""
+def uri(user: str, password: str, driver: str = "psycopg2") -> str:
+    """Return the SQLAlchemy address of the database that a user owns, for a driver that waits or for asyncpg.
+
+    A server that swallows packets, as the address of a Service that is gone does, is given up after some seconds.
+    """
     host, port = os.environ["MOLINO_DATABASE_HOST"], os.environ.get("MOLINO_DATABASE_PORT", "5432")
     mode = os.environ.get("MOLINO_DATABASE_SSLMODE", "prefer")
-    return f"postgresql+psycopg2://{user}:{quote(password, safe='')}@{host}:{port}/{user}?sslmode={mode}"
+    options = f"ssl={mode}" if driver == "asyncpg" else f"sslmode={mode}&connect_timeout={CONNECT_SECONDS}"
+    return f"postgresql+{driver}://{user}:{quote(password, safe='')}@{host}:{port}/{user}?{options}"
 
 
 def wait_for(what: str, ready: Callable[[], None]) -> None:
@@ -90,6 +95,6 @@ def check_heartbeat(address: str, job: str, host: str, seconds: int) -> None:
 def _query(address: str, statement: str, *values: str) -> list[tuple[str, ...]]:
     """Run one statement, and return its rows."""
     plain = address.replace("+psycopg2", "")
-    with closing(psycopg2.connect(plain, connect_timeout=5)) as connection, connection, connection.cursor() as cursor:
+    with closing(psycopg2.connect(plain)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall() if cursor.description else []

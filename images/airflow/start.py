@@ -70,11 +70,10 @@ def main() -> None:
     """Do what the first argument says."""
     if len(sys.argv) < 2:
         raise SystemExit("start.py: say migrate, user, wait, alive, or a command of airflow")
-    address = database.uri("airflow", os.environ["AIRFLOW_PASSWORD"])
+    password = os.environ["AIRFLOW_PASSWORD"]
+    address = database.uri("airflow", password)
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = address
-    os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] = address.replace("+psycopg2", "+asyncpg").replace(
-        "?sslmode=", "?ssl="
-    )
+    os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] = database.uri("airflow", password, "asyncpg")
     match sys.argv[1]:
         case "migrate":
             database.wait_for("the database", lambda: database.connect(address))
