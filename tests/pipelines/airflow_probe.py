@@ -7,6 +7,7 @@ from typing import Any
 
 import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # as the DAG processor does before it parses
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
 from kubernetes.client import ApiClient
 
 HEAVY = ("tensorflow", "keras", "sklearn", "mlflow", "dvc", "pandas", "polars", "onnxruntime", "training")
@@ -25,12 +26,18 @@ def rendered(
     return dict(ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(None, dry_run=True)))
 
 
+def scheduled(dag: Any) -> str:
+    """Return what starts a DAG, as the scheduler reads it."""
+    return str(DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable.summary)
+
+
 bag = DagBag(sys.argv[1])
 made = {"asset": [SimpleNamespace(extra={"run_id": run}) for run in ("made-before", "made-by-data")]}
 found = {
     "errors": {str(path): str(error) for path, error in bag.import_errors.items()},
     "heavy": [name for name in HEAVY if name in sys.modules],
     "tasks": {name: [task.task_id for task in dag.topological_sort()] for name, dag in bag.dags.items()},
+    "timetables": {name: scheduled(dag) for name, dag in bag.dags.items()},
     "active": {name: dag.max_active_runs for name, dag in bag.dags.items()},
 }
 if not bag.import_errors:

@@ -58,6 +58,19 @@ def test_the_steps_follow_in_order(parsed: Parsed) -> None:
     ]  # fmt: skip
 
 
+def test_a_new_data_version_starts_the_model_dag_and_nothing_the_data_dag(parsed: Parsed) -> None:
+    assert (parsed["timetables"]["housing_data"], parsed["timetables"]["housing_model"]) == ("None", "Asset")
+
+
+def test_a_schedule_of_the_model_file_starts_the_data_dag(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    text = (ROOT / "pipelines" / "models" / "housing" / "model.yaml").read_text()
+    own = text.replace("name: housing\n", 'name: own\nschedule: "30 4 * * 1"\n', 1)
+    (tmp_path / "models" / "own.yaml").write_text(own)
+    found = parse(tmp_path / "home", MOLINO_MODELS_EXTRA=str(tmp_path / "models"))
+    assert (found["timetables"]["own_data"], found["timetables"]["own_model"]) == ("30 4 * * 1", "Asset")
+
+
 def test_one_run_of_a_dag_is_active_at_a_time(parsed: Parsed) -> None:
     assert set(parsed["active"].values()) == {1}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from playwright.sync_api import Browser, StorageState
 
 from tests.cluster.cluster import Cluster
 from tests.e2e.installed import images, models, runs
@@ -18,6 +19,7 @@ from tests.e2e.installed.broken import Broken, turn_broken
 from tests.e2e.installed.installation import CHART, Installation
 from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, turn_and_kill
 from tests.e2e.installed.outage import Outage, turn_without
+from tests.e2e.installed.pages import PASSWORD, log_in_to_airflow, open_browser, open_page, press_trigger
 from tests.e2e.installed.report import LINES, show
 from tests.e2e.installed.runs import FIRST, Wheel
 from tests.e2e.installed.watch import PodWatch
@@ -26,8 +28,8 @@ HERE = Path(__file__).parent
 ASKED = os.environ.get("MOLINO_E2E") == "1"
 collect_ignore_glob = [] if ASKED else ["test_*.py"]
 ORDER = (
-    "test_install", "test_run", "test_pages", "test_bad_values", "test_rollout", "test_unreachable", "test_killed",
-    "test_by_hand", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
+    "test_install", "test_run", "test_pages", "test_bad_values", "test_by_hand", "test_rollout", "test_unreachable",
+    "test_killed", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
 )  # fmt: skip
 MAIN_PATH = ("test_install", "test_run")
 """Always run; the other scenarios are skipped when MOLINO_E2E_UNTIL has passed (seconds since 1970)."""
@@ -145,9 +147,37 @@ def beside(airflow: Airflow, killed_scheduler: Killed, under_way: Executor) -> M
 
 
 @pytest.fixture(scope="session")
-def alone(killed_scheduler: Killed, beside: Mapping[str, Future[Wheel]]) -> None:
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def signed_in(installation: Installation, browser: Browser) -> StorageState:
+    """The cookies of who has logged in to Airflow."""
+    with installation.forward("airflow-api-server", 8080) as port, open_page(browser) as page:
+        log_in_to_airflow(page, port, PASSWORD)
+        page.get_by_role("link", name="Dags").first.wait_for()
+        return page.context.storage_state()
+
+
+@pytest.fixture(scope="session")
+def by_hand(
+    installation: Installation,
+    airflow: Airflow,
+    first: Wheel,
+    under_way: Executor,
+    browser: Browser,
+    signed_in: StorageState,
+) -> Future[dict[str, Any]]:
+    """A run of a model DAG alone, started by its button, under way beside that."""
+    return under_way.submit(airflow.wait, "housing_model", press_trigger(installation, airflow, browser, signed_in))
+
+
+@pytest.fixture(scope="session")
+def alone(killed_scheduler: Killed, beside: Mapping[str, Future[Wheel]], by_hand: Future[object]) -> None:
     """Nothing turns any more of what was under way beside that."""
-    for future in (killed_scheduler.wheel, *beside.values()):
+    for future in (killed_scheduler.wheel, *beside.values(), by_hand):
         future.result()
 
 
@@ -179,16 +209,9 @@ def refused(installation: Installation, airflow: Airflow, under_way: Executor, k
 
 
 @pytest.fixture(scope="session")
-def by_hand(airflow: Airflow, under_way: Executor, killed_step: Killed) -> Future[dict[str, Any]]:
-    """A run of a model DAG alone, with candidates that are named, beside them."""
-    run = airflow.trigger("penguins_model", candidates=["logistic"])
-    return under_way.submit(airflow.wait, "penguins_model", run)
-
-
-@pytest.fixture(scope="session")
-def settled(minio_away: Outage, refused: Future[Wheel], killed_step: Killed, by_hand: Future[object]) -> None:
+def settled(minio_away: Outage, refused: Future[Wheel], killed_step: Killed) -> None:
     """Nothing turns any more of what was under way since the outage of the store."""
-    for future in (minio_away.ended, refused, killed_step.wheel, by_hand):
+    for future in (minio_away.ended, refused, killed_step.wheel):
         future.result()
 
 

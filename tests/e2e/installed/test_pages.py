@@ -1,78 +1,12 @@
 """The pages that people open, in a real browser, through `kubectl port-forward` as NOTES.txt says."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import (
-    Browser,
-    Error,
-    HttpCredentials,
-    Page,
-    StorageState,
-    ViewportSize,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, Error, Page, StorageState, expect
 
 from tests.e2e.installed.installation import KEY, Installation
+from tests.e2e.installed.pages import LIMIT_MS, PASSWORD, WINDOW, log_in_to_airflow, open_page, shoot
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-USER, PASSWORD = "admin", "mercadolibre"
-LIMIT_MS = 60_000
-WINDOW: ViewportSize = {"width": 1440, "height": 900}
-pytestmark = pytest.mark.usefixtures("first", "killed_scheduler", "beside")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "no Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@contextmanager
-def open_page(browser: Browser, password: str | None = None, state: StorageState | None = None) -> Iterator[Page]:
-    """Hand out an empty page, and close it afterwards: Airflow's asks its server on and on.
-
-    Args:
-        browser: Where to open it.
-        password: Answers the browser's own question for one.
-        state: Cookies of a page from before.
-    """
-    credentials: HttpCredentials | None = {"username": USER, "password": password} if password else None
-    with browser.new_context(viewport=WINDOW, http_credentials=credentials, storage_state=state) as context:
-        page = context.new_page()
-        page.set_default_timeout(LIMIT_MS)
-        yield page
-
-
-def shoot(page: Page, name: str) -> None:
-    """Keep a picture for the README where MOLINO_SCREENSHOTS names a folder."""
-    folder = os.environ.get("MOLINO_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")
-
-
-def log_in_to_airflow(page: Page, port: int, password: str) -> None:
-    page.goto(f"http://127.0.0.1:{port}/")
-    page.locator("input[name=username]").fill(USER)
-    page.locator("input[name=password]").fill(password)
-    page.locator("input[type=submit], button[type=submit]").first.click()
-
-
-@pytest.fixture(scope="module")
-def signed_in(installation: Installation, browser: Browser) -> StorageState:
-    """The cookies of who has logged in to Airflow."""
-    with installation.forward("airflow-api-server", 8080) as port, open_page(browser) as page:
-        log_in_to_airflow(page, port, PASSWORD)
-        page.get_by_role("link", name="Dags").first.wait_for()
-        return page.context.storage_state()
+pytestmark = pytest.mark.usefixtures("first", "killed_scheduler", "beside", "by_hand")
 
 
 def test_airflow_shows_its_dags(installation: Installation, browser: Browser, signed_in: StorageState) -> None:
