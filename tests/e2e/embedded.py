@@ -169,6 +169,13 @@ def command_line(pid: int) -> bytes:
     return b""
 
 
+def leads_group(pid: int) -> bool:
+    """Tell whether a process is the first of its group, not one that has ended."""
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid) == pid
+    return False
+
+
 def alive(pids: set[int]) -> set[int]:
     """Return those that still run; one that only waits for its parent doesn't."""
     running = set()

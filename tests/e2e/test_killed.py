@@ -6,7 +6,7 @@ import signal
 from typing import Any
 
 import pytest
-from embedded import Ended, Home, command_line, descendants, wait_for
+from embedded import Ended, Home, command_line, descendants, leads_group, wait_for
 
 from pipelines.steps import STEP_NAMES
 
@@ -33,7 +33,9 @@ def run_and_kill(home: Home, step: str) -> Ended:
 
 
 def _is_step(pid: int, step: str) -> bool:
-    return command_line(pid).split(b"\0")[1:5] == [b"-m", b"molino", b"step", step.encode()]
+    """Tell whether a process is the step itself: a fork of it has the same command line until it is another program."""
+    words = command_line(pid).split(b"\0")[1:5]
+    return words == [b"-m", b"molino", b"step", step.encode()] and leads_group(pid)
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)
