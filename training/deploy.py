@@ -87,17 +87,22 @@ def _serve_or_put_back(
         point_alias(context.tracker.client, model, CHAMPION, version)
     except Exception as error:
         context.log.info("putting back", version=previous, cause=str(error))
-        try:
-            target.point(model, previous)
-            target.wait(model, previous)
-        except Exception as fault:
-            before = f"version {previous}" if previous else "no version"
-            raise DeployError(f"{error}; and putting {model} back to {before} failed: {fault}") from error
-        kind = BrokenReleaseError if isinstance(error, BrokenReleaseError) else DeployError
-        state = f"version {previous} is back in service" if previous else f"no version of {model} is in service"
-        raise kind(f"{error}; {state}") from error
+        raise _put_back(target, model, previous, error) from error
     context.log.info("champion", version=version)
     return answered
+
+
+def _put_back(target: DeployTarget, model: str, previous: str | None, error: Exception) -> DeployError:
+    """Return to the version before; return what tells of the error, and of how that went."""
+    try:
+        target.point(model, previous)
+        target.wait(model, previous)
+    except Exception as fault:
+        before = f"version {previous}" if previous else "no version"
+        return DeployError(f"{error}; and putting {model} back to {before} failed: {fault}")
+    state = f"version {previous} is back in service" if previous else f"no version of {model} is in service"
+    kind = BrokenReleaseError if isinstance(error, BrokenReleaseError) else DeployError
+    return kind(f"{error}; {state}")
 
 
 def _ask_example(context: Context, release: Release) -> list[float | str]:
