@@ -32,7 +32,7 @@ lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/python images/lock.py --check
-	@$(BIN)/python -m molino.model_file_schema --check
+	@$(BIN)/python -m molino.contracts.model_file.json_schema --check
 	@$(BIN)/python charts/schema.py --check
 	@$(BIN)/python pipelines/models/samples.py --check
 
@@ -49,7 +49,7 @@ samples: $(VENV)/.dev ## Make the sample data of the models from the packages th
 	@$(BIN)/python pipelines/models/samples.py
 
 schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's values
-	@$(BIN)/python -m molino.model_file_schema
+	@$(BIN)/python -m molino.contracts.model_file.json_schema
 	@$(BIN)/python charts/schema.py
 
 images: ## Build every image, with Docker or buildah; ARGS="train serving" picks some

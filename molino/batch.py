@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from molino.client import Client, ClientError
-from molino.errors import SourceError
-from molino.model_file import Source
+from molino.contracts.errors import SourceError
+from molino.contracts.model_file import Source
 
 PLAIN = Source(uri="-")
 """The form of a CSV where no model file tells it."""

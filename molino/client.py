@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from molino.errors import MolinoError
+from molino.contracts.errors import MolinoError
 
 TIMEOUT_SECONDS = 30.0
 UNAUTHORIZED = 401

@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from molino.client import Client, ClientError
-from molino.errors import ModelFileError, MolinoError
-from molino.model_file import find_models, load_model
-from molino.settings import Settings
+from molino.contracts.errors import ModelFileError, MolinoError
+from molino.contracts.model_file import find_models, load_model
+from molino.contracts.settings import Settings
 
 PROBE_KEY = "doctor/probe"
 FREE_GIB = 2
@@ -86,7 +86,7 @@ def _dvc_remote(settings: Settings) -> Iterator[Finding]:
 
 def _probe(subject: str, uri: str, settings: Settings, variable: str) -> Finding:
     """Write an object, read it back and take it away."""
-    from training.store import open_store
+    from training.stores.folder import open_store
 
     keys = ", MOLINO_S3_ENDPOINT, MOLINO_S3_ACCESS_KEY and MOLINO_S3_SECRET_KEY" if uri.startswith("s3://") else ""
     advice = f"check {variable}{keys}, and that it may be written"

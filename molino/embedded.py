@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from molino.client import Client, ClientError
-from molino.errors import RunError
-from molino.model_file import LoadedModel
+from molino.contracts.errors import RunError
+from molino.contracts.model_file import LoadedModel
+from molino.contracts.settings import Settings
+from molino.contracts.steps import STEP_NAMES, STEPS
 from molino.runs import Plan, find_run, plan
-from molino.settings import Settings
 from pipelines import services
 from pipelines.local import LocalRun, run_steps
 from pipelines.process import POLL_SECONDS
 from pipelines.report import reporting
 from pipelines.stack import Stack, Stop, Stopped, alone
-from pipelines.steps import STEP_NAMES, STEPS
-from training.store import open_store
+from training.stores.folder import open_store
 
 SERVING_START_SECONDS = 30.0
 INTERRUPTED = 130

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from molino.errors import StoreError
-from molino.model_file import LoadedModel
-from molino.record import Record
-from pipelines.steps import STEP_NAMES
-from training.source import redacted
+from molino.contracts.errors import StoreError
+from molino.contracts.model_file import LoadedModel
+from molino.contracts.record import Record
+from molino.contracts.steps import STEP_NAMES
+from training.ingest.source import redacted
 from training.step import read_record
-from training.store import Store
+from training.stores.folder import Store
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from molino.errors import RunError
+from molino.contracts.errors import RunError
+from molino.contracts.steps import Step
 from pipelines.process import POLL_SECONDS, Child, start, stop
-from pipelines.steps import Step
 
 
 class Reporter(Protocol):

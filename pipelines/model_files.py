@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from molino.errors import ModelFileError
-from molino.model_file import MODEL_FILENAME, ModelFile, parse_model
+from molino.contracts.errors import ModelFileError
+from molino.contracts.model_file import MODEL_FILENAME, ModelFile, parse_model
 
 BUILT_IN = Path(__file__).resolve().parent / "models"
 EXTRA = "MOLINO_MODELS_EXTRA"

@@ -13,7 +13,7 @@ from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
 
-from molino.errors import NOT_AGAIN
+from molino.contracts.errors import NOT_AGAIN
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
 from pipelines.pods import MODEL_LABEL, RUN_LABEL, STEP_LABEL, USER, PodSettings, StepPod

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from molino.model_file import ModelFile, Resources
+from molino.contracts.model_file import ModelFile, Resources
 
 USER = 10001
 MODEL_LABEL = "molino.dev/model"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from molino.contracts.steps import Step
 from pipelines.local import Reporter
-from pipelines.steps import Step
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

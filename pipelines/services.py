@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from molino.errors import RunError
-from molino.settings import Settings
+from molino.contracts.errors import RunError
+from molino.contracts.settings import Settings
 
 HOST = "127.0.0.1"
 

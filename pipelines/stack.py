@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from molino.errors import RunError
+from molino.contracts.errors import RunError
 from pipelines.process import Child, start, stop
 from pipelines.services import Service
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from molino.errors import MolinoError
+from molino.contracts.errors import MolinoError
 from molino.logs import configure_logs
 from serving.server import serve
 

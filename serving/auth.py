@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from molino.errors import SettingsError
+from molino.contracts.errors import SettingsError
 from serving.exchange import Headers
 from serving.problem import Problem
 from serving.settings import ServingSettings

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from molino.release import Feature, Release
+from molino.contracts.release import Feature, Release
 
 NUMBER_LIMIT = 1e30
 """A 32-bit float can hold more, but beyond this a graph's own sums would soon be infinite."""

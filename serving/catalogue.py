@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from molino.release import Release
+from molino.contracts.release import Release
 from serving.problem import Problem
 from serving.service import Service
 

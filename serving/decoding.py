@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from molino.release import Feature, Release
+from molino.contracts.release import Feature, Release
 from serving.bounds import Bounds, read_bounds
 
 Row = Sequence[Any]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molino.release import Feature, Reference, Release
+from molino.contracts.release import Feature, Reference, Release
 from serving.board import Board, Slab, Vector
 from serving.feeds import Feeds
 

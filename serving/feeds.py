@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molino.errors import ReleaseError
-from molino.release import Feature, Release, Tensor
+from molino.contracts.errors import ReleaseError
+from molino.contracts.release import Feature, Release, Tensor
 
 Feeds = Mapping[str, NDArray[Any]]
 FEW_ROWS = 8

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from molino.errors import MolinoError, ReleaseError, StoreError
-from molino.pointer import bundle_path, write_pointer
-from molino.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
+from molino.contracts.errors import MolinoError, ReleaseError, StoreError
+from molino.contracts.pointer import bundle_path, write_pointer
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from serving.settings import load_serving_settings
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 60.0

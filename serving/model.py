@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from molino.errors import ReleaseError
-from molino.release import MODEL_FILENAME, RELEASE_FILENAME, Release
+from molino.contracts.errors import ReleaseError
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release
 from serving.bounds import read_max_rows
 from serving.decoding import BodyDecoder, Row
 from serving.feeds import FeedBuilder, Feeds

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from molino import __version__
-from molino.release import Release
+from molino.contracts.release import Release
 from serving.schemas import (
     PROBLEM,
     Schema,

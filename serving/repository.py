@@ -7,8 +7,8 @@ from pathlib import Path
 
 import structlog
 
-from molino.errors import ReleaseError
-from molino.pointer import bundle_path, pointer_path, read_pointer
+from molino.contracts.errors import ReleaseError
+from molino.contracts.pointer import bundle_path, pointer_path, read_pointer
 from serving.model import Model, load_bundle
 from serving.problem import Problem
 from serving.roster import Roster

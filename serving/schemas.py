@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from molino.release import Feature, Release
+from molino.contracts.release import Feature, Release
 from serving.bounds import read_bounds, read_max_rows
 from serving.tensors import ACCEPTED, DATATYPES, NUMBERS
 

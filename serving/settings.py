@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from molino.errors import SettingsError
+from molino.contracts.errors import SettingsError
 
 ENV_PREFIX = "MOLINO_SERVING_"
 DEVELOPMENT_API_KEY = "mercadolibre"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from molino.release import Feature, Release, Tensor
+from molino.contracts.release import Feature, Release, Tensor
 from serving.problem import Problem
 
 DATATYPES = {"float32": "FP32", "int64": "INT64", "string": "BYTES"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 
-from molino.errors import SettingsError
+from molino.contracts.errors import SettingsError
 from serving.auth import Caller
 from serving.problem import Problem
 from serving.settings import ServingSettings

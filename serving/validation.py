@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from molino.release import Feature, Release
+from molino.contracts.release import Feature, Release
 from serving.bounds import NUMBER_LIMIT, Bounds, read_bounds, read_max_rows
 from serving.problem import Problem
 

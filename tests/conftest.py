@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from filelock import FileLock
 
-from molino.settings import Settings
+from molino.contracts.settings import Settings
 
 GO_MODULE = "github.com/minio/minio@latest"
 CACHE = Path.home() / ".cache" / "molino" / "bin"

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from molino import results
-from molino.errors import StepError
-from molino.model_file import LoadedModel, ModelFile
-from molino.record import Artifact, Record, Status, record_key, run_prefix
-from molino.settings import Settings
-from pipelines.steps import STEP_NAMES, STEPS
-from training.store import Store, open_store
+from molino.contracts import results
+from molino.contracts.errors import StepError
+from molino.contracts.model_file import LoadedModel, ModelFile
+from molino.contracts.record import Artifact, Record, Status, record_key, run_prefix
+from molino.contracts.settings import Settings
+from molino.contracts.steps import STEP_NAMES, STEPS
+from training.stores.folder import Store, open_store
 
 if TYPE_CHECKING:
-    from training.tracking import Tracker
+    from training.tracking.tracker import Tracker
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -59,7 +59,7 @@ class Context:
     @cached_property
     def tracker(self) -> "Tracker":
         """MLflow, opened at first use, since its import is slow."""
-        from training.tracking import Tracker
+        from training.tracking.tracker import Tracker
 
         return Tracker(self.settings)
 
@@ -101,7 +101,7 @@ class Outcome:
 def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) -> Record:
     """Run one step, or return its record where it has already run.
 
-    The step's code is `training.<step>.run(context) -> Outcome`.
+    The step's code is `training.<step>.step.run(context) -> Outcome`.
 
     Raises:
         MolinoError: any cause that a person can act on; nothing is recorded then.
@@ -125,7 +125,7 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
     for record in records.values():
         _refuse_another_model_file(record, loaded, store)
     context = Context(settings, loaded, run_id, step, store, records, workdir, log)
-    module = importlib.import_module(f"training.{step}")
+    module = importlib.import_module(f"training.{step}.step")
     log.info("started")
     started = datetime.now(UTC)
     outcome: Outcome = module.run(context)

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from molino.cli import doctor, models, predict, run, runs, serve, step
-from molino.errors import MolinoError
+from molino.contracts.errors import MolinoError
 
 app = typer.Typer(
     name="molino",

@@ -13,8 +13,8 @@ def doctor() -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from molino.contracts.settings import load_settings
     from molino.doctor import examine
-    from molino.settings import load_settings
 
     console = Console(highlight=False, soft_wrap=True)
     well = True

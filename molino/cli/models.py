@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from molino.settings import Settings
+    from molino.contracts.settings import Settings
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False) -> None:
@@ -15,7 +15,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
 
     Example: `MOLINO_SERVING_URL=http://127.0.0.1:8001 molino models`
     """
-    from molino.settings import load_settings
+    from molino.contracts.settings import load_settings
 
     settings = load_settings()
     served = _served_versions(settings)
@@ -39,8 +39,8 @@ def _served_versions(settings: "Settings") -> dict[str, str]:
 
 def _rows(settings: "Settings", served: dict[str, str]) -> list[dict[str, Any]]:
     """Return one row per model file, and per model that is served without one here."""
-    from molino.errors import ModelFileError
-    from molino.model_file import find_models, load_model
+    from molino.contracts.errors import ModelFileError
+    from molino.contracts.model_file import find_models, load_model
 
     rows: list[dict[str, Any]] = []
     for name, path in find_models(settings.models).items():

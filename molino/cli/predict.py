@@ -22,9 +22,9 @@ def predict(
     """
     from molino.batch import PLAIN, predict_csv
     from molino.client import Client
-    from molino.model_file import find_models
-    from molino.models import load_named_model
-    from molino.settings import load_settings
+    from molino.contracts.model_file import find_models
+    from molino.contracts.model_file.named import load_named_model
+    from molino.contracts.settings import load_settings
 
     settings = load_settings()
     here = model in find_models(settings.models)

@@ -19,10 +19,10 @@ def run(
 
     Example: `molino run --model penguins --port 8001 --once`
     """
+    from molino.contracts.model_file.named import load_named_model
+    from molino.contracts.settings import load_settings
     from molino.embedded import Ports, run_embedded
     from molino.logs import configure_logs
-    from molino.models import load_named_model
-    from molino.settings import load_settings
 
     configure_logs()
     settings = load_settings()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from molino.record import Record
+    from molino.contracts.record import Record
     from molino.runs import Run
 
 app = typer.Typer()
@@ -26,9 +26,9 @@ def runs(
     if context.invoked_subcommand is not None:
         return
 
+    from molino.contracts.settings import load_settings
     from molino.runs import list_runs
-    from molino.settings import load_settings
-    from training.store import open_store
+    from training.stores.folder import open_store
 
     found = list_runs(open_store(load_settings()), model)
     if as_json:
@@ -47,9 +47,9 @@ def show(
 
     Example: `molino runs show 20261123-101500-a1b2c3 --json`
     """
+    from molino.contracts.settings import load_settings
     from molino.runs import find_run
-    from molino.settings import load_settings
-    from training.store import open_store
+    from training.stores.folder import open_store
 
     run = find_run(open_store(load_settings()), run_id, model)
     if as_json:
@@ -125,7 +125,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "register": ("version {version} from candidate {candidate}", "{mlflow_model_uri}"),
     "deploy": ("version {version} in service at {endpoint}, after {previous_version}",),
 }
-"""What is told of each step's result (`molino.results`)."""
+"""What is told of each step's result (`molino.contracts.results`)."""
 
 
 class _Known(dict[str, object]):

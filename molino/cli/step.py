@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.steps import STEP_NAMES
+from molino.contracts.steps import STEP_NAMES
 
 STEP_HELP = f"One of {', '.join(STEP_NAMES)}."
 
@@ -21,9 +21,9 @@ def step(
     if name not in STEP_NAMES:
         raise typer.BadParameter(f"{name!r} is no step; use one of {', '.join(STEP_NAMES)}", param_hint="STEP")
 
+    from molino.contracts.model_file.named import load_named_model
+    from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
-    from molino.models import load_named_model
-    from molino.settings import load_settings
     from training.step import run_step
 
     configure_logs()

@@ -7,11 +7,11 @@ from typing import Any
 import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # named here, it's imported once, before parsing
 from airflow.sdk import DAG, Asset, Param
 
-from molino.model_file import ModelFile
+from molino.contracts.model_file import ModelFile
+from molino.contracts.steps import STEPS
 from pipelines.model_files import read_model_files
 from pipelines.operator import RUN_TEMPLATE, StepOperator
 from pipelines.pods import PodSettings, run_id_of, step_pod
-from pipelines.steps import STEPS
 
 RETRIES = 2
 STEP_TIMEOUT = timedelta(hours=6)

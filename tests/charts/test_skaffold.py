@@ -15,7 +15,7 @@ from published import module_file
 from rendering import CHART, ROOT, pods, render
 
 from images.build import OWN_BASE, address, arguments, dockerfile, names
-from pipelines.steps import STEP_NAMES
+from molino.contracts.steps import STEP_NAMES
 from tests.cluster import kind
 
 SKAFFOLD = ("github.com/GoogleContainerTools/skaffold/v2", "v2.24.0")

@@ -17,7 +17,7 @@ import pytest
 from conftest import Up
 from embedded import HOST, ROOT, Ended, Home, alive, children, command_line, descendants, free_port, interrupt, wait_for
 
-from pipelines.steps import STEP_NAMES
+from molino.contracts.steps import STEP_NAMES
 
 ISSUE_ROW = [0.1, 25.0, 5.13, 0, 0.453, 6.5, 45.0, 5.3, 4, 320, 15.3, 390.0, 12.0]
 RMSE_AT_MOST = 3.5

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from embedded import Ended, Home, command_line, descendants, leads_group, wait_for
 
-from pipelines.steps import STEP_NAMES
+from molino.contracts.steps import STEP_NAMES
 
 SAME = ("metrics", "status", "model_file_sha256")
 

@@ -8,7 +8,7 @@ import pytest
 from images import build
 from images.build import BASE, MADE_INTO_BASE, OWN_BASE, arguments, labels, names, revision
 from images.lock import project
-from pipelines.steps import STEP_NAMES
+from molino.contracts.steps import STEP_NAMES
 
 FOLDER = Path(__file__).resolve().parents[2] / "images"
 COMPONENTS = ("airflow", "minio", "mlflow", "operations", "serving", "tensorboard")

@@ -7,7 +7,7 @@ from bundles import build_housing, build_penguins
 from running_server import run_server
 
 from molino.client import Client
-from molino.pointer import write_pointer
+from molino.contracts.pointer import write_pointer
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from bundles import HOUSING_ROW
 
 from molino.batch import PLAIN, Predicted, predict_csv
 from molino.client import Client, ClientError
-from molino.errors import SourceError
-from molino.model_file import Source
+from molino.contracts.errors import SourceError
+from molino.contracts.model_file import Source
 
 HOUSING = ("crim", "zn", "indus", "chas", "nox", "rm", "age", "dis", "rad", "tax", "ptratio", "b", "lstat")
 PENGUINS = ("island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "year")

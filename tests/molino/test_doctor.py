@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from molino.contracts.settings import Settings
 from molino.doctor import Finding, examine
-from molino.settings import Settings
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 

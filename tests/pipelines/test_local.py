@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from molino.errors import RunError
+from molino.contracts.errors import RunError
+from molino.contracts.steps import STEPS, Step
 from pipelines.local import Follower, LocalRun, run_steps, step_command
-from pipelines.steps import STEPS, Step
 
 INGEST = STEPS[:1]
 

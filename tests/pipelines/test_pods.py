@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from molino.model_file import parse_model
+from molino.contracts.model_file import parse_model
+from molino.contracts.steps import STEP_NAMES
 from pipelines.pods import PodSettings, StepPod, pack, run_id_of, step_pod
-from pipelines.steps import STEP_NAMES
 
 MODELS = Path(__file__).resolve().parents[2] / "pipelines" / "models"
 SETTINGS = PodSettings(image_prefix="registry.example/molino-", image_tag="1.2.3", deploy_service_account="deployer")

@@ -9,9 +9,9 @@ import structlog
 from rich.console import Console
 from rich.progress import Progress
 
+from molino.contracts.steps import STEPS
 from molino.logs import configure_logs
 from pipelines.report import BarReporter, LogReporter, reporting
-from pipelines.steps import STEPS
 
 TRAIN = next(step for step in STEPS if step.name == "train")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from molino.errors import RunError
-from molino.settings import Settings
+from molino.contracts.errors import RunError
+from molino.contracts.settings import Settings
 from pipelines.services import HOST, mlflow, port_is_free, refuse_taken_ports, serving, tensorboard
 
 

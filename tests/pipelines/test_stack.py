@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from molino.errors import RunError
+from molino.contracts.errors import RunError
 from pipelines.process import wait_until
 from pipelines.services import Service
 from pipelines.stack import Stack, Stop, Stopped, alone

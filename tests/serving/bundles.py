@@ -11,9 +11,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from molino.model_file import Category, ModelFile, load_model
-from molino.pointer import bundle_path
-from molino.release import (
+from molino.contracts.model_file import Category, ModelFile, load_model
+from molino.contracts.pointer import bundle_path
+from molino.contracts.release import (
     MODEL_FILENAME,
     RELEASE_FILENAME,
     Example,

@@ -10,7 +10,7 @@ from bundles import HOUSING_ROW, build_housing, build_penguins
 from flask.testing import FlaskClient
 from running_server import RunningServer, run_server
 
-from molino.pointer import write_pointer
+from molino.contracts.pointer import write_pointer
 from serving.app import create_app
 from serving.settings import ServingSettings
 

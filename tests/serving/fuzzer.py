@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from molino.release import Feature, Release
+from molino.contracts.release import Feature, Release
 
 ODD_VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 0.5, 1e30, 1.0000001e30, -1e31, 1e38, 3.5e38, 1e308, 2**24, 2**24 + 1, 2**53, 2**63,

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from molino.release import Feature, Release
+from molino.contracts.release import Feature, Release
 
 NUMBER_LIMIT = 1e30
 INTEGER_LIMIT = 2**24

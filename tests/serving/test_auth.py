@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from molino.errors import SettingsError
+from molino.contracts.errors import SettingsError
 from serving.app import create_app
 from serving.auth import open_authenticator
 from serving.problem import Problem

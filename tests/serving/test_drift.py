@@ -7,7 +7,7 @@ from bundles import HOUSING_ROW
 from flask.testing import FlaskClient
 from running_server import JSON, KEY
 
-from molino.release import Release
+from molino.contracts.release import Release
 from serving.board import Board
 from serving.drift import DriftTally, population_stability, read_drift
 

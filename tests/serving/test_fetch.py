@@ -11,9 +11,9 @@ import pytest
 from bundles import build_housing
 from minio import Minio
 
-from molino.errors import ReleaseError, StoreError
-from molino.pointer import bundle_path, read_pointer
-from molino.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
+from molino.contracts.errors import ReleaseError, StoreError
+from molino.contracts.pointer import bundle_path, read_pointer
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from serving.fetch import FetchSettings, deployed_releases, fetch_all
 from serving.model import load_bundle
 from tests.conftest import S3

@@ -13,7 +13,7 @@ from fuzzer import Fuzzer, Sent
 from oracle import accepts
 from running_server import JSON, Reply, RunningServer
 
-from molino.release import Release
+from molino.contracts.release import Release
 
 REQUESTS = 8000
 """Predict requests for each of the two models."""

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from molino.errors import ReleaseError
-from molino.pointer import point_to, pointer_path, read_pointer, write_pointer
+from molino.contracts.errors import ReleaseError
+from molino.contracts.pointer import point_to, pointer_path, read_pointer, write_pointer
 from serving.problem import Problem
 from serving.repository import Repository
 

@@ -18,7 +18,7 @@ from bundles import HOUSING_ROW
 from flask.testing import FlaskClient
 from running_server import JSON, KEY, ROOT, RunningServer, run_server
 
-from molino.pointer import bundle_path, point_to, write_pointer
+from molino.contracts.pointer import bundle_path, point_to, write_pointer
 
 HEAVY = ("tensorflow", "keras", "pandas", "mlflow", "sklearn", "polars", "training", "pipelines", "dvc", "kubernetes")
 

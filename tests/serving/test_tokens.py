@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from flask.testing import FlaskClient
 
-from molino.errors import SettingsError
+from molino.contracts.errors import SettingsError
 from serving.app import create_app
 from serving.auth import open_authenticator
 from serving.settings import ServingSettings

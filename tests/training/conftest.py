@@ -17,16 +17,16 @@ import pytest
 import yaml
 from trained_run import GOOD, MODELS, TrainedRun, build_graphs, copy_database, read_rows
 
-from molino.model_file import load_model
-from molino.settings import Settings
-from training.inference import Graph
+from molino.contracts.model_file import load_model
+from molino.contracts.settings import Settings
+from training.graphs.graph import Graph
 from training.step import run_step
 
 
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables and nothing in them: copied, since making one takes seconds."""
-    from training.tracking import Tracker
+    from training.tracking.tracker import Tracker
 
     home = tmp_path_factory.mktemp("mlflow")
     Tracker(Settings(home=home)).client.search_experiments()

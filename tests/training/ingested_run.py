@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from molino.model_file import load_model
-from molino.record import Record, record_key
-from molino.results import IngestResult, VersionResult
-from molino.settings import Settings
+from molino.contracts.model_file import load_model
+from molino.contracts.record import Record, record_key
+from molino.contracts.results import IngestResult, VersionResult
+from molino.contracts.settings import Settings
 from training.step import run_step
-from training.store import open_store
+from training.stores.folder import open_store
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

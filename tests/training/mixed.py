@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import yaml
 
-from molino.model_file import ModelFile, parse_model
-from training.candidates import fit
-from training.candidates.contract import Material, Trained
-from training.data import Dataset
-from training.encoding import fit_encoding
-from training.split import TRAIN, VALIDATION
+from molino.contracts.model_file import ModelFile, parse_model
+from training.train.candidates import fit
+from training.train.candidates.contract import Material, Trained
+from training.train.data import Dataset
+from training.train.encoding import fit_encoding
+from training.train.split import TRAIN, VALIDATION
 
 ROWS = 600
 FEATURES: list[dict[str, Any]] = [

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from molino.model_file import LoadedModel, ModelFile, load_model, parse_model
-from molino.record import Record
-from molino.settings import Settings
+from molino.contracts.model_file import LoadedModel, ModelFile, load_model, parse_model
+from molino.contracts.record import Record
+from molino.contracts.settings import Settings
 from training.step import run_step
 
 HEADER = "size,rooms,garden,area,price"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from ingested_run import IngestedRun
 
-from molino.errors import StepError
-from molino.settings import Settings
+from molino.contracts.errors import StepError
+from molino.contracts.settings import Settings
 from training.step import read_record, run_step
 
 

@@ -18,13 +18,13 @@ import polars as pl
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from molino.model_file import LoadedModel, load_model
-from molino.record import Artifact, Record, record_key
-from molino.release import Reference
-from molino.results import CandidateResult, IngestResult, TrainResult, VersionResult
-from molino.settings import Settings
+from molino.contracts.model_file import LoadedModel, load_model
+from molino.contracts.record import Artifact, Record, record_key
+from molino.contracts.release import Reference
+from molino.contracts.results import CandidateResult, IngestResult, TrainResult, VersionResult
+from molino.contracts.settings import Settings
 from training.step import run_step
-from training.store import FolderStore
+from training.stores.folder import FolderStore
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

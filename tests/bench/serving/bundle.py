@@ -7,9 +7,9 @@ from pathlib import Path
 
 import onnx
 
-from molino.model_file import load_model
-from molino.pointer import point_to
-from molino.release import Score, Signature, Tensor
+from molino.contracts.model_file import load_model
+from molino.contracts.pointer import point_to
+from molino.contracts.release import Score, Signature, Tensor
 from tests.bench.serving.environments import ROOT
 from tests.serving.bundles import write_bundle
 

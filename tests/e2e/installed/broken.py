@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from minio import Minio
 
-from molino.record import Record, record_key
-from molino.results import RegisterResult
+from molino.contracts.record import Record, record_key
+from molino.contracts.results import RegisterResult
 from tests.cluster.waits import until
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow

@@ -9,8 +9,8 @@ from typing import Any
 import mlflow
 from minio import Minio
 
-from molino.record import Record, record_key
-from pipelines.steps import STEP_NAMES
+from molino.contracts.record import Record, record_key
+from molino.contracts.steps import STEP_NAMES
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.models import Row, rows

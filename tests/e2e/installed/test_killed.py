@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.steps import STEP_NAMES
+from molino.contracts.steps import STEP_NAMES
 from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation

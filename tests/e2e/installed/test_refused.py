@@ -2,7 +2,7 @@
 
 from concurrent.futures import Future
 
-from pipelines.steps import STEP_NAMES
+from molino.contracts.steps import STEP_NAMES
 from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.broken import BESIDE, BROKEN, Broken

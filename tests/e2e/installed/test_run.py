@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from molino.record import Record
-from molino.results import RegisterResult, VersionResult
-from pipelines.steps import STEP_NAMES
+from molino.contracts.record import Record
+from molino.contracts.results import RegisterResult, VersionResult
+from molino.contracts.steps import STEP_NAMES
 from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from molino.record import Record
+from molino.contracts.record import Record
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.watch import StepPod, moment
 

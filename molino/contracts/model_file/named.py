@@ -1,0 +1,57 @@
+"""Where model files are found."""
+
+import base64
+import binascii
+import gzip
+import hashlib
+import io
+import zlib
+from pathlib import Path
+
+from molino.contracts.errors import ModelFileError
+from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, find_models, load_model, parse_model
+from molino.contracts.settings import Settings
+
+LARGEST_BYTES = 2**20
+"""Of a model file in the environment, unpacked."""
+
+
+def load_named_model(settings: Settings, name: str) -> LoadedModel:
+    """Read the model file of a model: the one that the settings hold or name, else the one in the folder of that name.
+
+    Raises:
+        ModelFileError: there is none, it is wrong, or it describes a model of another name.
+    """
+    if settings.model_content:
+        loaded = _unpack(settings, name, settings.model_content)
+    else:
+        loaded = load_model(settings.model_file or _find(settings, name))
+    if loaded.file.name != name:
+        raise ModelFileError(f"{loaded.path}: name: expected {name!r}, as asked for (got {loaded.file.name!r})")
+    return loaded
+
+
+def _unpack(settings: Settings, name: str, content: str) -> LoadedModel:
+    """Read a model file from the environment; its place is where it would be in the folder of model files."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(base64.b64decode(content, validate=True))) as file:
+            data = file.read(LARGEST_BYTES + 1)
+    except (binascii.Error, EOFError, OSError, ValueError, zlib.error) as error:
+        raise ModelFileError(f"MOLINO_MODEL_CONTENT: expected a model file in gzip and base64 ({error})") from error
+    if len(data) > LARGEST_BYTES:
+        raise ModelFileError(f"MOLINO_MODEL_CONTENT: the model file has more than {LARGEST_BYTES} bytes")
+    path = settings.models.resolve() / name / MODEL_FILENAME
+    return LoadedModel(
+        file=parse_model(data, f"{name}/{MODEL_FILENAME}"), path=path, sha256=hashlib.sha256(data).hexdigest()
+    )
+
+
+def _find(settings: Settings, name: str) -> Path:
+    found = find_models(settings.models)
+    if name not in found:
+        known = ", ".join(found) or "none"
+        where = settings.models.resolve()
+        raise ModelFileError(
+            f"no model {name!r} in {where} (there: {known}); add {name}/model.yaml there or set MOLINO_MODELS"
+        )
+    return found[name]

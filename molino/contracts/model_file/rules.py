@@ -1,0 +1,110 @@
+"""What no single key of a model file can show to be wrong: keys that contradict each other."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from molino.contracts.model_file.schema import Bound, Integer, ModelFile, Number, Target
+
+REGRESSION_METRICS = ("rmse", "mae", "r2")
+CLASSIFICATION_METRICS = ("accuracy", "f1_macro", "log_loss", "roc_auc")
+LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss"})
+GRAPH_OUTPUTS = ("prediction", "label")
+"""Names that the ONNX graph needs for its answers, beside `probability_<class>`."""
+
+Key = tuple[str | int, ...]
+Contradiction = tuple[Key, str]
+
+
+def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
+    """Yield the key and the problem of each contradiction."""
+    yield from _names(model)
+    yield from _target(model)
+    yield from _metrics(model)
+    yield from _resources(model)
+    yield from _example(model)
+    for index, feature in enumerate(model.features):
+        key: Key = ("features", index)
+        if feature.type == "category":
+            yield from _values(feature.values or (), model.source.missing, (*key, "values"))
+        elif feature.type != "boolean":
+            yield from _range(feature, key)
+
+
+def _names(model: "ModelFile") -> Iterator[Contradiction]:
+    yield from _repeated([feature.name for feature in model.features], "features")
+    yield from _repeated([candidate.name for candidate in model.candidates], "candidates")
+    for index, feature in enumerate(model.features):
+        if feature.name in GRAPH_OUTPUTS or feature.name.startswith("probability_"):
+            yield ("features", index, "name"), f"{feature.name!r} is the name of an answer; rename the column"
+
+
+def _repeated(names: list[str], section: str) -> Iterator[Contradiction]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield (section, index, "name"), f"the name {name!r} is used twice; expected a name of its own"
+
+
+def _target(model: "ModelFile") -> Iterator[Contradiction]:
+    target, key = model.target, ("target",)
+    if target.name in {feature.name for feature in model.features}:
+        yield (*key, "name"), f"{target.name!r} is also a feature; take it out of features"
+    if model.task == "classification":
+        yield from _classes(target, model.source.missing)
+        return
+    if target.classes:
+        yield (*key, "classes"), "classes belong to a classification; take them out or set task: classification"
+    yield from _range(target, key)
+
+
+def _classes(target: "Target", missing: tuple[str, ...]) -> Iterator[Contradiction]:
+    if not target.classes:
+        yield ("target", "classes"), "this key is required: list the classes in the order of the probabilities"
+        return
+    yield from _values(target.classes, missing, ("target", "classes"))
+    for bound in ("minimum", "maximum"):
+        if getattr(target, bound) is not None:
+            yield ("target", bound), "a range belongs to a regression; take it out or set task: regression"
+
+
+def _metrics(model: "ModelFile") -> Iterator[Contradiction]:
+    fitting = REGRESSION_METRICS if model.task == "regression" else CLASSIFICATION_METRICS
+    named: list[tuple[Key, str]] = [(("metric",), model.metric)]
+    named += [(("gate", "bounds", name), name) for name in model.gate.bounds]
+    for key, metric in named:
+        if metric not in fitting:
+            yield key, f"expected a metric of a {model.task}: {', '.join(fitting)}"
+    for name, bound in model.gate.bounds.items():
+        yield from _range(bound, ("gate", "bounds", name))
+
+
+def _resources(model: "ModelFile") -> Iterator[Contradiction]:
+    for step, asked in model.resources.items():
+        if asked.memory_limit and _bytes(asked.memory_limit) < _bytes(asked.memory):
+            yield ("resources", step, "memory_limit"), f"expected no less than memory, which is {asked.memory}"
+
+
+def _bytes(quantity: str) -> float:
+    """Return a quantity such as `1.5Gi` in bytes."""
+    return float(quantity[:-2]) * {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}[quantity[-2:]]
+
+
+def _example(model: "ModelFile") -> Iterator[Contradiction]:
+    row, wanted = model.serving.example, len(model.features)
+    if row is not None and len(row) != wanted:
+        yield ("serving", "example"), f"expected one value per feature, which are {wanted} (got {len(row)})"
+
+
+def _range(part: "Number | Integer | Target | Bound", key: Key) -> Iterator[Contradiction]:
+    if part.minimum is not None and part.maximum is not None and part.minimum > part.maximum:
+        yield (*key, "minimum"), f"expected no more than maximum, which is {part.maximum}"
+
+
+def _values(values: tuple[str, ...], missing: tuple[str, ...], key: Key) -> Iterator[Contradiction]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield (*key, index), f"{value!r} is listed twice; expected each value once"
+        if value in missing:
+            yield (*key, index), f"{value!r} is also in source.missing, so that no row can have it"
+        if value != value.strip():
+            yield (*key, index), f"{value!r} has blanks around it, which ingest takes off; expected {value.strip()!r}"

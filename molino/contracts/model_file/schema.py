@@ -1,0 +1,265 @@
+"""What a model file may hold: each section is a frozen pydantic model, strict about keys and types."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from molino.contracts.model_file.rules import contradictions
+from molino.contracts.record import StepName
+
+NAME_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
+COLUMN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+CLASS_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$"
+DELIMITER_PATTERN = r"^[\t ,;:|^~]$"
+PATTERN_WORDS = {
+    NAME_PATTERN: "lower-case letters, digits and hyphens, beginning with a letter, at most 40",
+    COLUMN_PATTERN: "letters, digits and underscores, not beginning with a digit, at most 63",
+    CLASS_PATTERN: "letters, digits, spaces and the signs _ . -, beginning with a letter or digit, at most 63",
+    DELIMITER_PATTERN: "one of , ; : | ^ ~, a space or a tab",
+}
+"""What the patterns mean, for errors."""
+PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
+PRESETS_LISTED = ", ".join(sorted(PRESETS))
+CONTRADICTION = "contradiction"
+"""Type of the pydantic error whose context holds, as `found`, each key and problem of `contradictions`."""
+
+
+class Part(BaseModel):
+    """A section of the model file: frozen, and strict about keys and types."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Source(Part):
+    """Where the rows come from."""
+
+    uri: str = Field(min_length=1)
+    """A path relative to the model file, an absolute path, `s3://…` or `http(s)://…`; CSV or Parquet, plain or gzip."""
+    format: Literal["auto", "csv", "parquet"] = "auto"
+    delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)
+    """What parts the cells of a CSV."""
+    missing: tuple[str, ...] = ("", "NA")
+    """Cells of a CSV that mean no value; the empty cell always does."""
+
+
+class Number(Part):
+    """A real number."""
+
+    name: str = Field(pattern=COLUMN_PATTERN)
+    type: Literal["number"]
+    description: str = ""
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    missing: Literal["refuse", "drop", "impute"] = "refuse"
+
+
+class Integer(Part):
+    """A whole number, exact in 32-bit floats (at most 2**24 in size)."""
+
+    name: str = Field(pattern=COLUMN_PATTERN)
+    type: Literal["integer"]
+    description: str = ""
+    unit: str | None = None
+    minimum: int | None = Field(default=None, ge=-(2**24), le=2**24)
+    maximum: int | None = Field(default=None, ge=-(2**24), le=2**24)
+    missing: Literal["refuse", "drop", "impute"] = "refuse"
+
+
+class Boolean(Part):
+    """True or false; in a CSV also 0 and 1."""
+
+    name: str = Field(pattern=COLUMN_PATTERN)
+    type: Literal["boolean"]
+    description: str = ""
+    missing: Literal["refuse", "drop", "impute"] = "refuse"
+
+
+class Category(Part):
+    """One of a set of strings, listed here or learnt from the training rows."""
+
+    name: str = Field(pattern=COLUMN_PATTERN)
+    type: Literal["category"]
+    description: str = ""
+    values: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
+    """Allowed values; learnt from the training rows when not given."""
+    unseen: Literal["refuse", "other"] = "refuse"
+    """What a value outside the set means: an error, or one more value called other."""
+    missing: Literal["refuse", "drop", "impute"] = "refuse"
+
+
+Feature = Annotated[Number | Integer | Boolean | Category, Field(discriminator="type")]
+
+
+class Target(Part):
+    """What is predicted."""
+
+    name: str = Field(pattern=COLUMN_PATTERN)
+    description: str = ""
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    classes: tuple[Annotated[str, Field(pattern=CLASS_PATTERN)], ...] | None = Field(default=None, min_length=2)
+    """Of a classification: its classes, in the order of the probabilities."""
+
+
+class Quality(Part):
+    """What ingest lets through."""
+
+    max_quarantined_share: float = Field(default=0.05, ge=0, le=1)
+    """Above this share of rows that break a rule the step fails."""
+    duplicates: Literal["keep", "drop", "quarantine"] = "keep"
+    """What to do with rows equal in every feature and the target (the first one stays)."""
+
+
+class Split(Part):
+    """Which rows are held out. A row's part follows from the seed and its position in the clean data alone."""
+
+    test: float = Field(default=0.2, gt=0, lt=1)
+    validation: float = Field(default=0.15, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> Self:
+        if self.test + self.validation >= 0.9:
+            raise ValueError("test + validation must be below 0.9, to leave rows to train on")
+        return self
+
+
+class KerasMlp(Part):
+    """A dense network of Keras, with early stopping on the validation rows."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    kind: Literal["keras_mlp"]
+    hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = (64, 64)
+    activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    l2: float = Field(default=0.0, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    batch_size: int = Field(default=32, ge=1)
+    epochs: int = Field(default=200, ge=1)
+    patience: int = Field(default=20, ge=1)
+
+
+class GradientBoosting(Part):
+    """Histogram gradient boosting of scikit-learn."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    kind: Literal["gradient_boosting"]
+    learning_rate: float = Field(default=0.1, gt=0)
+    max_iter: int = Field(default=200, ge=1)
+    max_leaf_nodes: int = Field(default=31, ge=2)
+    min_samples_leaf: int = Field(default=20, ge=1)
+    l2_regularization: float = Field(default=0.0, ge=0)
+
+
+class Linear(Part):
+    """Ridge regression, or logistic regression, of scikit-learn: the baseline."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    kind: Literal["linear"]
+    alpha: float = Field(default=1.0, gt=0)
+    """Strength of the L2 penalty."""
+
+
+Candidate = Annotated[KerasMlp | GradientBoosting | Linear, Field(discriminator="kind")]
+
+
+class Training(Part):
+    """What holds for every candidate."""
+
+    seed: int = Field(default=0, ge=0)
+    sample_rows: int = Field(default=500_000, ge=100)
+    """A candidate that can't stream trains on at most this many rows, drawn by the seed."""
+    parity_tolerance: float = Field(default=1e-4, gt=0)
+    """Greatest |ONNX - native| relative to the target's spread (regression), or of a probability (classification)."""
+
+
+class Bound(Part):
+    """Where a metric must lie."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("give minimum, maximum or both")
+        return self
+
+
+class Gate(Part):
+    """What the best candidate must reach to be registered."""
+
+    bounds: dict[str, Bound] = Field(default_factory=dict)
+    """Metric name to bounds on the held-out rows."""
+    champion_tolerance: float = Field(default=0.0, ge=0)
+    """How much worse than the champion, as a share of the champion's metric, is still let through."""
+
+
+class Resources(Part):
+    """Kubernetes quantities of a step's pod."""
+
+    cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
+    memory: str = Field(default="1Gi", pattern=r"^\d+(\.\d+)?(Ki|Mi|Gi)$")
+    memory_limit: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?(Ki|Mi|Gi)$")
+
+
+class Serving(Part):
+    """How requests are checked."""
+
+    out_of_range: Literal["accept", "refuse"] = "accept"
+    """What a number outside its feature's range means in a request: counted as drift, or an error."""
+    max_rows: int = Field(default=10_000, ge=1)
+    example: tuple[float | int | bool | str | None, ...] | None = None
+    """A row in feature order that is shown as the example of a request; a held-out row when not given."""
+
+
+class ModelFile(Part):
+    """One model: its data, candidates, gate and service."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    title: str = Field(min_length=1)
+    description: str = ""
+    task: Literal["regression", "classification"]
+    source: Source
+    target: Target
+    features: tuple[Feature, ...] = Field(min_length=1, max_length=2000)
+    quality: Quality = Quality()
+    split: Split = Split()
+    training: Training = Training()
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    metric: Literal["rmse", "mae", "r2", "accuracy", "f1_macro", "log_loss", "roc_auc"]
+    """What the best candidate is picked by."""
+    gate: Gate = Gate()
+    schedule: str | None = None
+    """Cron expression or Airflow preset of the data pipeline; none means by hand or by event."""
+    resources: dict[StepName, Resources] = Field(default_factory=dict)
+    serving: Serving = Serving()
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_schedule(cls, schedule: str | None) -> str | None:
+        from croniter import croniter
+
+        if schedule is None or schedule in PRESETS:
+            return schedule
+        if len(schedule.split()) == 5 and croniter.is_valid(schedule, strict=True):
+            return schedule
+        raise ValueError(f"expected a cron expression of five fields, such as '0 3 * * 1', or one of {PRESETS_LISTED}")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        found = tuple(contradictions(self))
+        if found:
+            message = "; ".join(f"{'.'.join(map(str, key))}: {problem}" for key, problem in found)
+            raise PydanticCustomError(CONTRADICTION, "{message}", {"message": message, "found": found})
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Feature names in order, then the target."""
+        return (*(feature.name for feature in self.features), self.target.name)

@@ -1,0 +1,68 @@
+"""The record that each step leaves: what went in, what came out, and where. Six of them are a run's lineage."""
+
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+StepName = Literal["ingest", "version", "train", "evaluate", "register", "deploy"]
+Status = Literal["done", "rejected"]
+
+
+class Artifact(BaseModel):
+    """A reference to bytes in the store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    """Path below the store's root, such as `runs/housing/r1/ingest/clean.parquet`."""
+    uri: str
+    """Where it is for people and tools: `s3://…` or `file://…`."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+    rows: int | None = Field(default=None, ge=0)
+
+
+class Record(BaseModel):
+    """One step of one run, written to `runs/<model>/<run-id>/<step>.json` as the step's last act."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    model: str
+    run_id: str
+    step: StepName
+    status: Status
+    """`rejected`: the gate said no, so nothing was registered or deployed; not an error."""
+    model_file_sha256: str
+    inputs: tuple[Artifact, ...] = ()
+    outputs: tuple[Artifact, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    result: dict[str, Any] = Field(default_factory=dict)
+    """The step's own result (`molino.contracts.results`), as JSON."""
+    code_revision: str
+    image: str | None
+    started: datetime
+    ended: datetime
+    host: str
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the step in seconds."""
+        return (self.ended - self.started).total_seconds()
+
+    def summary(self) -> str:
+        """Return the status and the short facts of the result as JSON: what a container's termination message holds."""
+        facts = {name: value for name, value in self.result.items() if isinstance(value, str | int | None)}
+        return json.dumps({"status": self.status, **facts})
+
+
+def record_key(model: str, run_id: str, step: str) -> str:
+    """Return the store key of a step's record."""
+    return f"runs/{model}/{run_id}/{step}.json"
+
+
+def run_prefix(model: str, run_id: str) -> str:
+    """Return the store prefix under which a run keeps its records and artifacts."""
+    return f"runs/{model}/{run_id}/"

@@ -1,0 +1,165 @@
+"""The settings of steps and commands: read once from `MOLINO_*` environment variables, frozen, handed down."""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from molino.contracts.errors import SettingsError
+
+DEVELOPMENT_API_KEY = "mercadolibre"
+
+
+class Settings(BaseSettings):
+    """Where things are. Without any variable set, all is below `.molino/` in the working folder."""
+
+    model_config = SettingsConfigDict(env_prefix="MOLINO_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    home: Path = Path(".molino")
+    """Folder of all state of the embedded mode."""
+    models: Path = Path("pipelines/models")
+    """Folder of the model files, `<name>/model.yaml`."""
+    model_file: Path | None = None
+    """One model file that overrides `models`."""
+    model_content: str | None = None
+    """A model file itself, in base64 and gzip, that overrides both: how the DAG hands it to a pod."""
+    source: str | None = None
+    """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
+    candidates: str | None = None
+    """Names of the candidates to train, with commas between; all of the model file's when not set."""
+    data_run: str | None = None
+    """Run whose data a run takes that has none of its own."""
+    work: Path | None = None
+    """Folder for a step's passing files; `home/work` when not set."""
+
+    store: str | None = None
+    """`s3://bucket[/prefix]` or a folder; `home/store` when not set."""
+    s3_endpoint: str | None = None
+    """URL of an S3 other than AWS, such as `http://minio:9000`."""
+    s3_access_key: str | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_region: str = "us-east-1"
+
+    git_remote: str | None = None
+    """Folder, `s3://…` or URL of the data repository; `home/data.git` when not set."""
+    git_branch: str = "main"
+    git_author: str = "molino"
+    git_email: str = "molino@localhost"
+    git_credentials: Path | None = None
+    """File in the form of `git credential-store`, for an https remote."""
+    git_ssh_key: Path | None = None
+    """Private key for an ssh remote."""
+    dvc_remote: str | None = None
+    """Folder or `s3://…` of DVC's cache; `home/dvc` when not set."""
+
+    mlflow_tracking_uri: str | None = None
+    """`sqlite:///home/mlflow.db` when not set."""
+    mlflow_username: str | None = None
+    mlflow_password: SecretStr | None = None
+    """Of a tracking server with basic auth."""
+    mlflow_artifacts: str | None = None
+    """Where new experiments keep artifacts when the tracking URI is a database; `home/artifacts` when not set."""
+
+    deploy_target: Literal["embedded", "kubernetes"] = "embedded"
+    serving_url: str = "http://127.0.0.1:8000"
+    """Where the deploy step asks the server."""
+    serving_home: Path | None = None
+    """Embedded: folder of fetched releases and of the pointer file; `home/serving` when not set."""
+    namespace: str = "default"
+    """Kubernetes: where the serving Deployment is."""
+    serving_deployment: str = "molino-serving"
+    """Kubernetes: its name."""
+    api_keys: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
+    """The keys that the server takes, with commas between; plain, or as `sha256:<hex>`."""
+    api_key: SecretStr = Field(default_factory=lambda known: SecretStr(_first_plain(known["api_keys"])))
+    """The key that steps and commands use to ask the server; the first plain one of `api_keys` when not set."""
+
+    code_revision: str = "unknown"
+    image: str | None = None
+    summary: Path | None = None
+    """File for a line of JSON about how a step ended, such as a container's termination log."""
+    seed: int | None = Field(default=None, ge=0)
+    """Overrides the model file's seeds."""
+
+    @field_validator("serving_url")
+    @classmethod
+    def _is_a_server(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError(f"expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}")
+        return url.rstrip("/")
+
+    @property
+    def root(self) -> Path:
+        """`home`, absolute."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def work_folder(self) -> Path:
+        """Where steps keep passing files."""
+        return self.work or self.root / "work"
+
+    @property
+    def store_uri(self) -> str:
+        """Where objects are kept."""
+        return self.store or str(self.root / "store")
+
+    @property
+    def git_remote_uri(self) -> str:
+        """Where data versions are pushed to."""
+        return self.git_remote or str(self.root / "data.git")
+
+    @property
+    def dvc_remote_uri(self) -> str:
+        """Where the versioned bytes are pushed to."""
+        return self.dvc_remote or str(self.root / "dvc")
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking and registry URI."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def artifacts_uri(self) -> str | None:
+        """Artifact root of new experiments; none when a tracking server decides."""
+        if self.mlflow_artifacts:
+            return self.mlflow_artifacts
+        return None if self.tracking_uri.startswith(("http://", "https://")) else str(self.root / "artifacts")
+
+    @property
+    def serving_folder(self) -> Path:
+        """Embedded: where the server looks for releases."""
+        return self.serving_home or self.root / "serving"
+
+    @property
+    def logs_folder(self) -> Path:
+        """TensorBoard's log folder of the embedded mode."""
+        return self.root / "tensorboard"
+
+
+def _first_plain(keys: SecretStr) -> str:
+    found = [key.strip() for key in keys.get_secret_value().split(",")]
+    return next((key for key in found if key and not key.startswith("sha256:")), DEVELOPMENT_API_KEY)
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: names each wrong variable and what was expected.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"MOLINO_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_url=False, include_input=False)
+            if fault["type"] != "default_factory_not_called"
+        )
+        raise SettingsError(faults) from error

@@ -1,0 +1,45 @@
+"""The JSON schema as an editor uses it: it lets the project's own model files through, and marks what is wrong."""
+
+import re
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from molino.contracts.model_file.document import read_yaml
+from molino.contracts.model_file.json_schema import model_file_schema
+
+ROOT = Path(__file__).parents[4]
+FILES = {path.parent.name: path.read_text() for path in ROOT.glob("pipelines/models/*/model.yaml")}
+FILES["of the README"] = "".join(
+    map(dedent, re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
+)
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return jsonschema_rs.validator_for(model_file_schema())
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+def test_a_model_file_of_the_project_is_let_through(schema: Any, text: str) -> None:
+    content = read_yaml(text.encode(), "")[1]
+    assert [error.message for error in schema.iter_errors(content)] == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("task: regression", "taks: regression"),
+        ("task: regression", "task: regresion"),
+        ("type: integer, minimum: 1", "type: integer, minimun: 1"),
+        ("type: integer, minimum: 1", "type: integer, minimum: one"),
+        ("kind: linear", "kind: liner"),
+    ],
+)
+def test_a_fault_is_marked(schema: Any, right: str, wrong: str) -> None:
+    text = FILES["housing"]
+    assert right in text
+    assert not schema.is_valid(read_yaml(text.replace(right, wrong).encode(), "")[1])

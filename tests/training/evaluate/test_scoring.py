@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from molino.contracts.errors import StepError
+from training.evaluate.scoring import Measure, Resamples, measure, roc_curve
+from training.graphs.graph import Answers
+
+
+def regression(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    actual = rng.normal(20, 9, rows)
+    return actual, actual + rng.normal(1, 3, rows)
+
+
+def classification(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return actual and predicted classes, and probabilities that tell something of them; many scores are tied."""
+    rng = np.random.default_rng(seed)
+    actual = rng.integers(0, 3, rows)
+    chances = rng.dirichlet([1, 1, 1], rows).round(1) + 0.01
+    chances[np.arange(rows), actual] += 0.3
+    chances /= chances.sum(axis=1, keepdims=True)
+    return actual, chances.argmax(axis=1), chances
+
+
+@pytest.fixture(params=[68, 5000])
+def rows(request: pytest.FixtureRequest) -> int:
+    """Fewer and more rows than there are blocks."""
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [("rmse", metrics.root_mean_squared_error), ("mae", metrics.mean_absolute_error), ("r2", metrics.r2_score)],
+)
+def test_regression_metrics_are_those_of_scikit_learn(name, peer, rows):
+    actual, predicted = regression(rows)
+    assert measure(actual, Answers(predicted), Resamples(rows, 0))[name].value == pytest.approx(peer(actual, predicted))
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("accuracy", lambda actual, labels, _: metrics.accuracy_score(actual, labels)),
+        ("f1_macro", lambda actual, labels, _: metrics.f1_score(actual, labels, average="macro")),
+        ("log_loss", lambda actual, _, chances: metrics.log_loss(actual, chances)),
+        ("roc_auc", lambda actual, _, chances: metrics.roc_auc_score(actual, chances, multi_class="ovr")),
+    ],
+)
+def test_classification_metrics_are_those_of_scikit_learn(name, peer, rows):
+    actual, labels, chances = classification(rows)
+    found = measure(actual, Answers(chances, labels), Resamples(rows, 0))[name].value
+    assert found == pytest.approx(peer(actual, labels, chances))
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "log_loss", "roc_auc"])
+def test_the_interval_is_that_of_resampling_rows_one_by_one(name):
+    actual, labels, chances = classification(200)
+    found = measure(actual, Answers(chances, labels), Resamples(200, 0))[name].interval()
+    rng = np.random.default_rng(1)
+    plain = Resamples(200, 0, count=0)
+    naive = []
+    for _ in range(1000):
+        drawn = rng.integers(0, 200, 200)
+        naive.append(measure(actual[drawn], Answers(chances[drawn], labels[drawn]), plain)[name].value)
+    low, high = np.percentile(naive, [2.5, 97.5])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.15 * (high - low))
+
+
+def test_the_interval_of_many_rows_is_that_of_the_central_limit():
+    actual, predicted = regression(100_000)
+    interval = measure(actual, Answers(predicted), Resamples(100_000, 0))["mae"].interval()
+    error = np.abs(predicted - actual)
+    assert (interval.high - interval.low) / 2 == pytest.approx(1.96 * error.std() / np.sqrt(100_000), rel=0.1)
+
+
+def test_the_same_seed_gives_the_same_interval(rows):
+    actual, predicted = regression(rows)
+    first, second = (measure(actual, Answers(predicted), Resamples(rows, 3))["rmse"].interval() for _ in range(2))
+    assert first == second
+
+
+def test_another_seed_gives_another_interval(rows):
+    actual, predicted = regression(rows)
+    first, second = (measure(actual, Answers(predicted), Resamples(rows, seed))["rmse"].interval() for seed in (3, 4))
+    assert first.low != second.low
+
+
+def test_a_difference_is_paired():
+    actual, predicted = regression(300)
+    resamples = Resamples(300, 0)
+    one, other = (measure(actual, Answers(predicted + shift), resamples)["mae"] for shift in (0.0, 0.01))
+    assert other.minus(one).interval().high < 0.02
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_refused(bad):
+    actual, predicted = regression(10)
+    predicted[3] = bad
+    with pytest.raises(StepError, match="NaN or infinity for 1 of 10 held-out rows"):
+        measure(actual, Answers(predicted), Resamples(10, 0))
+
+
+def test_r2_of_a_constant_target_is_0_unless_all_is_right():
+    actual = np.full(20, 7.0)
+    resamples = Resamples(20, 0)
+    found = [measure(actual, Answers(actual + error), resamples)["r2"].value for error in (0.0, 0.1)]
+    assert found == [1.0, 0.0]
+
+
+def test_roc_auc_of_a_single_class_is_left_out():
+    chances = np.full((5, 2), 0.5)
+    zeros = np.zeros(5, dtype=np.intp)
+    assert "roc_auc" not in measure(zeros, Answers(chances, zeros), Resamples(5, 0))
+
+
+def test_a_class_nobody_has_or_predicts_does_not_count_in_f1():
+    actual = np.array([0, 0, 1, 1])
+    chances = np.eye(3)[actual]
+    assert measure(actual, Answers(chances, actual), Resamples(4, 0))["f1_macro"].value == 1.0
+
+
+def test_a_certain_mistake_has_a_finite_log_loss():
+    actual, labels = np.array([0, 1]), np.array([1, 1])
+    found = measure(actual, Answers(np.eye(2)[labels], labels), Resamples(2, 0))["log_loss"].value
+    assert found == pytest.approx(metrics.log_loss(actual, np.eye(2, dtype=np.float32)[labels]), rel=1e-3)
+
+
+def test_an_interval_holds_its_value():
+    interval = Measure(np.array([2.0, *np.linspace(1, 3, 101)])).interval()
+    assert (interval.low, interval.value, interval.high) == pytest.approx((1.05, 2.0, 2.95))
+
+
+def test_the_roc_curve_is_that_of_scikit_learn():
+    actual, _, chances = classification(300)
+    false_rate, true_rate, _ = metrics.roc_curve(actual == 1, chances[:, 1], drop_intermediate=False)
+    assert np.allclose(np.stack(roc_curve(actual == 1, chances[:, 1])), np.stack([false_rate, true_rate]))

@@ -1,0 +1,111 @@
+"""TensorFlow is imported once for all of these."""
+
+import numpy as np
+import pytest
+from mixed import FEATURES, NUMBERS, case_of, frame_of, model_of, train_on
+
+import training.train.data
+from training.train.export import export_candidate
+from training.train.graph_answers import graph_answers
+from training.train.parity import generate_rows, measure_parity
+
+MLP = {"kind": "keras_mlp", "hidden": [16, 8], "epochs": 12, "patience": 12, "learning_rate": 0.01}
+
+
+def rmse(case, trained):
+    rows = case.material.validation
+    return float(np.sqrt(np.mean((trained.predict(rows.features) - rows.target) ** 2)))
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return case_of(tmp_path_factory.mktemp("mixed"), model_of("regression"))
+
+
+@pytest.fixture(scope="module")
+def trained(case):
+    return train_on(case, **MLP)
+
+
+def worst(case, trained, folder):
+    path = folder / "model.onnx"
+    path.write_bytes(export_candidate(case.model, case.material.encoding, trained).SerializeToString())
+    ask = graph_answers(path, case.model, case.material.encoding)
+    spread = 1.0 if case.model.target.classes else float(case.material.train.target.std())
+    rows = generate_rows(case.model, case.material.encoding, 0)
+    return measure_parity(case.model, case.material.encoding, trained.predict, ask, rows, spread).worst
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "tanh"])
+def test_a_graph_answers_as_the_net_does(case, tmp_path, activation):
+    assert worst(case, train_on(case, **{**MLP, "epochs": 2}, activation=activation), tmp_path) < 1e-4
+
+
+@pytest.mark.parametrize("task", ["binary", "classification"])
+@pytest.mark.parametrize("features", [FEATURES, NUMBERS], ids=["columns", "matrix"])
+def test_a_graph_gives_the_probabilities_of_the_net(tmp_path, task, features):
+    case = case_of(tmp_path, model_of(task, features))
+    assert worst(case, train_on(case, **{**MLP, "epochs": 2, "dropout": 0.2, "l2": 0.01}), tmp_path) < 1e-4
+
+
+def test_the_net_learns(case, trained):
+    assert rmse(case, trained) < 0.4 * case.material.validation.target.std()
+
+
+def test_the_same_seed_gives_the_same_weights(case, trained):
+    again = train_on(case, **MLP)
+    assert all(
+        np.array_equal(one, other)
+        for one, other in zip(again.net.get_weights(), trained.net.get_weights(), strict=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def overfitted(tmp_path_factory):
+    """A net that gets worse on the validation rows: they are noise."""
+    model = model_of("regression", NUMBERS)
+    frame = frame_of(model)
+    noise = np.random.default_rng(1).normal(size=len(frame))
+    case = case_of(tmp_path_factory.mktemp("noise"), model, frame.with_columns(y=noise))
+    losses = []
+    object.__setattr__(case.material, "report", lambda done, total, train, validation: losses.append(validation))
+    return train_on(case, **{**MLP, "epochs": 60, "patience": 5}), losses, case
+
+
+def test_training_stops_when_the_validation_loss_rises(overfitted):
+    trained, losses, _ = overfitted
+    assert len(losses) == trained.best_epoch + 5 < 60
+
+
+def test_the_best_weights_are_kept(overfitted):
+    trained, losses, case = overfitted
+    target = case.material.train.target
+    assert (rmse(case, trained) / target.std()) ** 2 == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_losses_are_written_for_tensorboard(case, trained):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = case.material.tensorboard
+    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    assert {"loss/train", "loss/validation"} <= set(accumulator.Tags()["tensors"])
+
+
+@pytest.fixture
+def streamed(tmp_path, monkeypatch):
+    monkeypatch.setattr(training.train.data, "PIECE_ROWS", 60)
+    return case_of(tmp_path, model_of("regression"), sample_rows=100)
+
+
+def test_more_rows_than_may_be_held_are_streamed(streamed):
+    assert train_on(streamed, **MLP).rows_trained == streamed.dataset.count(0) > len(streamed.material.train)
+
+
+def test_a_streamed_net_learns(streamed):
+    assert rmse(streamed, train_on(streamed, **MLP)) < 0.4 * streamed.material.validation.target.std()
+
+
+def test_a_streamed_net_repeats_itself(streamed):
+    first, second = (train_on(streamed, **{**MLP, "epochs": 2}) for _ in range(2))
+    rows = streamed.material.validation.features
+    assert np.array_equal(first.predict(rows), second.predict(rows))

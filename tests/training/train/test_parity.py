@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from mixed import case_of, model_of
+
+from molino.contracts.errors import StepError
+from training.train.parity import GENERATED_ROWS, check_parity, generate_rows, measure_parity
+
+MODEL = model_of("regression")
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    return case_of(tmp_path_factory.mktemp("mixed"), MODEL)
+
+
+@pytest.fixture(scope="module")
+def rows(case):
+    return generate_rows(MODEL, case.material.encoding, 0)
+
+
+def parity(case, native, graph, rows, spread=1.0):
+    return measure_parity(MODEL, case.material.encoding, native, graph, rows, spread)
+
+
+def off_at(row, by):
+    def ask(rows):
+        answers = np.zeros(len(rows))
+        answers[row] += by
+        return answers
+
+    return ask
+
+
+def test_there_are_ten_thousand_generated_rows(rows):
+    assert len(rows) == GENERATED_ROWS == 10_000
+
+
+@pytest.mark.parametrize(("column", "low", "high"), [(0, 0, 50), (2, 1, 9), (3, 0, 1), (4, 0, 3), (5, 0, 1)])
+def test_generated_values_fill_their_range(rows, column, low, high):
+    found = rows[:, column]
+    assert (np.floor(np.nanmin(found)), np.ceil(np.nanmax(found))) == (low, high)
+
+
+def test_a_number_without_a_range_keeps_to_that_of_the_training_rows(rows, case):
+    seen = case.material.train.features[:, 1]
+    assert np.nanmin(seen) <= np.nanmin(rows[:, 1]) < np.nanmax(rows[:, 1]) <= np.nanmax(seen)
+
+
+def test_integers_are_whole(rows):
+    whole = rows[:, 2][~np.isnan(rows[:, 2])]
+    assert np.array_equal(whole, np.round(whole))
+
+
+def test_values_are_missing_only_where_they_may_be(rows):
+    assert np.isnan(rows).any(axis=0).tolist() == [False, True, True, False, True, False]
+
+
+def test_the_worst_row_is_found(case, rows):
+    found = parity(case, off_at(7, 0), off_at(7, 2.0), rows)
+    assert found.row["size"] == float(rows[7, 0])
+
+
+def test_a_difference_is_relative_to_the_spread(case, rows):
+    assert parity(case, off_at(7, 0), off_at(7, 2.0), rows, spread=4.0).worst == 0.5
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf])
+def test_no_number_is_the_worst_difference(case, rows, answer):
+    assert parity(case, off_at(7, 0), off_at(7, answer), rows).worst == np.inf
+
+
+def test_a_difference_above_the_tolerance_is_refused(case, rows):
+    found = parity(case, off_at(7, 0), off_at(7, 2e-4), rows)
+    with pytest.raises(StepError, match=r"candidate mlp: .* differ by 0.0002 .* worst row .*'colour'"):
+        check_parity("mlp", found, 1e-4)
+
+
+def test_a_difference_within_the_tolerance_passes(case, rows):
+    check_parity("mlp", parity(case, off_at(7, 0), off_at(7, 5e-5), rows), 1e-4)
+
+
+def test_an_answer_that_is_no_number_is_refused(case, rows):
+    with pytest.raises(StepError, match="differ by inf"):
+        check_parity("mlp", parity(case, off_at(7, 0), off_at(7, np.nan), rows), 1e-4)

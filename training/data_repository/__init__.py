@@ -1,0 +1,1 @@
+"""The data repository: git for the versions, DVC for the bytes."""

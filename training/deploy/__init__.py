@@ -1,0 +1,1 @@
+"""*deploy*: a release in service, or the one before it back."""

@@ -1,0 +1,182 @@
+"""Where a release is put in service on Kubernetes: an annotation per model on the serving Deployment's pod template.
+
+A changed annotation is a changed pod template, so Kubernetes brings up new pods, whose init container fetches the
+releases that their annotations name; old pods go only when new ones are ready. Each deploy touches its own model's
+annotation alone, and the chart touches none.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from molino.contracts.errors import BrokenReleaseError, DeployError
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
+from molino.contracts.results import RegisterResult
+from molino.contracts.settings import Settings
+from training.deploy.target import ask
+from training.stores.folder import Store, fetch
+
+ANNOTATION = "molino.dev/release."
+PATIENCE_SECONDS = 240.0
+POLL_SECONDS = 0.5
+SETTLED_SECONDS = 2.0
+"""How long the Service must answer with the new version alone: the time that nodes take to forget the old pods."""
+
+
+class KubernetesTarget:
+    """The serving Deployment of this cluster, reached with the pod's own service account."""
+
+    def __init__(self, settings: Settings, store: Store, deployments: Any = None, pods: Any = None) -> None:
+        self.endpoint = settings.serving_url.rstrip("/")
+        self.settings = settings
+        self.store = store
+        self.name, self.namespace = settings.serving_deployment, settings.namespace
+        self._deployments, self._pods = (deployments, pods) if deployments and pods else connect()
+
+    def check(self) -> None:
+        """Make sure that the Deployment is there, and that its server takes our key."""
+        self._read()
+        status, answer = ask(self.settings, "GET", "/models")
+        if status != 200:
+            raise DeployError(
+                f"GET {self.endpoint}/models answers {status}: {answer.get('detail')}; check MOLINO_API_KEY"
+            )
+
+    def alone(self, model: str) -> AbstractContextManager[None]:  # noqa: ARG002  # said in the protocol
+        """Do nothing: Airflow runs one DAG run of a model at a time, and other models have other annotations."""
+        return nullcontext()
+
+    def current(self, model: str) -> str | None:
+        """Return the version that the pod template names."""
+        annotations = self._read().spec.template.metadata.annotations or {}
+        version = annotations.get(ANNOTATION + model)
+        return None if version is None else str(version)
+
+    def bring(self, model: str, registered: RegisterResult) -> None:
+        """Verify that the bundle is in the store, unaltered: from there each pod fetches it."""
+        if registered.version is None or registered.release is None or registered.onnx is None:
+            raise DeployError(f"{model}: nothing was registered, so there is nothing to deploy")
+        with tempfile.TemporaryDirectory() as folder:
+            fetch(self.store, registered.onnx, Path(folder) / MODEL_FILENAME)
+            fetch(self.store, registered.release, Path(folder) / RELEASE_FILENAME)
+
+    def point(self, model: str, version: str | None) -> None:
+        """Write the version into the pod template, or take it out; no other annotation is touched."""
+        annotations = {ANNOTATION + model: version}
+        body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        with api_errors(f"Deployment {self.namespace}/{self.name}"):
+            self._deployments.patch_namespaced_deployment(self.name, self.namespace, body)
+
+    def wait(self, model: str, version: str | None) -> None:
+        """Wait for the rollout, and until the Service answers with the version alone."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        settled: float | None = None
+        while settled is None or time.monotonic() - settled < SETTLED_SECONDS:
+            if not self._rolled_out(model, version) or not self._serves(model, version):
+                settled = None
+            elif settled is None:
+                settled = time.monotonic()
+            if time.monotonic() > deadline:
+                raise DeployError(
+                    f"Deployment {self.namespace}/{self.name} doesn't serve {model} version {version} after "
+                    f"{PATIENCE_SECONDS:.0f} s; see `kubectl describe deployment {self.name}`"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _rolled_out(self, model: str, version: str | None) -> bool:
+        found = self._read()
+        status, wanted = found.status, found.spec.replicas
+        if (status.observed_generation or 0) < found.metadata.generation:
+            return False
+        counts = (status.updated_replicas or 0, status.available_replicas or 0, status.replicas or 0)
+        if counts == (wanted, wanted, wanted):
+            return True
+        cause = self._failure(found, model, version)
+        if cause:
+            kind = BrokenReleaseError if _names(cause, model, version) else DeployError
+            raise kind(f"a pod of {self.namespace}/{self.name} with {model} version {version} fails: {cause}")
+        return False
+
+    def _failure(self, deployment: Any, model: str, version: str | None) -> str | None:
+        """Return what a container of a new pod died of; its last log lines are in the pod's status."""
+        selector = ",".join(f"{key}={value}" for key, value in deployment.spec.selector.match_labels.items())
+        with api_errors(f"pods in {self.namespace}"):
+            pods = self._pods.list_namespaced_pod(self.namespace, label_selector=selector).items
+        for pod in pods:
+            annotations = pod.metadata.annotations or {}
+            named = annotations.get(ANNOTATION + model) == version
+            if not named or pod.metadata.deletion_timestamp:
+                continue
+            if (cause := _death(pod.status)) and not _of_another(cause, model, annotations):
+                return cause
+        return None
+
+    def _serves(self, model: str, version: str | None) -> bool:
+        status, answer = ask(self.settings, "GET", f"/models/{model}")
+        if version is None:
+            return status == 404
+        return status == 200 and bool(answer["workers"] == {version: answer["all_workers"]})
+
+    def _read(self) -> Any:
+        with api_errors(f"Deployment {self.namespace}/{self.name}"):
+            return self._deployments.read_namespaced_deployment(self.name, self.namespace)
+
+
+def _death(status: Any) -> str | None:
+    """Return what a container died of that isn't ready, the server or one before it."""
+    for container in [*(status.init_container_statuses or []), *(status.container_statuses or [])]:
+        ended = container.state.terminated or (container.last_state and container.last_state.terminated)
+        if not container.ready and ended and ended.exit_code:
+            return str(ended.message or ended.reason).strip()
+    return None
+
+
+def _of_another(cause: str, model: str, annotations: Mapping[str, str]) -> bool:
+    """Tell whether a pod died of another model's release: that one's own deploy step puts it back."""
+    others = [
+        (key.removeprefix(ANNOTATION), version) for key, version in annotations.items() if key != ANNOTATION + model
+    ]
+    return any(_names(cause, name, version) or release_prefix(name, version) in cause for name, version in others)
+
+
+def _names(cause: str, model: str, version: str | None) -> bool:
+    """Tell whether a server died of that version itself, and not for want of the store."""
+    return f"{model} version {version}: " in cause
+
+
+def connect() -> tuple[Any, Any]:
+    """Return the APIs of Deployments and of pods, by the pod's own service account.
+
+    Raises:
+        DeployError: this is no pod of a cluster.
+    """
+    from kubernetes import client, config
+
+    try:
+        config.load_incluster_config()  # type: ignore[no-untyped-call]  # the package has types for parts of it alone
+    except config.ConfigException as error:
+        raise DeployError(
+            f"MOLINO_DEPLOY_TARGET=kubernetes works in a pod of the cluster alone ({error}); set it to embedded"
+        ) from error
+    return client.AppsV1Api(), client.CoreV1Api()
+
+
+@contextmanager
+def api_errors(what: str) -> Iterator[None]:
+    """Turn errors of the Kubernetes API into one line.
+
+    Raises:
+        DeployError: it refused, or can't be reached.
+    """
+    from kubernetes.client import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except ApiException as error:
+        raise DeployError(f"{what}: the Kubernetes API answers {error.status} {error.reason}") from error
+    except HTTPError as error:
+        raise DeployError(f"{what}: the Kubernetes API can't be reached ({error})") from error

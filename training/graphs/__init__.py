@@ -1,0 +1,1 @@
+"""ONNX graphs with the inputs and outputs of a release."""

@@ -1,0 +1,1 @@
+"""*ingest*: the source rows read, cleaned and checked by the model file."""

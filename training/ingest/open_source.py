@@ -1,0 +1,128 @@
+"""Opens a source file as what its first bytes say it is: CSV or Parquet, plain or gzip."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from molino.contracts.errors import SourceError
+from molino.contracts.model_file import ModelFile
+from training.ingest.batch import Batch
+from training.ingest.csv_source import CsvSource
+from training.ingest.csv_text import HashedFile, Readable
+from training.ingest.parquet_source import ParquetSource
+
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+FOREIGN = {
+    b"PK\x03\x04": "a zip archive or a workbook; unpack it or save it as CSV",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; use gzip or none",
+    b"BZh": "compressed by bzip2; use gzip or none",
+    b"\xfd7zXZ": "compressed by xz; use gzip or none",
+}
+CHUNK_BYTES = 1 << 20
+
+
+class Table(Protocol):
+    """Rows that can be read in batches."""
+
+    header: list[str]
+    """Names of all columns of the source."""
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the rows in order."""
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A source that is being read."""
+
+    table: Table
+    file: HashedFile
+    bytes: int
+    """Size of the source."""
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the source's bytes, those not yet read included."""
+        while self.file.read(CHUNK_BYTES):
+            pass
+        return self.file.digest.hexdigest()
+
+
+@contextmanager
+def open_source(path: Path, model: ModelFile, where: str, workdir: Path) -> Iterator[OpenSource]:
+    """Open a source; `where` names it in errors, `workdir` takes an unpacked Parquet file.
+
+    Raises:
+        SourceError: it is empty, of another format, or lacks a column of the model file.
+    """
+    with path.open("rb", buffering=0) as raw:
+        file = HashedFile(raw)
+        table = _table(path, file, model, where, workdir)
+        _check_columns(table.header, model, where)
+        yield OpenSource(table, file, path.stat().st_size)
+
+
+def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: Path) -> Table:
+    magic = _magic(path)
+    packed = magic.startswith(GZIP)
+    unpacked: Readable = GzipText(file, where) if packed else file
+    if packed:
+        magic = _unpacked_magic(path, where)
+    _refuse_foreign(magic, model, where)
+    if not magic.startswith(PARQUET):
+        return CsvSource(unpacked, model, where)
+    return ParquetSource(_unpack(unpacked, workdir / "source.parquet") if packed else path, model, where)
+
+
+class GzipText:
+    """The unpacked bytes of a gzip file."""
+
+    def __init__(self, file: IO[bytes] | HashedFile, where: str) -> None:
+        self.file = gzip.GzipFile(fileobj=file)
+        self.where = where
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; SourceError where the file is damaged."""
+        try:
+            return self.file.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise SourceError(f"{self.where}: damaged gzip file: {error}") from error
+
+
+def _magic(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
+
+
+def _unpacked_magic(path: Path, where: str) -> bytes:
+    with path.open("rb") as file:
+        return GzipText(file, where).read(8)
+
+
+def _refuse_foreign(magic: bytes, model: ModelFile, where: str) -> None:
+    for start, problem in FOREIGN.items():
+        if magic.startswith(start):
+            raise SourceError(f"{where}: expected CSV or Parquet, but this is {problem}")
+    found = "parquet" if magic.startswith(PARQUET) else "csv"
+    if magic and model.source.format not in ("auto", found):
+        raise SourceError(f"{where}: expected {model.source.format}, as source.format says, but this is {found}")
+
+
+def _unpack(content: Readable, path: Path) -> Path:
+    with path.open("wb") as file:
+        while data := content.read(CHUNK_BYTES):
+            file.write(data)
+    return path
+
+
+def _check_columns(header: list[str], model: ModelFile, where: str) -> None:
+    missing = [name for name in model.columns if name not in header]
+    if missing:
+        hint = "; is source.delimiter right?" if len(header) == 1 and len(model.columns) > 1 else ""
+        shown = ", ".join(header[:50]) + (", …" if len(header) > 50 else "")
+        raise SourceError(f"{where}: no column {', '.join(map(repr, missing))}; the columns are {shown}{hint}")

@@ -1,0 +1,71 @@
+"""Reads a Parquet file in batches; values keep their types where these fit the model file."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from molino.contracts.errors import SourceError
+from molino.contracts.model_file import ModelFile
+from training.ingest.batch import Batch
+
+BATCH_ROWS = 1 << 16
+
+
+class ParquetSource:
+    """Rows of a Parquet file, of which only the columns of the model file are taken."""
+
+    def __init__(self, path: Path, model: ModelFile, where: str) -> None:
+        self.where = where
+        self.table = pl.scan_parquet(path)
+        try:
+            self.schema = self.table.collect_schema()
+        except (PolarsError, OSError) as error:
+            raise SourceError(f"{where}: not a whole Parquet file: {_first_line(error)}") from error
+        self.header = self.schema.names()
+        self.wanted = [name for name in model.columns if name in self.schema]
+        kinds = {feature.name: feature.type for feature in model.features}
+        kinds[model.target.name] = "number" if model.task == "regression" else "category"
+        self.values = [_value(name, kinds[name], self.schema[name], where) for name in self.wanted]
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the rows in order.
+
+        Raises:
+            SourceError: the file is damaged.
+        """
+        first_row = 1
+        try:
+            for frame in self.table.select(self.wanted).collect_batches(chunk_size=BATCH_ROWS):
+                yield Batch(frame.select(self.values), first_row, partial(_text, frame))
+                first_row += frame.height
+        except (PolarsError, OSError) as error:
+            raise SourceError(f"{self.where}: damaged after row {first_row - 1}: {_first_line(error)}") from error
+
+
+def _value(name: str, kind: str, dtype: pl.DataType, where: str) -> pl.Expr:
+    """Return a column as the cleaner takes it: Float64, Boolean or String; NaN means no value.
+
+    Raises:
+        SourceError: no value of its type can be what the model file says.
+    """
+    column = pl.col(name)
+    if dtype in (pl.String, pl.Categorical, pl.Enum) or dtype == pl.Null:
+        return column.cast(pl.String)
+    if kind == "category" and (dtype.is_integer() or dtype == pl.Boolean):
+        return column.cast(pl.String)
+    if kind != "category" and dtype.is_numeric():
+        return column.cast(pl.Float64).fill_nan(None)
+    if kind == "boolean" and dtype == pl.Boolean:
+        return column
+    raise SourceError(f"{where}: column {name!r}: expected {kind} values, but its type is {dtype}")
+
+
+def _text(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(pl.all().cast(pl.String))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,1 @@
+"""*register*: a version in the registry, and its release bundle in the store."""

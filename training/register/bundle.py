@@ -1,0 +1,133 @@
+"""The release bundle: what register writes once and serving reads."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from molino.contracts.errors import ReleaseError, StepError
+from molino.contracts.model_file import Category, Feature, ModelFile
+from molino.contracts.record import Artifact
+from molino.contracts.release import (
+    MODEL_FILENAME,
+    RELEASE_FILENAME,
+    Example,
+    Lineage,
+    Reference,
+    Release,
+    Score,
+    release_prefix,
+)
+from molino.contracts.release import Feature as ReleaseFeature
+from molino.contracts.results import Interval
+from training.graphs.graph import Graph, read_batches
+from training.stores.folder import Store, sha256_of
+
+EXAMPLE_ROWS = 5
+MISSING_IN_REQUESTS = {"refuse": "refuse", "drop": "refuse", "impute": "impute"}
+"""A row that ingest would drop can't be answered: a request with it is refused."""
+
+References = TypeAdapter(dict[str, Reference])
+
+
+def build_release(
+    model: ModelFile,
+    version: str,
+    created: datetime,
+    graph: Graph,
+    held_out: Path,
+    reference: Mapping[str, Reference],
+    scores: Mapping[str, Interval],
+    lineage: Lineage,
+) -> Release:
+    """Return `release.json` of one candidate. The same arguments give the same bytes."""
+    features = tuple(release_feature(feature, reference[feature.name]) for feature in model.features)
+    return Release(
+        name=model.name,
+        version=version,
+        title=model.title,
+        description=model.description,
+        task=model.task,
+        created=created,
+        onnx_sha256=sha256_of(graph.path),
+        onnx_bytes=graph.path.stat().st_size,
+        signature=graph.signature,
+        features=features,
+        target=model.target.name,
+        target_unit=model.target.unit,
+        classes=model.target.classes,
+        metrics={name: Score(**score.model_dump()) for name, score in scores.items()},
+        reference=dict(reference),
+        example=build_example(features, graph, held_out),
+        lineage=lineage,
+        serving=model.serving.model_dump(mode="json"),
+    )
+
+
+def release_feature(feature: Feature, reference: Reference) -> ReleaseFeature:
+    """Return a feature of the model file as requests may give it; values not listed are those learnt."""
+    known = feature.model_dump(exclude={"missing"}) | {"missing": MISSING_IN_REQUESTS[feature.missing]}
+    if isinstance(feature, Category):
+        known["values"] = feature.values or reference.values
+    return ReleaseFeature.model_validate(known)
+
+
+def build_example(features: tuple[ReleaseFeature, ...], graph: Graph, held_out: Path) -> Example:
+    """Return a few held-out rows, spread over the file, that a request may give, and what the graph answers.
+
+    Raises:
+        StepError: no held-out row would be let through.
+    """
+    for rows in read_batches(held_out, graph.features):
+        data = [tuple(map(as_json, row, features)) for row in rows.iter_rows()]
+        fit = [index for index, row in enumerate(data) if all(map(may_be_asked, row, features))]
+        if fit:
+            spread = np.linspace(0, len(fit) - 1, min(EXAMPLE_ROWS, len(fit))).astype(int)
+            taken = [fit[index] for index in spread]
+            return Example(data=tuple(data[index] for index in taken), predictions=graph.labels(rows[taken]))
+    raise StepError(
+        "no held-out row has only values that a request may give; give more rows, or list values in features"
+    )
+
+
+def as_json(value: Any, feature: ReleaseFeature) -> float | int | bool | str | None:
+    """Return a cell as a request's JSON gives it: null where it is missing."""
+    if value is None or value != value:
+        return None
+    kind = {"number": float, "integer": int, "boolean": bool, "category": str}[feature.type]
+    return kind(value)  # type: ignore[no-any-return]
+
+
+def may_be_asked(value: Any, feature: ReleaseFeature) -> bool:
+    """Tell whether serving lets a cell through."""
+    if value is None:
+        return feature.missing == "impute"
+    return feature.type != "category" or feature.unseen == "other" or value in (feature.values or ())
+
+
+def write_bundle(store: Store, release: Release, onnx: Path) -> tuple[Artifact, Artifact]:
+    """Write graph and `release.json`, in this order, and return them in the other; what is there stays.
+
+    Raises:
+        ReleaseError: the bundle is there with other bytes.
+    """
+    prefix = release_prefix(release.name, release.version)
+    graph = _write_once(store, prefix + MODEL_FILENAME, onnx.read_bytes())
+    document = _write_once(store, prefix + RELEASE_FILENAME, release.model_dump_json(indent=2).encode())
+    return document, graph
+
+
+def _write_once(store: Store, key: str, data: bytes) -> Artifact:
+    import hashlib
+
+    if store.exists(key) and store.read(key) != data:
+        raise ReleaseError(
+            f"{store.uri(key)} is there with other bytes, and a release never changes; "
+            "if MLflow's registry was made anew, move the folder of the old releases away"
+        )
+    if not store.exists(key):
+        return store.write(key, data)
+    return Artifact(key=key, uri=store.uri(key), sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))

@@ -1,0 +1,1 @@
+"""MLflow: runs, metrics and models; the registry of model versions."""

@@ -1,0 +1,65 @@
+"""What a candidate is given to train on, and what it gives back."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.model_file import ModelFile
+from training.train.data import Floats, Rows
+from training.train.encoding import Encoding
+from training.train.export import Export
+
+Report = Callable[[int, int, float, float], None]
+"""Told after each epoch or round: how many are done, of how many at most, loss on training and validation rows."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Data, encoding and seed; the same for every candidate of a run."""
+
+    model: ModelFile
+    encoding: Encoding
+    train: Rows
+    """All training rows, or a sample of them when there are too many to hold."""
+    validation: Rows
+    """All validation rows, or a sample of them."""
+    rows_train: int
+    """How many training rows there are in all."""
+    stream: Callable[[int], Iterator[Rows]]
+    """All training rows in shuffled portions; the argument seeds the order."""
+    seed: int
+    tensorboard: Path
+    """Folder of this candidate's TensorBoard logs."""
+    report: Report
+
+    @property
+    def sampled(self) -> bool:
+        """True when `train` is not all training rows."""
+        return len(self.train) < self.rows_train
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; 0 of a regression."""
+        return len(self.model.target.classes or ())
+
+
+class Trained(Protocol):
+    """A trained candidate."""
+
+    rows_trained: int
+
+    def predict(self, features: Floats) -> NDArray[np.float64]:
+        """Answer rows [n, features] with the native model: predictions [n], or probabilities [n, classes]."""
+
+    def export(self, graph: Export) -> str:
+        """Add the model's nodes to a graph and return the name of the raw answer."""
+
+    def save_native(self, folder: Path, requirements: list[str]) -> None:
+        """Save the native model as an MLflow model in a new folder."""
+
+    def params(self) -> dict[str, Any]:
+        """What training has found besides the hyperparameters, such as the best epoch."""

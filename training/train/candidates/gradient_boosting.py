@@ -1,0 +1,135 @@
+"""Histogram gradient boosting of scikit-learn, stopped by the validation rows."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.model_file import GradientBoosting
+from training.train.candidates.contract import Material
+from training.train.candidates.sklearn_model import save_sklearn
+from training.train.data import Floats
+from training.train.encoding import Encoding
+from training.train.export import Export
+
+PATIENCE = 50
+"""Rounds without a better loss on the validation rows before it stops; the rounds after the best one are dropped."""
+
+ROWS_FOR_THREADS = 20_000
+
+
+class Boosting:
+    """Trees over the indexed encoding; a missing value goes the way that the tree has learnt for it."""
+
+    def __init__(self, estimator: Any, encoding: Encoding, rows_trained: int) -> None:
+        self.estimator = estimator
+        self.encoding = encoding
+        self.rows_trained = rows_trained
+        round_thresholds_down(estimator)
+
+    def predict(self, features: Floats) -> NDArray[np.float64]:
+        """Answer rows with scikit-learn."""
+        asked = getattr(self.estimator, "predict_proba", self.estimator.predict)
+        with _threads_for(len(features)):
+            return np.asarray(asked(self.encoding.indexed(features)), np.float64)
+
+    def export(self, graph: Export) -> str:
+        """Add one tree ensemble; two classes have the logits 0 and z, and the trees add to z."""
+        trees = self.estimator._predictors
+        base = self.estimator._baseline_prediction.ravel()
+        targets = len(base)
+        binary = targets == 1 and hasattr(self.estimator, "classes_")
+        attributes = tree_attributes(trees, first_target=int(binary))
+        attributes["base_values"] = [0.0, *base.tolist()] if binary else base.tolist()
+        attributes["n_targets"] = targets + int(binary)
+        return graph.node("TreeEnsembleRegressor", [graph.indexed()], "raw", ml=True, **attributes)
+
+    def save_native(self, folder: Path, requirements: list[str]) -> None:
+        """Save as an MLflow scikit-learn model."""
+        save_sklearn(self.estimator, folder, requirements)
+
+    def params(self) -> dict[str, Any]:
+        """How many rounds it took."""
+        return {"rounds": self.estimator.n_iter_}
+
+
+def fit(candidate: GradientBoosting, material: Material) -> Boosting:
+    """Train on the rows in memory."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingClassifier if material.classes else HistGradientBoostingRegressor
+    estimator = kind(
+        learning_rate=candidate.learning_rate,
+        max_iter=candidate.max_iter,
+        max_leaf_nodes=candidate.max_leaf_nodes,
+        min_samples_leaf=candidate.min_samples_leaf,
+        l2_regularization=candidate.l2_regularization,
+        early_stopping=True,
+        n_iter_no_change=PATIENCE,
+        tol=0.0,
+        scoring="loss",
+        categorical_features=None,
+        random_state=material.seed,
+    )
+    encode = material.encoding.indexed
+    train, validation = material.train, material.validation
+    with _threads_for(len(train)):
+        estimator.fit(encode(train.features), train.target, X_val=encode(validation.features), y_val=validation.target)
+    on_train, on_validation = -estimator.train_score_, -estimator.validation_score_
+    rounds = estimator.n_iter_
+    for done in range(1, rounds + 1):
+        material.report(done, rounds, float(on_train[done]), float(on_validation[done]))
+    best = max(1, int(np.argmin(on_validation)))
+    estimator._predictors = estimator._predictors[:best]
+    return Boosting(estimator, material.encoding, len(train))
+
+
+def _threads_for(rows: int) -> AbstractContextManager[Any]:
+    """Keep to one thread for few rows: there, threads that wait for each other take longer than the work."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return threadpool_limits(1, "openmp") if rows < ROWS_FOR_THREADS else nullcontext()
+
+
+def round_thresholds_down(estimator: Any) -> None:
+    """Put each threshold on the greatest 32-bit float that is not above it.
+
+    For any 32-bit x, x <= threshold is the same before and after, and the ONNX graph, which knows only 32-bit
+    thresholds, then asks exactly what the native model asks.
+    """
+    for tree in (tree for trees in estimator._predictors for tree in trees):
+        exact = tree.nodes["num_threshold"]
+        rounded = exact.astype(np.float32)
+        above = rounded.astype(np.float64) > exact
+        tree.nodes["num_threshold"] = np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+
+
+def tree_attributes(trees: list[list[Any]], first_target: int) -> dict[str, Any]:
+    """Return the attributes of a TreeEnsembleRegressor: the nodes of all trees, one after the other."""
+    nodes = [tree.nodes for of_round in trees for tree in of_round]
+    targets = [first_target + target for of_round in trees for target in range(len(of_round))]
+    sizes = [len(of_tree) for of_tree in nodes]
+    table = np.concatenate(nodes)
+    tree_ids = np.repeat(np.arange(len(nodes)), sizes)
+    node_ids = np.concatenate([np.arange(size) for size in sizes])
+    leaf = table["is_leaf"].astype(bool)
+
+    def whole(values: NDArray[Any]) -> list[int]:
+        return [int(value) for value in values]
+
+    return {
+        "nodes_treeids": whole(tree_ids),
+        "nodes_nodeids": whole(node_ids),
+        "nodes_featureids": whole(np.where(leaf, 0, table["feature_idx"])),
+        "nodes_modes": ["LEAF" if is_leaf else "BRANCH_LEQ" for is_leaf in leaf],
+        "nodes_values": np.where(leaf, 0.0, table["num_threshold"]).astype(np.float32).tolist(),
+        "nodes_truenodeids": whole(np.where(leaf, 0, table["left"])),
+        "nodes_falsenodeids": whole(np.where(leaf, 0, table["right"])),
+        "nodes_missing_value_tracks_true": whole(np.where(leaf, 0, table["missing_go_to_left"])),
+        "target_treeids": whole(tree_ids[leaf]),
+        "target_nodeids": whole(node_ids[leaf]),
+        "target_ids": whole(np.repeat(targets, sizes)[leaf]),
+        "target_weights": table["value"][leaf].astype(np.float32).tolist(),
+    }

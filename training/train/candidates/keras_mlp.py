@@ -1,0 +1,218 @@
+"""A dense network of Keras on TensorFlow, stopped early by the validation rows.
+
+The training loop is our own: one compiled function takes a portion of rows and goes through all of its batches, so
+that a step costs no Python and rows may come from memory or, portion by portion, from a file too large for it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.model_file import KerasMlp
+from training.train.candidates.contract import Material
+from training.train.data import Floats, Rows
+from training.train.encoding import Encoding
+from training.train.export import Export
+
+PREDICT_ROWS = 16_384
+
+
+class Network:
+    """A trained network over the dense encoding; a regression's target is normalised inside."""
+
+    def __init__(self, net: Any, activation: str, encoding: Encoding, centre: float, spread: float, rows: int) -> None:
+        self.net = net
+        self.activation = activation
+        self.encoding = encoding
+        self.centre = centre
+        self.spread = spread
+        self.rows_trained = rows
+        self.best_epoch = 0
+
+    def predict(self, features: Floats) -> NDArray[np.float64]:
+        """Answer rows with Keras."""
+        raw = self.raw(self.encoding.dense(features))
+        if self.net.output_shape[-1] == 1:
+            return raw.astype(np.float64)[:, 0] * self.spread + self.centre
+        exponents = np.exp(raw.astype(np.float64) - raw.max(axis=1, keepdims=True))
+        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+
+    def raw(self, dense: Floats) -> Floats:
+        """Return what the net answers: normalised predictions [n, 1], or logits [n, classes]."""
+        parts = [
+            np.asarray(self.net(dense[start : start + PREDICT_ROWS], training=False))
+            for start in range(0, len(dense), PREDICT_ROWS)
+        ]
+        return np.concatenate(parts)
+
+    def export(self, graph: Export) -> str:
+        """Add a matrix product and an activation per layer; the last layer scales a regression back."""
+        from keras.layers import Dense
+
+        layers = [layer for layer in self.net.layers if isinstance(layer, Dense)]
+        flow = graph.dense()
+        for position, layer in enumerate(layers):
+            weights, bias = (np.asarray(array) for array in layer.get_weights())
+            last = position == len(layers) - 1
+            if last and weights.shape[1] == 1:
+                weights, bias = weights * self.spread, bias * self.spread + self.centre
+            name = f"dense_{position}"
+            inputs = [
+                flow,
+                graph.constant(f"{name}/weights", weights.astype(np.float32)),
+                graph.constant(f"{name}/bias", bias.astype(np.float32)),
+            ]
+            flow = graph.node("Gemm", inputs, "raw" if last else name)
+            if not last:
+                flow = _activate(graph, self.activation, flow)
+        return flow
+
+    def save_native(self, folder: Path, requirements: list[str]) -> None:
+        """Save the net as an MLflow Keras model; it expects rows in their dense form."""
+        import mlflow.keras
+
+        mlflow.keras.save_model(self.net, str(folder), pip_requirements=requirements)
+
+    def params(self) -> dict[str, Any]:
+        """The epoch whose weights were kept."""
+        return {"best_epoch": self.best_epoch}
+
+
+def fit(candidate: KerasMlp, material: Material) -> Network:
+    """Train in memory, or from the file where there are more rows than may be held."""
+    _prepare(material.seed)
+    regression = not material.classes
+    target = material.train.target
+    centre, spread = (float(target.mean()), float(target.std()) or 1.0) if regression else (0.0, 1.0)
+    net = _build(candidate, material)
+    network = Network(net, candidate.activation, material.encoding, centre, spread, material.rows_train)
+    loop = _Loop(candidate, net, regression)
+
+    def scaled(rows: Rows) -> tuple[Floats, NDArray[Any]]:
+        labels = (rows.target - centre) / spread if regression else rows.target
+        return material.encoding.dense(rows.features), labels.astype(np.float32 if regression else np.int64)
+
+    held_back = scaled(material.validation)
+    in_memory = None if material.sampled else scaled(material.train)
+    best, best_weights, writer = np.inf, net.get_weights(), _open_writer(material.tensorboard)
+    for epoch in range(1, candidate.epochs + 1):
+        on_train = loop.train(_portions(material, in_memory, scaled, material.seed + epoch))
+        on_validation = loop.loss(network, *held_back)
+        _write(writer, epoch, on_train, on_validation)
+        material.report(epoch, candidate.epochs, on_train, on_validation)
+        if on_validation < best:
+            best, best_weights, network.best_epoch = on_validation, net.get_weights(), epoch
+        elif epoch - network.best_epoch >= candidate.patience:
+            break
+    writer.close()
+    net.set_weights(best_weights)
+    return network
+
+
+class _Loop:
+    """The compiled part of training."""
+
+    def __init__(self, candidate: KerasMlp, net: Any, regression: bool) -> None:
+        import keras
+        import tensorflow as tf
+
+        self.regression = regression
+        optimizer = keras.optimizers.Adam(candidate.learning_rate)
+        optimizer.build(net.trainable_variables)
+        size = candidate.batch_size
+
+        def train_portion(features: Any, labels: Any) -> Any:
+            total = tf.zeros([], tf.float32)
+            for start in tf.range(0, tf.shape(labels)[0], size):
+                batch, of_batch = features[start : start + size], labels[start : start + size]
+                with tf.GradientTape() as tape:
+                    loss = _batch_loss(net(batch, training=True), of_batch, regression)
+                    whole = loss + tf.add_n(net.losses) if net.losses else loss
+                gradients = tape.gradient(whole, net.trainable_variables)
+                optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
+                total += loss * tf.cast(tf.shape(of_batch)[0], tf.float32)
+            return total
+
+        rows = tf.TensorSpec([None, net.input_shape[1]], tf.float32)
+        of_rows = tf.TensorSpec([None], tf.float32 if regression else tf.int64)
+        self.train_portion = tf.function(train_portion, input_signature=[rows, of_rows])
+
+    def train(self, portions: Iterator[tuple[Floats, NDArray[Any]]]) -> float:
+        """Go through all rows once and return the mean loss."""
+        total, rows = 0.0, 0
+        for features, labels in portions:
+            total += float(self.train_portion(features, labels))
+            rows += len(labels)
+        return total / rows
+
+    def loss(self, network: Network, features: Floats, labels: NDArray[Any]) -> float:
+        """Return the mean loss of rows, without dropout or penalty."""
+        return float(_batch_loss(network.raw(features), labels, self.regression))
+
+
+def _batch_loss(raw: Any, labels: Any, regression: bool) -> Any:
+    import tensorflow as tf
+
+    if regression:
+        return tf.reduce_mean(tf.square(raw[:, 0] - labels))
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, raw))
+
+
+def _portions(
+    material: Material, in_memory: tuple[Floats, NDArray[Any]] | None, scaled: Any, seed: int
+) -> Iterator[tuple[Floats, NDArray[Any]]]:
+    if in_memory is None:
+        yield from map(scaled, material.stream(seed))
+        return
+    features, labels = in_memory
+    order = np.random.default_rng(seed).permutation(len(labels))
+    yield features[order], labels[order]
+
+
+def _build(candidate: KerasMlp, material: Material) -> Any:
+    import keras
+
+    penalty = keras.regularizers.L2(candidate.l2) if candidate.l2 else None
+    layers: list[Any] = [keras.Input((material.encoding.width,))]
+    for size in candidate.hidden:
+        layers.append(keras.layers.Dense(size, activation=candidate.activation, kernel_regularizer=penalty))
+        if candidate.dropout:
+            layers.append(keras.layers.Dropout(candidate.dropout))
+    layers.append(keras.layers.Dense(material.classes or 1))
+    return keras.Sequential(layers)
+
+
+def _activate(graph: Export, activation: str, flow: str) -> str:
+    name = f"{flow}/{activation}"
+    if activation == "silu":
+        return graph.node("Mul", [flow, graph.node("Sigmoid", [flow], f"{flow}/sigmoid")], name)
+    return graph.node({"relu": "Relu", "tanh": "Tanh", "gelu": "Gelu"}[activation], [flow], name)
+
+
+def _prepare(seed: int) -> None:
+    """Load TensorFlow, quietly, and make it repeat itself: same seed, same data, same weights."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def _open_writer(folder: Path) -> Any:
+    import tensorflow as tf
+
+    return tf.summary.create_file_writer(str(folder))
+
+
+def _write(writer: Any, epoch: int, on_train: float, on_validation: float) -> None:
+    import tensorflow as tf
+
+    with writer.as_default(step=epoch):
+        tf.summary.scalar("loss/train", on_train)
+        tf.summary.scalar("loss/validation", on_validation)

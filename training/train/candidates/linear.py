@@ -1,0 +1,64 @@
+"""Ridge regression, or logistic regression with an L2 penalty: the baseline."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.model_file import Linear
+from training.train.candidates.contract import Material
+from training.train.candidates.sklearn_model import save_sklearn
+from training.train.data import Floats
+from training.train.encoding import Encoding
+from training.train.export import Export
+
+MAX_ITERATIONS = 1000
+
+
+class LinearModel:
+    """A scikit-learn linear model over the dense encoding."""
+
+    def __init__(self, estimator: Any, encoding: Encoding, rows_trained: int) -> None:
+        self.estimator = estimator
+        self.encoding = encoding
+        self.rows_trained = rows_trained
+
+    def predict(self, features: Floats) -> NDArray[np.float64]:
+        """Answer rows with scikit-learn."""
+        dense = self.encoding.dense(features).astype(np.float64)
+        asked = getattr(self.estimator, "predict_proba", self.estimator.predict)
+        return np.asarray(asked(dense), np.float64)
+
+    def export(self, graph: Export) -> str:
+        """Add one matrix product; two classes have the logits 0 and z, as a logistic function is a softmax of them."""
+        weights = np.atleast_2d(self.estimator.coef_)
+        bias = np.atleast_1d(self.estimator.intercept_)
+        if len(weights) == 1 and hasattr(self.estimator, "classes_"):
+            weights, bias = np.vstack([np.zeros_like(weights), weights]), np.array([0.0, bias[0]])
+        factors = graph.constant("linear/weights", weights.T.astype(np.float32))
+        return graph.node(
+            "Gemm", [graph.dense(), factors, graph.constant("linear/bias", bias.astype(np.float32))], "raw"
+        )
+
+    def save_native(self, folder: Path, requirements: list[str]) -> None:
+        """Save as an MLflow scikit-learn model."""
+        save_sklearn(self.estimator, folder, requirements)
+
+    def params(self) -> dict[str, Any]:
+        """Nothing besides the hyperparameters."""
+        return {}
+
+
+def fit(candidate: Linear, material: Material) -> LinearModel:
+    """Train on the rows in memory."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    rows = material.train
+    dense = material.encoding.dense(rows.features).astype(np.float64)
+    if material.classes:
+        estimator = LogisticRegression(C=1 / candidate.alpha, max_iter=MAX_ITERATIONS)
+    else:
+        estimator = Ridge(alpha=candidate.alpha)
+    estimator.fit(dense, rows.target)
+    return LinearModel(estimator, material.encoding, len(rows))

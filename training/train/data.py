@@ -1,0 +1,197 @@
+"""The versioned rows as training sees them: read in pieces, split by position, as arrays of 32-bit floats."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.errors import StepError
+from molino.contracts.model_file import Category, ModelFile
+from training.train.split import TEST, TRAIN, VALIDATION, parts, uniforms
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PIECE_ROWS = 131_072
+MOST_VALUES = 1000
+"""Of a learnt category: each value is a column of the one-hot encoding."""
+SAMPLE_STREAM = 1
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one part, in the order of the data."""
+
+    features: Floats
+    """[n, features]: numbers as they are (NaN where missing); a category as its position in the known values, the
+    number of known values for any other, and NaN where missing."""
+    target: NDArray[Any]
+    """[n]: float64 of a regression, the class's position as int64 of a classification."""
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, index: NDArray[np.intp]) -> "Rows":
+        """Return some of the rows."""
+        return Rows(self.features[index], self.target[index])
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What one pass over the data has found."""
+
+    rows: int
+    rows_by_part: Mapping[int, int]
+    values: Mapping[str, tuple[str, ...]]
+    """Of each category: the values that the model knows, listed or learnt from the training rows."""
+
+
+class Dataset:
+    """A Parquet file of clean rows, with its split. Holds one piece of it in memory at a time."""
+
+    def __init__(self, path: Path, model: ModelFile, split_seed: int) -> None:
+        self.path = path
+        self.model = model
+        self.split_seed = split_seed
+        self.overview = self._look_over()
+
+    def count(self, part: int) -> int:
+        """Return how many rows a part has."""
+        return self.overview.rows_by_part[part]
+
+    def write_held_out(self, path: Path) -> int:
+        """Write the test rows as they are to a Parquet file, and return how many there are."""
+        import polars as pl
+
+        with TemporaryDirectory(dir=path.parent) as folder:
+            for start, piece, part in self._pieces(self.model.columns):
+                piece.filter(pl.Series(part == TEST)).write_parquet(Path(folder) / f"{start:015}.parquet")
+            pl.scan_parquet(Path(folder) / "*.parquet").sink_parquet(path)
+        return self.count(TEST)
+
+    def sample(self, part: int, most: int, seed: int) -> Rows:
+        """Return all rows of a part, or, of more than `most`, about as many drawn by the seed."""
+        total = self.count(part)
+        found = []
+        for start, piece, of_part in self._pieces(self.model.columns):
+            chosen = of_part == part
+            if total > most:
+                chosen &= uniforms(start, len(piece), seed, SAMPLE_STREAM) < most / total
+            found.append(self._rows(piece, chosen))
+        rows = _joined(found)
+        return rows.take(np.arange(most)) if len(rows) > most else rows
+
+    def stream(self, part: int, seed: int, buffered: int = 4) -> Iterator[Rows]:
+        """Yield all rows of a part once, shuffled: `buffered` pieces from anywhere in the file are mixed at a time."""
+        rng = np.random.default_rng(seed)
+        starts = rng.permutation(np.arange(0, self.overview.rows, PIECE_ROWS))
+        for first in range(0, len(starts), buffered):
+            found = []
+            for start in starts[first : first + buffered]:
+                piece, of_part = self._piece(int(start), self.model.columns)
+                found.append(self._rows(piece, of_part == part))
+            rows = _joined(found)
+            yield rows.take(rng.permutation(len(rows)))
+
+    def _look_over(self) -> Overview:
+        import polars as pl
+
+        total = int(pl.scan_parquet(self.path).select(pl.len()).collect().item())
+        learnt = [
+            feature.name for feature in self.model.features if isinstance(feature, Category) and feature.values is None
+        ]
+        counts = np.zeros(3, np.int64)
+        seen: dict[str, pl.DataFrame] = {}
+        for start in range(0, total, PIECE_ROWS):
+            size = min(PIECE_ROWS, total - start)
+            part = parts(start, size, self.model.split, self.split_seed)
+            counts += np.bincount(part, minlength=3)
+            if learnt:
+                piece, part = self._piece(start, learnt)
+                _count_values(seen, piece.filter(pl.Series(part == TRAIN)), learnt)
+        for part_of, name in ((TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")):
+            if counts[part_of] < 2:
+                raise StepError(
+                    f"{self.model.name}: {total} clean rows leave {counts[part_of]} {name} rows, and at least 2 are "
+                    "needed; give more data or change split in the model file"
+                )
+        values = {
+            feature.name: feature.values or _learn(feature, seen[feature.name])
+            for feature in self.model.features
+            if isinstance(feature, Category)
+        }
+        return Overview(total, {part_of: int(counts[part_of]) for part_of in (TRAIN, VALIDATION, TEST)}, values)
+
+    def _pieces(self, columns: Any) -> Iterator[tuple[int, "pl.DataFrame", NDArray[np.uint8]]]:
+        for start in range(0, self.overview.rows, PIECE_ROWS):
+            yield start, *self._piece(start, columns)
+
+    def _piece(self, start: int, columns: Any) -> tuple["pl.DataFrame", NDArray[np.uint8]]:
+        import polars as pl
+
+        piece = pl.scan_parquet(self.path).select(columns).slice(start, PIECE_ROWS).collect()
+        return piece, parts(start, len(piece), self.model.split, self.split_seed)
+
+    def _rows(self, piece: "pl.DataFrame", chosen: NDArray[np.bool_]) -> Rows:
+        import polars as pl
+
+        piece = piece.filter(pl.Series(chosen))
+        features = np.empty((len(piece), len(self.model.features)), np.float32)
+        for index, feature in enumerate(self.model.features):
+            known = self.overview.values.get(feature.name)
+            features[:, index] = _numbers(piece[feature.name]) if known is None else _codes(piece[feature.name], known)
+        return Rows(features, self._target(piece[self.model.target.name]))
+
+    def _target(self, column: "pl.Series") -> NDArray[Any]:
+        import polars as pl
+
+        if self.model.target.classes is None:
+            return column.cast(pl.Float64).to_numpy()
+        return _codes(column, self.model.target.classes).astype(np.int64)
+
+
+def _numbers(column: "pl.Series") -> Floats:
+    import polars as pl
+
+    return column.cast(pl.Float64).to_numpy().astype(np.float32)
+
+
+def _codes(column: "pl.Series", known: tuple[str, ...]) -> Floats:
+    import polars as pl
+
+    codes = column.cast(pl.String).replace_strict(
+        list(known), list(range(len(known))), default=len(known), return_dtype=pl.Float32
+    )
+    return np.where(column.is_null().to_numpy(), np.float32(np.nan), codes.to_numpy()).astype(np.float32)
+
+
+def _count_values(seen: dict[str, "pl.DataFrame"], piece: "pl.DataFrame", names: list[str]) -> None:
+    import polars as pl
+
+    for name in names:
+        counted = piece[name].cast(pl.String).drop_nulls().alias("value").value_counts(name="rows")
+        both = pl.concat([seen[name], counted]) if name in seen else counted
+        seen[name] = both.group_by("value").agg(pl.col("rows").sum())
+
+
+def _learn(feature: Category, seen: "pl.DataFrame") -> tuple[str, ...]:
+    """Return the values of a category in alphabetical order; the most frequent ones, of too many."""
+    if len(seen) > MOST_VALUES and feature.unseen == "refuse":
+        raise StepError(
+            f"feature {feature.name!r} has {len(seen)} values, more than {MOST_VALUES}; "
+            "list its values or set unseen: other in the model file"
+        )
+    if not len(seen):
+        raise StepError(f"feature {feature.name!r} has no value in any training row; take it out of the model file")
+    kept = seen.sort(["rows", "value"], descending=[True, False]).head(MOST_VALUES)
+    return tuple(sorted(kept["value"]))
+
+
+def _joined(found: list[Rows]) -> Rows:
+    return Rows(np.concatenate([rows.features for rows in found]), np.concatenate([rows.target for rows in found]))

@@ -1,0 +1,155 @@
+"""One ONNX graph per candidate: encoding, model and answer, with inputs and outputs as `Signature` of a release says.
+
+Every candidate shares what is here: the encoding before it and the answer after it. Between them it adds its own
+nodes through `Export`. Names and order of nodes are fixed, so that the same weights give the same bytes.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from molino.contracts.model_file import ModelFile
+from training.train.encoding import Categorical, Encoding
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 20
+ML_OPSET = 3
+IR_VERSION = 9
+MATRIX_INPUT = "features"
+
+
+class Exportable(Protocol):
+    """What a trained candidate adds to a graph."""
+
+    def export(self, graph: "Export") -> str:
+        """Add nodes and return the name of the raw answer: [n, 1] of a regression, logits [n, classes] else."""
+
+
+class Export:
+    """A graph in the making."""
+
+    def __init__(self, model: ModelFile, encoding: Encoding) -> None:
+        self.model = model
+        self.encoding = encoding
+        self.matrix = not encoding.categorical
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, *, ml: bool = False, **attributes: Any) -> str:
+        """Add a node with one output and return the output's name."""
+        from onnx import helper
+
+        domain = "ai.onnx.ml" if ml else ""
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, domain=domain, **attributes))
+        return output
+
+    def constant(self, name: str, value: Any) -> str:
+        """Add an array (of strings too) under a name and return the name."""
+        from onnx import TensorProto, helper, numpy_helper
+
+        array = np.asarray(value)
+        if array.dtype.kind in "UO":
+            encoded: Any = [str(item).encode() for item in array.ravel()]
+            self.constants[name] = helper.make_tensor(name, TensorProto.STRING, array.shape, encoded)
+        else:
+            self.constants[name] = numpy_helper.from_array(array.copy(order="C"), name)
+        return name
+
+    def dense(self) -> str:
+        """Add the nodes of `Encoding.dense` and return their output, [n, width]."""
+        parts = []
+        if self.encoding.numeric:
+            numbers = self._numbers()
+            if any(column.imputed for column in self.encoding.numeric):
+                gaps = self.node("IsNaN", [numbers], "gaps")
+                numbers = self.node("Where", [gaps, self.constant("medians", self.encoding.medians), numbers], "filled")
+            centred = self.node("Sub", [numbers, self.constant("means", self.encoding.means)], "centred")
+            parts.append(self.node("Mul", [centred, self.constant("factors", self.encoding.factors)], "scaled"))
+        for column in self.encoding.categorical:
+            table = self.constant(f"{column.name}/table", column.table)
+            parts.append(self.node("Gather", [table, self._code(column)], f"{column.name}/one_hot"))
+        return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
+
+    def indexed(self) -> str:
+        """Add the nodes of `Encoding.indexed` and return their output, [n, features]."""
+        parts = [self._numbers()] if self.encoding.numeric else []
+        for column in self.encoding.categorical:
+            code = self._code(column, missing=np.nan)
+            parts.append(self.node("Reshape", [code, self._one_column()], f"{column.name}/column"))
+        return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
+
+    def finish(self, raw: str) -> "onnx.ModelProto":
+        """Add the answer and return the checked model."""
+        import onnx
+        from onnx import helper
+
+        outputs = self._answer(raw)
+        graph = helper.make_graph(self.nodes, self.model.name, self._inputs(), outputs, list(self.constants.values()))
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="molino")
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+    def _numbers(self) -> str:
+        """Return the numeric features as they come in, [n, numeric]."""
+        if self.matrix:
+            return MATRIX_INPUT
+        shape = self._one_column()
+        columns = [
+            self.node("Reshape", [column.name, shape], f"{column.name}/column") for column in self.encoding.numeric
+        ]
+        return columns[0] if len(columns) == 1 else self.node("Concat", columns, "numbers", axis=1)
+
+    def _one_column(self) -> str:
+        return self.constant("one_column", np.array([-1, 1], np.int64))
+
+    def _code(self, column: Categorical, missing: float | None = None) -> str:
+        """Return a category's code, [n]: int64, or float32 where `missing` is a code of its own."""
+        keys = [*column.values, ""]
+        known = len(column.values)
+        name = f"{column.name}/code"
+        if missing is None:
+            codes = [*range(known), known + 1]
+            return self.node("LabelEncoder", [column.name], name, ml=True,
+                             keys_strings=keys, values_int64s=codes, default_int64=known)  # fmt: skip
+        floats = [*map(float, range(known)), missing]
+        return self.node("LabelEncoder", [column.name], name, ml=True,
+                         keys_strings=keys, values_floats=floats, default_float=float(known))  # fmt: skip
+
+    def _inputs(self) -> list["onnx.ValueInfoProto"]:
+        from onnx import TensorProto, helper
+
+        if self.matrix:
+            return [helper.make_tensor_value_info(MATRIX_INPUT, TensorProto.FLOAT, ["rows", len(self.model.features)])]
+        return [
+            helper.make_tensor_value_info(
+                feature.name, TensorProto.STRING if feature.type == "category" else TensorProto.FLOAT, ["rows"]
+            )
+            for feature in self.model.features
+        ]
+
+    def _answer(self, raw: str) -> list["onnx.ValueInfoProto"]:
+        from onnx import TensorProto, helper
+
+        classes = self.model.target.classes
+        if classes is None:
+            self.node("Reshape", [raw, self.constant("flat", np.array([-1], np.int64))], "prediction")
+            return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])]
+        best = self.node("ArgMax", [raw], "best", axis=1, keepdims=0)
+        self.node("Gather", [self.constant("classes", np.array(classes, object)), best], "label")
+        shares = self.node("Softmax", [raw], "shares", axis=1)
+        outputs = [helper.make_tensor_value_info("label", TensorProto.STRING, ["rows"])]
+        for index, name in enumerate(classes):
+            position = self.constant(f"class_{index}", np.array(index, np.int64))
+            self.node("Gather", [shares, position], f"probability_{name}", axis=1)
+            outputs.append(helper.make_tensor_value_info(f"probability_{name}", TensorProto.FLOAT, ["rows"]))
+        return outputs
+
+
+def export_candidate(model: ModelFile, encoding: Encoding, trained: Exportable) -> "onnx.ModelProto":
+    """Return a trained candidate as one graph."""
+    graph = Export(model, encoding)
+    return graph.finish(trained.export(graph))

@@ -1,0 +1,1 @@
+"""*version*: the clean rows under a commit of the data repository."""

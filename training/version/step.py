@@ -1,0 +1,119 @@
+"""The version step: the clean rows under a commit of the data repository, their bytes in the DVC remote."""
+
+import os
+import random
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from molino.contracts.errors import VersionError
+from molino.contracts.results import IngestResult, VersionResult
+from training.data_repository.repository import DataRepository, cloned, md5_of
+from training.step import Context, Outcome
+from training.stores.folder import fetch
+
+PATIENCE_SECONDS = 180.0
+"""Longer than the lock of a push to S3 that was killed."""
+PAUSE_SECONDS = 5.0
+RUN_TRAILER = "Molino-Run"
+REPORT_FILENAME = "quality.json"
+
+
+def run(context: Context) -> Outcome:
+    """Version the clean rows; rows that are versioned already make no commit.
+
+    Raises:
+        VersionError: git or DVC refused, or other pushes were quicker for three minutes.
+        StoreError: the clean rows are missing or altered.
+    """
+    ingest = context.result("ingest", IngestResult)
+    data = fetch(context.store, ingest.clean, context.workdir / "clean.parquet")
+    report = fetch(context.store, ingest.report_json, context.workdir / REPORT_FILENAME)
+    path, md5 = f"{context.model.name}/clean.parquet", md5_of(data)
+    with cloned(context.workdir, context.settings) as repository:
+        _publish(context, repository, _Rows(data, md5, report, path))
+        revision = repository.last_change(path)
+        message = repository.git.run("log", "-1", "--format=%B", revision)
+    result = VersionResult(
+        git_remote=context.settings.git_remote_uri,
+        revision=revision,
+        path=path,
+        md5=md5,
+        rows=ingest.clean.rows or 0,
+        # A killed step that is run again finds its own commit.
+        created=_trailer(context) in message.splitlines(),
+    )
+    context.log.info("versioned", revision=revision, created=result.created)
+    return Outcome(result=result, inputs=(ingest.clean,), metrics={"created": float(result.created)})
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is to be versioned."""
+
+    data: Path
+    md5: str
+    report: Path
+    path: str
+    """Path of the data inside the repository."""
+
+
+def _publish(context: Context, repository: DataRepository, rows: _Rows) -> None:
+    """Commit and push, on top of what others push meanwhile."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    pause = 0.1
+    while _commit(context, repository, rows):
+        if repository.git.push():
+            context.log.info("pushed", remote=repository.git.remote)
+            return
+        if time.monotonic() > deadline:
+            raise VersionError(
+                f"{repository.git.remote}: other pushes were quicker for {PATIENCE_SECONDS:.0f} s; run the step again"
+            )
+        context.log.info("another push was quicker, trying again on top of it")
+        time.sleep(random.uniform(0, pause))  # noqa: S311
+        pause = min(2 * pause, PAUSE_SECONDS)
+        repository.git.fetch()
+
+
+def _commit(context: Context, repository: DataRepository, rows: _Rows) -> bool:
+    """Commit the data on top of the remote's branch; return false where it is there already."""
+    git, target = repository.git, repository.folder / rows.path
+    git.start_over()
+    known = repository.md5(rows.path) == rows.md5
+    if not repository.configure() and known:
+        return False
+    link(rows.data, target)
+    repository.add(rows.path)
+    # The bytes go first, so that every revision that can be seen can be pulled.
+    repository.push(rows.path)
+    context.log.info("bytes pushed", remote=context.settings.dvc_remote_uri)
+    shutil.copyfile(rows.report, target.with_name(REPORT_FILENAME))
+    git.run("add", ".dvc/config", ".dvc/.gitignore", str(target.parent))
+    git.run("commit", "--quiet", "--message", _message(context))
+    return True
+
+
+def link(data: Path, target: Path) -> None:
+    """Give the data a second name in the work tree: no copy where both are on one disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(data, target)
+    except OSError:
+        shutil.copyfile(data, target)
+
+
+def _message(context: Context) -> str:
+    ingest = context.result("ingest", IngestResult)
+    return (
+        f"{context.model.name}: {ingest.clean.rows} rows\n\n"
+        f"Source: {ingest.source_uri}\n"
+        f"SHA-256: {ingest.clean.sha256}\n\n"
+        f"{_trailer(context)}\n"
+    )
+
+
+def _trailer(context: Context) -> str:
+    return f"{RUN_TRAILER}: {context.run_id}"
