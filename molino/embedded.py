@@ -20,7 +20,7 @@ from pipelines import services
 from pipelines.local import LocalRun, run_steps
 from pipelines.process import POLL_SECONDS
 from pipelines.report import reporting
-from pipelines.stack import Stack, Stop, Stopped, alone
+from pipelines.stack import Stack, Stop, Stopped, running_lock
 from training.stores.folder import open_store
 
 SERVING_START_SECONDS = 30.0
@@ -50,7 +50,7 @@ def run_embedded(settings: Settings, loaded: LoadedModel, ports: Ports, once: bo
     if not once:
         wanted += [services.mlflow(settings, ports.mlflow), services.tensorboard(settings, ports.tensorboard)]
     _refuse_missing_programs()
-    with alone(settings.root), Stop() as stop, Stack(settings.root / "logs", stop) as stack:
+    with running_lock(settings.root), Stop() as stop, Stack(settings.root / "logs", stop) as stack:
         services.refuse_taken_ports(wanted)
         run = _Embedded(settings, loaded, wanted, stack)
         try:

@@ -84,7 +84,7 @@ class Stack:
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[None]:
+def running_lock(home: Path) -> Iterator[None]:
     """Hold a state folder, so that two runs never share one.
 
     Raises:

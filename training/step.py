@@ -48,7 +48,7 @@ class Context:
     records: Mapping[str, Record]
     """Records of the earlier steps of this run, by step name."""
     workdir: Path
-    """An own folder for passing files; removed after the record is written."""
+    """An own folder for temporary files; removed after the record is written."""
     log: structlog.stdlib.BoundLogger
 
     @property

@@ -20,11 +20,11 @@ def predict(
 
     Example: `molino predict houses.csv predicted.csv --model housing`
     """
-    from molino.batch import PLAIN, predict_csv
     from molino.client import Client
     from molino.contracts.model_file import find_models
     from molino.contracts.model_file.named import load_named_model
     from molino.contracts.settings import load_settings
+    from molino.predict_csv import PLAIN, predict_csv
 
     settings = load_settings()
     here = model in find_models(settings.models)

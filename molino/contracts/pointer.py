@@ -50,13 +50,13 @@ def read_pointer(home: Path) -> dict[str, str]:
 def write_pointer(home: Path, deployed: Mapping[str, str]) -> None:
     """Replace the pointer file in one step."""
     home.mkdir(parents=True, exist_ok=True)
-    descriptor, passing = tempfile.mkstemp(dir=home, prefix=f".{POINTER_FILENAME}.")
+    descriptor, temporary = tempfile.mkstemp(dir=home, prefix=f".{POINTER_FILENAME}.")
     with os.fdopen(descriptor, "w") as file:
         json.dump(dict(deployed), file, indent=2, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
-    Path(passing).chmod(0o644)
-    Path(passing).replace(pointer_path(home))
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(pointer_path(home))
 
 
 def point_to(home: Path, model: str, version: str | None) -> str | None:

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     data_run: str | None = None
     """Run whose data a run takes that has none of its own."""
     work: Path | None = None
-    """Folder for a step's passing files; `home/work` when not set."""
+    """Folder for a step's temporary files; `home/work` when not set."""
 
     store: str | None = None
     """`s3://bucket[/prefix]` or a folder; `home/store` when not set."""
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
 
     @property
     def work_folder(self) -> Path:
-        """Where steps keep passing files."""
+        """Where steps keep temporary files."""
         return self.work or self.root / "work"
 
     @property

@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--folder", type=Path, help="where the rows and the runs go; a passing folder when not given")
+    parser.add_argument("--folder", type=Path, help="where the rows and the runs go; a temporary folder when not given")
     options = parser.parse_args(arguments)
     machine, lines = describe_machine(), []
     for rows in options.rows:

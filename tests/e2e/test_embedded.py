@@ -1,4 +1,4 @@
-"""The wheel on one machine, from a CSV to an answer, looked at from outside."""
+"""The pipeline_run on one machine, from a CSV to an answer, looked at from outside."""
 
 import csv
 import hashlib

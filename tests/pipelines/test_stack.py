@@ -10,7 +10,7 @@ import pytest
 from molino.contracts.errors import RunError
 from pipelines.process import wait_until
 from pipelines.services import Service
-from pipelines.stack import Stack, Stop, Stopped, alone
+from pipelines.stack import Stack, Stop, Stopped, running_lock
 
 
 def service(script: str) -> Service:
@@ -18,13 +18,13 @@ def service(script: str) -> Service:
 
 
 def test_a_second_run_of_the_same_home_is_refused(tmp_path: Path) -> None:
-    with alone(tmp_path), pytest.raises(RunError, match=f"another run uses {tmp_path}"), alone(tmp_path):
+    with running_lock(tmp_path), pytest.raises(RunError, match=f"another run uses {tmp_path}"), running_lock(tmp_path):
         pass
 
 
 def test_a_home_is_free_again_after_a_run(tmp_path: Path) -> None:
     for _ in range(2):
-        with alone(tmp_path):
+        with running_lock(tmp_path):
             pass
 
 

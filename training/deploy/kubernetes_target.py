@@ -16,14 +16,14 @@ from molino.contracts.errors import BrokenReleaseError, DeployError
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from molino.contracts.results import RegisterResult
 from molino.contracts.settings import Settings
-from training.deploy.target import ask
+from training.deploy.target import request
 from training.stores.folder import Store, fetch
 
 ANNOTATION = "molino.dev/release."
 PATIENCE_SECONDS = 240.0
 POLL_SECONDS = 0.5
 SETTLED_SECONDS = 2.0
-"""How long the Service must answer with the new version alone: the time that nodes take to forget the old pods."""
+"""How long the Service must response with the new version alone: the time that nodes take to forget the old pods."""
 
 
 class KubernetesTarget:
@@ -39,13 +39,13 @@ class KubernetesTarget:
     def check(self) -> None:
         """Make sure that the Deployment is there, and that its server takes our key."""
         self._read()
-        status, answer = ask(self.settings, "GET", "/models")
+        status, response = request(self.settings, "GET", "/models")
         if status != 200:
             raise DeployError(
-                f"GET {self.endpoint}/models answers {status}: {answer.get('detail')}; check MOLINO_API_KEY"
+                f"GET {self.endpoint}/models answers {status}: {response.get('detail')}; check MOLINO_API_KEY"
             )
 
-    def alone(self, model: str) -> AbstractContextManager[None]:  # noqa: ARG002  # said in the protocol
+    def lock(self, model: str) -> AbstractContextManager[None]:  # noqa: ARG002  # said in the protocol
         """Do nothing: Airflow runs one DAG run of a model at a time, and other models have other annotations."""
         return nullcontext()
 
@@ -115,10 +115,10 @@ class KubernetesTarget:
         return None
 
     def _serves(self, model: str, version: str | None) -> bool:
-        status, answer = ask(self.settings, "GET", f"/models/{model}")
+        status, response = request(self.settings, "GET", f"/models/{model}")
         if version is None:
             return status == 404
-        return status == 200 and bool(answer["workers"] == {version: answer["all_workers"]})
+        return status == 200 and bool(response["workers"] == {version: response["all_workers"]})
 
     def _read(self) -> Any:
         with api_errors(f"Deployment {self.namespace}/{self.name}"):

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from molino.contracts.errors import BrokenReleaseError, DeployError, ReleaseError
 from molino.contracts.release import Release
 from molino.contracts.results import DeployResult, RegisterResult
-from training.deploy.target import DeployTarget, ask, open_target
+from training.deploy.target import DeployTarget, open_target, request
 from training.step import Context, Outcome
 
 TOLERANCE = 1e-4
@@ -35,7 +35,7 @@ def run(context: Context) -> Outcome:
     target.check()
     model = context.model.name
     release = _read_release(context, registered.release.key)
-    with target.alone(model):
+    with target.lock(model):
         target.bring(model, registered)
         previous = _previous(context, target, registered.version)
         answered = _serve_or_put_back(context, target, release, previous)
@@ -114,12 +114,12 @@ def _ask_example(context: Context, release: Release) -> list[float | str]:
     """
     path = f"/models/{release.name}/predict"
     rows = min(len(release.example.data), context.model.serving.max_rows)
-    status, answer = ask(context.settings, "POST", path, {"data": release.example.data[:rows]})
+    status, response = request(context.settings, "POST", path, {"data": release.example.data[:rows]})
     if status != 200:
-        raise DeployError(f"POST {path} answers {status} to the release's example: {answer.get('detail', answer)}")
-    if answer["model"]["version"] != release.version:
-        raise DeployError(f"POST {path} is answered by version {answer['model']['version']}, not {release.version}")
-    found, expected = answer["predictions"], list(release.example.predictions[:rows])
+        raise DeployError(f"POST {path} answers {status} to the release's example: {response.get('detail', response)}")
+    if response["model"]["version"] != release.version:
+        raise DeployError(f"POST {path} is answered by version {response['model']['version']}, not {release.version}")
+    found, expected = response["predictions"], list(release.example.predictions[:rows])
     if not agree(found, expected):
         raise BrokenReleaseError(f"POST {path} answers {found} to the release's example, expected {expected}")
     return list(found)

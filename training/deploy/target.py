@@ -32,7 +32,7 @@ class DeployTarget(Protocol):
             DeployError: none answers, or it refuses the key.
         """
 
-    def alone(self, model: str) -> AbstractContextManager[None]:
+    def lock(self, model: str) -> AbstractContextManager[None]:
         """Wait for other deploys of the model, and keep them off."""
 
     def current(self, model: str) -> str | None:
@@ -62,13 +62,13 @@ class EmbeddedTarget:
         self.store = store
 
     def check(self) -> None:
-        status, answer = ask(self.settings, "GET", "/models")
+        status, response = request(self.settings, "GET", "/models")
         if status != 200:
             raise DeployError(
-                f"GET {self.endpoint}/models answers {status}: {answer.get('detail')}; check MOLINO_API_KEY"
+                f"GET {self.endpoint}/models answers {status}: {response.get('detail')}; check MOLINO_API_KEY"
             )
 
-    def alone(self, model: str) -> AbstractContextManager[None]:
+    def lock(self, model: str) -> AbstractContextManager[None]:
         return locked(self.home / model / ".deploy.lock")
 
     def current(self, model: str) -> str | None:
@@ -95,13 +95,13 @@ class EmbeddedTarget:
             time.sleep(POLL_SECONDS)
 
     def _serves(self, model: str, version: str | None) -> bool:
-        status, answer = ask(self.settings, "GET", f"/models/{model}")
+        status, response = request(self.settings, "GET", f"/models/{model}")
         if version is None:
             return status == 404
-        failure = str(answer.get("failure") or "")
+        failure = str(response.get("failure") or "")
         if failure.startswith(f"version {version}:"):
             raise BrokenReleaseError(f"{self.endpoint} can't serve {model} {failure}")
-        return status == 200 and bool(answer["workers"] == {version: answer["all_workers"]})
+        return status == 200 and bool(response["workers"] == {version: response["all_workers"]})
 
 
 def open_target(settings: Settings, store: Store) -> DeployTarget:
@@ -117,18 +117,18 @@ def open_target(settings: Settings, store: Store) -> DeployTarget:
     return KubernetesTarget(settings, store)
 
 
-def ask(settings: Settings, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+def request(settings: Settings, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
     """Send one request to the server, on a connection of its own, and return status and JSON.
 
     Raises:
-        DeployError: no server is there, or its answer isn't a JSON object.
+        DeployError: no server is there, or its response isn't a JSON object.
     """
     url = settings.serving_url.rstrip("/") + path
     headers = {"X-API-KEY": settings.api_key.get_secret_value(), "Content-Type": "application/json"}
     content = None if body is None else json.dumps(body).encode()
     try:
         with urllib3.PoolManager(retries=False, timeout=ANSWER_SECONDS) as pool:
-            answer = pool.request(method, url, body=content, headers=headers)
+            response = pool.request(method, url, body=content, headers=headers)
     except urllib3.exceptions.HTTPError as error:
         reason = str(error).rpartition(": ")[2]
         raise DeployError(
@@ -136,9 +136,9 @@ def ask(settings: Settings, method: str, path: str, body: object = None) -> tupl
             "MOLINO_SERVING_URL"
         ) from error
     try:
-        return answer.status, dict(json.loads(answer.data))
+        return response.status, dict(json.loads(response.data))
     except (ValueError, TypeError) as error:
         raise DeployError(
-            f"{method} {url} answers {answer.status} without JSON: what listens there is not Molino's server; "
+            f"{method} {url} answers {response.status} without JSON: what listens there is not Molino's server; "
             "set MOLINO_SERVING_URL"
         ) from error

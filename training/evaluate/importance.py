@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluate.scoring import row_log_loss
-from training.graphs.graph import Answers, Graph
+from training.graphs.graph import Graph, Predictions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,7 +37,7 @@ def permutation_importance(graph: Graph, rows: "pl.DataFrame", actual: NDArray[A
     return {name: shuffled_loss(name) - base for name in graph.features}
 
 
-def _loss(answers: Answers, actual: NDArray[Any]) -> float:
+def _loss(answers: Predictions, actual: NDArray[Any]) -> float:
     if answers.labels is None:
         return float(np.sqrt(np.mean((answers.values - actual) ** 2)))
     return float(row_log_loss(actual, answers.values).mean())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from molino.contracts.results import CandidateResult, TrainResult, Verdict
 from training.evaluate import plots
 from training.evaluate.scoring import Measure
-from training.graphs.graph import Answers
+from training.graphs.graph import Predictions
 from training.step import Context
 from training.tracking.tracker import tracking_errors
 
@@ -39,7 +39,7 @@ class EvaluationLog:
         self,
         candidate: CandidateResult,
         measures: Mapping[str, Measure],
-        answers: Answers,
+        answers: Predictions,
         actual: NDArray[Any],
         importance: Mapping[str, float],
         *,
@@ -79,7 +79,7 @@ class EvaluationLog:
         with tracking_errors():
             self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, value) for key, value in tags.items()])
 
-    def _figures(self, candidate: CandidateResult, answers: Answers, actual: NDArray[Any]) -> dict[str, "Figure"]:
+    def _figures(self, candidate: CandidateResult, answers: Predictions, actual: NDArray[Any]) -> dict[str, "Figure"]:
         name, target = candidate.name, self.context.model.target
         figures: dict[str, Figure] = {}
         if answers.labels is None or target.classes is None:

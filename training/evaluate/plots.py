@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 
 INK, QUIET, ACCENT, SECOND = "#1f2933", "#9aa5b1", "#2563a8", "#c2570c"
 CLASS_COLOURS = ("#2563a8", "#c2570c", "#2f855a", "#8a4fbf", "#b83280", "#6b7280", "#0f9aa8", "#a16207")
@@ -31,7 +31,7 @@ def save(figure: "Figure", path: Path) -> None:
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
-def predicted_against_actual(actual: Floats, predicted: Floats, label: str, title: str) -> "Figure":
+def predicted_against_actual(actual: Float64Array, predicted: Float64Array, label: str, title: str) -> "Figure":
     """Draw predictions over the actual values; a perfect model lies on the diagonal."""
     figure, axes = _canvas(title, 5.4, 5.2)
     low, high = _span(np.concatenate([actual, predicted]))
@@ -41,7 +41,7 @@ def predicted_against_actual(actual: Floats, predicted: Floats, label: str, titl
     return figure
 
 
-def residuals(actual: Floats, predicted: Floats, label: str, title: str) -> "Figure":
+def residuals(actual: Float64Array, predicted: Float64Array, label: str, title: str) -> "Figure":
     """Draw predicted minus actual over the predictions, and how the residuals are spread."""
     figure, axes = _canvas(title, 7.2, 4.2)
     error = predicted - actual
@@ -109,7 +109,7 @@ def confusion(actual: NDArray[np.intp], labels: NDArray[np.intp], classes: Seque
     return figure
 
 
-def roc(actual: NDArray[np.intp], probabilities: Floats, classes: Sequence[str], title: str) -> "Figure":
+def roc(actual: NDArray[np.intp], probabilities: Float64Array, classes: Sequence[str], title: str) -> "Figure":
     """Draw the ROC curve of each class against the rest, with the area under it."""
     figure, axes = _canvas(title, 5.4, 5.2)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle="--")
@@ -127,7 +127,7 @@ def roc(actual: NDArray[np.intp], probabilities: Floats, classes: Sequence[str],
     return figure
 
 
-def calibration(actual: NDArray[np.intp], probabilities: Floats, classes: Sequence[str], title: str) -> "Figure":
+def calibration(actual: NDArray[np.intp], probabilities: Float64Array, classes: Sequence[str], title: str) -> "Figure":
     """Draw the share of rows that are of a class over the probability given to it; dots grow with the rows."""
     figure, axes = _canvas(title, 5.4, 5.6)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle="--", label="perfectly calibrated")
@@ -177,7 +177,7 @@ def _dots(rows: int) -> dict[str, Any]:
     return {"s": size, "alpha": alpha, "color": ACCENT, "linewidths": 0, "zorder": 2, "rasterized": True}
 
 
-def _span(values: Floats) -> tuple[float, float]:
+def _span(values: Float64Array) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     edge = 0.04 * (high - low) or 1.0
     return low - edge, high + edge

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
 from molino.contracts.results import Interval
-from training.graphs.graph import Answers
+from training.graphs.graph import Predictions
 
 RESAMPLES = 1000
 BLOCKS = 2000
 LEVEL = 95.0
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
-Floats = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Measure:
     """A metric on all rows, and on every resample of them."""
 
-    samples: Floats
+    samples: Float64Array
     """[1 + resamples]; the first is the metric on all rows."""
 
     @property
@@ -56,19 +56,19 @@ class Resamples:
         drawn = rng.integers(0, self.blocks, size=(count, self.blocks))
         cells = drawn + self.blocks * np.arange(count)[:, None]
         counts = np.bincount(cells.ravel(), minlength=count * self.blocks).reshape(count, self.blocks)
-        self.weights: Floats = np.vstack([np.ones(self.blocks), counts])
+        self.weights: Float64Array = np.vstack([np.ones(self.blocks), counts])
 
-    def sums(self, per_row: NDArray[Any]) -> Floats:
+    def sums(self, per_row: NDArray[Any]) -> Float64Array:
         """Return the sums of a per-row quantity [n]: over all rows first, then in each resample."""
         return self.weights @ np.bincount(self.block, weights=per_row, minlength=self.blocks)
 
-    def sums_by(self, group: NDArray[np.intp], groups: int) -> Floats:
+    def sums_by(self, group: NDArray[np.intp], groups: int) -> Float64Array:
         """Return how many rows each group has, [1 + resamples, groups]."""
         cells = np.bincount(self.block * groups + group, minlength=self.blocks * groups)
         return self.weights @ cells.reshape(self.blocks, groups)
 
 
-def measure(actual: NDArray[Any], answers: Answers, resamples: Resamples) -> dict[str, Measure]:
+def measure(actual: NDArray[Any], answers: Predictions, resamples: Resamples) -> dict[str, Measure]:
     """Return every metric of the task that is defined on these rows.
 
     Args:
@@ -89,7 +89,7 @@ def measure(actual: NDArray[Any], answers: Answers, resamples: Resamples) -> dic
     return {name: one for name, one in found.items() if np.isfinite(one.value)}
 
 
-def regression_measures(actual: Floats, predicted: Floats, resamples: Resamples) -> dict[str, Measure]:
+def regression_measures(actual: Float64Array, predicted: Float64Array, resamples: Resamples) -> dict[str, Measure]:
     """Return rmse, mae and r2, the coefficient of determination (1 or 0 where the target is constant)."""
     error = predicted - actual
     centred = actual - actual.mean()
@@ -106,7 +106,7 @@ def regression_measures(actual: Floats, predicted: Floats, resamples: Resamples)
 
 
 def classification_measures(
-    actual: NDArray[np.intp], labels: NDArray[np.intp], probabilities: Floats, resamples: Resamples
+    actual: NDArray[np.intp], labels: NDArray[np.intp], probabilities: Float64Array, resamples: Resamples
 ) -> dict[str, Measure]:
     """Return accuracy, f1_macro, log_loss and roc_auc (one class against the rest, mean over classes).
 
@@ -124,21 +124,21 @@ def classification_measures(
     }  # fmt: skip
 
 
-def row_log_loss(actual: NDArray[np.intp], probabilities: Floats) -> Floats:
+def row_log_loss(actual: NDArray[np.intp], probabilities: Float64Array) -> Float64Array:
     """Return -log of each row's probability of its own class, [n]; no probability counts below 32-bit resolution."""
     whole = probabilities.sum(axis=1)
     own = probabilities[np.arange(len(actual)), actual] / np.where(whole > 0, whole, 1.0)
     return np.asarray(-np.log(np.clip(own, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)))
 
 
-def roc_curve(positive: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
+def roc_curve(positive: NDArray[np.bool_], score: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return false and true positive rates from (0, 0) to (1, 1), a point per distinct score."""
     _, group = np.unique(-score, return_inverse=True)
     rates = [np.cumsum(np.bincount(group, weights=rows)) / rows.sum() for rows in (~positive, positive)]
     return np.concatenate([[0.0], rates[0]]), np.concatenate([[0.0], rates[1]])
 
 
-def _f1_macro(actual: NDArray[np.intp], labels: NDArray[np.intp], classes: int, resamples: Resamples) -> Floats:
+def _f1_macro(actual: NDArray[np.intp], labels: NDArray[np.intp], classes: int, resamples: Resamples) -> Float64Array:
     true = resamples.sums_by(actual, classes)
     predicted = resamples.sums_by(labels, classes)
     # One group more takes the rows that were answered wrong.
@@ -148,7 +148,7 @@ def _f1_macro(actual: NDArray[np.intp], labels: NDArray[np.intp], classes: int, 
     return _mean_of_defined(list(f1.T))
 
 
-def _roc_auc(positive: NDArray[np.bool_], score: Floats, resamples: Resamples) -> Floats:
+def _roc_auc(positive: NDArray[np.bool_], score: Float64Array, resamples: Resamples) -> Float64Array:
     """Area under the ROC curve, as the mean placement of positives among negatives (DeLong et al., 1988).
 
     In a resample the area is the sum of placements reweighted: exact to first order in 1/n, and a sum over rows.
@@ -167,14 +167,14 @@ def _roc_auc(positive: NDArray[np.bool_], score: Floats, resamples: Resamples) -
     return np.asarray(np.clip(area, 0.0, 1.0))
 
 
-def _placements(group: NDArray[np.intp], among: NDArray[np.bool_]) -> Floats:
+def _placements(group: NDArray[np.intp], among: NDArray[np.bool_]) -> Float64Array:
     """Return the share of the rows in `among` that score below each row, ties counted half."""
     counts = np.bincount(group, weights=among)
-    share: Floats = (np.cumsum(counts) - counts / 2) / counts.sum()
+    share: Float64Array = (np.cumsum(counts) - counts / 2) / counts.sum()
     return np.asarray(share[group])
 
 
-def _mean_of_defined(columns: list[Floats]) -> Floats:
+def _mean_of_defined(columns: list[Float64Array]) -> Float64Array:
     table = np.stack(columns)
     defined = np.isfinite(table)
     number = defined.sum(axis=0)

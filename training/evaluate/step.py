@@ -16,7 +16,7 @@ from training.evaluate.gate import decide, pick_best
 from training.evaluate.importance import permutation_importance
 from training.evaluate.log import EvaluationLog
 from training.evaluate.scoring import Measure, Resamples, measure
-from training.graphs.graph import Answers, Graph, answer_file, read_sample
+from training.graphs.graph import Graph, Predictions, answer_file, read_sample
 from training.step import Context, Outcome
 from training.stores.folder import fetch
 
@@ -30,7 +30,7 @@ class Scored:
 
     candidate: CandidateResult
     graph: Graph
-    answers: Answers
+    answers: Predictions
     measures: dict[str, Measure]
 
 

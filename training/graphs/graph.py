@@ -24,7 +24,7 @@ DTYPES: dict[str, Literal["float32", "int64", "string"]] = {
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What a graph answered for n rows."""
 
     values: NDArray[np.float64]
@@ -32,9 +32,9 @@ class Answers:
     labels: NDArray[np.intp] | None = None
     """Of a classification: positions in the classes, [n]."""
 
-    def take(self, rows: NDArray[np.intp]) -> "Answers":
+    def take(self, rows: NDArray[np.intp]) -> "Predictions":
         """Return the answers of some rows."""
-        return Answers(self.values[rows], None if self.labels is None else self.labels[rows])
+        return Predictions(self.values[rows], None if self.labels is None else self.labels[rows])
 
 
 class Graph:
@@ -59,15 +59,15 @@ class Graph:
             raise ReleaseError(f"{path}: no ONNX graph that can be run: {str(error).splitlines()[0]}") from error
         self.signature = read_signature(self.session, self.features, self.classes)
 
-    def answer(self, rows: "pl.DataFrame") -> Answers:
+    def answer(self, rows: "pl.DataFrame") -> Predictions:
         """Run the graph over rows that have a column per feature."""
         names = [tensor.name for tensor in self.signature.outputs]
         outputs = self.session.run(names, self._feeds(rows))
         if self.classes is None:
-            return Answers(np.asarray(outputs[0], np.float64).reshape(-1))
+            return Predictions(np.asarray(outputs[0], np.float64).reshape(-1))
         position = {name: index for index, name in enumerate(self.classes)}
         labels = np.fromiter((position[str(label)] for label in outputs[0]), np.intp, count=len(rows))
-        return Answers(np.stack(outputs[1:], axis=1).astype(np.float64), labels)
+        return Predictions(np.stack(outputs[1:], axis=1).astype(np.float64), labels)
 
     def labels(self, rows: "pl.DataFrame") -> tuple[float | str, ...]:
         """Return what a person would call the prediction of each row: a number, or a class."""
@@ -121,12 +121,12 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator["pl.DataFrame"]
         yield scan.slice(start, BATCH_ROWS).collect()
 
 
-def answer_file(graph: Graph, path: Path) -> Answers:
+def answer_file(graph: Graph, path: Path) -> Predictions:
     """Run a graph over all rows of a Parquet file; only the answers are kept in memory."""
     parts = [graph.answer(rows) for rows in read_batches(path, graph.features)]
     values = np.concatenate([part.values for part in parts])
     labels = [part.labels for part in parts if part.labels is not None]
-    return Answers(values, np.concatenate(labels) if labels else None)
+    return Predictions(values, np.concatenate(labels) if labels else None)
 
 
 def read_sample(path: Path, columns: Sequence[str], rows: NDArray[np.intp]) -> "pl.DataFrame":

@@ -11,7 +11,7 @@ from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
 from molino.contracts.errors import StepError
-from training.ingest.prefetch import ahead
+from training.ingest.prefetch import prefetch
 
 ROW_GROUP_ROWS = 1 << 17
 COMPRESSION: Literal["lz4"] = "lz4"
@@ -30,7 +30,7 @@ def write_clean(frames: Iterator[pl.DataFrame], schema: dict[str, pl.DataType], 
 
     def source(*_: object) -> Iterator[pl.DataFrame]:
         try:
-            yield from ahead(frames)
+            yield from prefetch(frames)
         except BaseException as error:
             # Polars would wrap it; it is raised below as it is.
             failure.append(error)

@@ -19,7 +19,7 @@ from training.ingest.csv_text import (
     split_header,
     without_blank_lines,
 )
-from training.ingest.prefetch import ahead
+from training.ingest.prefetch import prefetch
 
 Parsed = tuple[pl.DataFrame, Callable[[], pl.DataFrame]]
 """Rows, and what returns them as text."""
@@ -52,7 +52,7 @@ class CsvSource:
             SourceError: the text isn't UTF-8, or its rows aren't well-formed.
         """
         first_row = 1
-        for data in ahead(self._texts()):
+        for data in prefetch(self._texts()):
             check_text(data, first_row, self.where)
             frame, text = self._parse(data, first_row)
             if frame.height:

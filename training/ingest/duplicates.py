@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.uint32]
+RowNumbers = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 SLOT_BITS = 24
 PART_ROWS = 1 << 17
@@ -22,9 +22,9 @@ class SeenRows:
 
     def _make(self, bits: int) -> None:
         self.bits = bits
-        self.latest: Rows = np.zeros(1 << bits, dtype=np.uint32)
+        self.latest: RowNumbers = np.zeros(1 << bits, dtype=np.uint32)
         """The latest row whose hash begins with these bits; 0 where there is none."""
-        self.earlier: Rows = np.empty((1 << bits) + 1, dtype=np.uint32)
+        self.earlier: RowNumbers = np.empty((1 << bits) + 1, dtype=np.uint32)
         """Of each row, the one before it whose hash begins with the same bits."""
         self.hashes: Hashes = np.empty((1 << bits) + 1, dtype=np.uint64)
 
@@ -61,7 +61,7 @@ class SeenRows:
             rows, hashes, slots = rows[left], hashes[left], slots[left]
         return first
 
-    def _new(self, hashes: Hashes, rows: Rows) -> Mask:
+    def _new(self, hashes: Hashes, rows: RowNumbers) -> Mask:
         """Tell which hashes none of the linked rows has, of which the latest are given."""
         new = np.ones(len(hashes), dtype=np.bool_)
         left = np.flatnonzero(rows)

@@ -1,4 +1,4 @@
-"""Runs an iterator in a thread of its own, some items ahead of whoever takes them."""
+"""Runs an iterator in a thread of its own, some items prefetch of whoever takes them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class _End(Generic[T]):
     error: BaseException | None
 
 
-def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+def prefetch(items: Iterator[T], depth: int = 2) -> Iterator[T]:
     """Yield the same items in the same order, of which at most `depth` wait; an error comes out where it came up.
 
     Closing the returned generator ends the thread.

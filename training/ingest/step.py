@@ -12,7 +12,7 @@ from molino.contracts.results import IngestResult
 from training.ingest.clean_parquet import write_clean
 from training.ingest.cleaning import Cleaner
 from training.ingest.open_source import OpenSource, open_source
-from training.ingest.prefetch import ahead
+from training.ingest.prefetch import prefetch
 from training.ingest.profile import ColumnProfiler
 from training.ingest.quality_report import QualityReport, SourceFacts, quality_report
 from training.ingest.source import LocalSource, fetch_source
@@ -33,7 +33,7 @@ def run(context: Context) -> Outcome:
     cleaner = Cleaner(context.model)
     profilers = [ColumnProfiler(column) for column in cleaner.columns]
     with open_source(source.path, context.model, where, context.workdir) as opened:
-        rows = Rows(context, opened, cleaner, profilers)
+        rows = RowStream(context, opened, cleaner, profilers)
         sha256 = write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
         cleaner.check(where)
         facts = _facts(source, opened, cleaner)
@@ -42,7 +42,7 @@ def run(context: Context) -> Outcome:
     return _store(context, source, report, sha256, rows.quarantine)
 
 
-class Rows:
+class RowStream:
     """The rows on their way: cleaned, profiled, and where they break a rule written to the quarantine file."""
 
     def __init__(self, context: Context, opened: OpenSource, cleaner: Cleaner, profilers: list[ColumnProfiler]) -> None:
@@ -53,7 +53,7 @@ class Rows:
     def clean(self) -> Iterator[pl.DataFrame]:
         """Yield the clean rows."""
         with self.quarantine.open("wb") as file:
-            for batch in ahead(self.opened.table.batches()):
+            for batch in prefetch(self.opened.table.batches()):
                 cleaned = self.cleaner.clean(batch)
                 if cleaned.quarantined is not None:
                     cleaned.quarantined.write_csv(file, include_header=file.tell() == 0)

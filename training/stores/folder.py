@@ -13,7 +13,7 @@ from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
 from training.stores.s3 import S3Store
 
-PASSING = ".part"
+TEMPORARY = ".part"
 
 
 class Store(Protocol):
@@ -83,7 +83,7 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         folder = self._path(prefix.rpartition("/")[0])
-        paths = (path for path in folder.rglob("*") if path.is_file() and not _is_passing(path))
+        paths = (path for path in folder.rglob("*") if path.is_file() and not _is_temporary(path))
         keys = (path.relative_to(self.root).as_posix() for path in paths)
         yield from sorted(key for key in keys if key.startswith(prefix))
 
@@ -113,9 +113,9 @@ class FolderStore:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
-    """Give a passing file beside the target, that takes its place at the end, or goes away."""
+    """Give a temporary file beside the target, that takes its place at the end, or goes away."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PASSING}")
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}{TEMPORARY}")
     try:
         yield part
         part.replace(target)
@@ -123,8 +123,8 @@ def _replacing(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _is_passing(path: Path) -> bool:
-    return path.name.startswith(".") and path.name.endswith(PASSING)
+def _is_temporary(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
 
 
 def open_store(settings: Settings) -> Store:

@@ -17,7 +17,7 @@ from training.train.candidates import fit
 from training.train.candidates.contract import Material, Trained
 from training.train.data import Rows
 from training.train.export import export_candidate
-from training.train.graph_answers import graph_answers
+from training.train.graph_predictions import graph_predictions
 from training.train.model_log import NATIVE_REQUIREMENTS, requirements, save_onnx
 from training.train.parity import check_parity, generate_rows, measure_parity
 from training.train.progress import Progress
@@ -121,7 +121,7 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
     spread = 1.0 if material.classes else float(material.train.target.std()) or 1.0
     worst = 0.0
     for rows in (session.held_out_rows.features, generate_rows(model, encoding, material.seed)):
-        found = measure_parity(model, encoding, trained.predict, graph_answers(path, model, encoding), rows, spread)
+        found = measure_parity(model, encoding, trained.predict, graph_predictions(path, model, encoding), rows, spread)
         check_parity(candidate.name, found, model.training.parity_tolerance)
         worst = max(worst, found.worst)
     return worst

@@ -21,14 +21,14 @@ MOST_VALUES = 1000
 """Of a learnt category: each value is a column of the one-hot encoding."""
 SAMPLE_STREAM = 1
 
-Floats = NDArray[np.float32]
+Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Rows:
     """Rows of one part, in the order of the data."""
 
-    features: Floats
+    features: Float32Array
     """[n, features]: numbers as they are (NaN where missing); a category as its position in the known values, the
     number of known values for any other, and NaN where missing."""
     target: NDArray[Any]
@@ -156,13 +156,13 @@ class Dataset:
         return _codes(column, self.model.target.classes).astype(np.int64)
 
 
-def _numbers(column: "pl.Series") -> Floats:
+def _numbers(column: "pl.Series") -> Float32Array:
     import polars as pl
 
     return column.cast(pl.Float64).to_numpy().astype(np.float32)
 
 
-def _codes(column: "pl.Series", known: tuple[str, ...]) -> Floats:
+def _codes(column: "pl.Series", known: tuple[str, ...]) -> Float32Array:
     import polars as pl
 
     codes = column.cast(pl.String).replace_strict(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.model_file import Category, ModelFile
-from training.train.data import Floats
+from training.train.data import Float32Array
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Categorical:
     name: str
     values: tuple[str, ...]
     imputed: bool
-    table: Floats
+    table: Float32Array
     """[values + 2, width]: the one-hot row of each code. Other and missing have a column of their own where training
     rows had them; else all their columns are 0, so that no untrained weight answers for them."""
 
@@ -52,7 +52,7 @@ class Encoding:
         """Columns of the dense form."""
         return len(self.numeric) + sum(int(column.table.shape[1]) for column in self.categorical)
 
-    def dense(self, features: Floats) -> Floats:
+    def dense(self, features: Float32Array) -> Float32Array:
         """Return rows [n, features] as [n, width]: numbers imputed by the median and normalised, then one-hots."""
         taken = features[:, [column.index for column in self.numeric]]
         taken = np.where(np.isnan(taken), self.medians, taken)
@@ -60,28 +60,28 @@ class Encoding:
         hot = [column.table[_codes(features[:, column.index], column)] for column in self.categorical]
         return np.concatenate([scaled, *hot], axis=1)
 
-    def indexed(self, features: Floats) -> Floats:
+    def indexed(self, features: Float32Array) -> Float32Array:
         """Return rows as [n, features] in the order numeric, categorical; a missing value stays NaN."""
         order = [column.index for column in self.numeric] + [column.index for column in self.categorical]
         return features[:, order]
 
     @property
-    def medians(self) -> Floats:
+    def medians(self) -> Float32Array:
         """[numeric]."""
         return np.array([column.median for column in self.numeric], np.float32)
 
     @property
-    def means(self) -> Floats:
+    def means(self) -> Float32Array:
         """[numeric]."""
         return np.array([column.mean for column in self.numeric], np.float32)
 
     @property
-    def factors(self) -> Floats:
+    def factors(self) -> Float32Array:
         """[numeric]."""
         return np.array([column.factor for column in self.numeric], np.float32)
 
 
-def fit_encoding(model: ModelFile, values: Mapping[str, tuple[str, ...]], features: Floats) -> Encoding:
+def fit_encoding(model: ModelFile, values: Mapping[str, tuple[str, ...]], features: Float32Array) -> Encoding:
     """Fit the encoding to training rows, [n, features]."""
     numeric, categorical = [], []
     for index, feature in enumerate(model.features):
@@ -95,7 +95,7 @@ def fit_encoding(model: ModelFile, values: Mapping[str, tuple[str, ...]], featur
     return Encoding(tuple(numeric), tuple(categorical))
 
 
-def _fit_numeric(index: int, name: str, imputed: bool, column: Floats) -> Numeric:
+def _fit_numeric(index: int, name: str, imputed: bool, column: Float32Array) -> Numeric:
     present = column[~np.isnan(column)].astype(np.float64)
     if not len(present):
         present = np.zeros(1)
@@ -114,7 +114,7 @@ def _fit_numeric(index: int, name: str, imputed: bool, column: Floats) -> Numeri
     )
 
 
-def _one_hot_table(column: Floats, known: int) -> Floats:
+def _one_hot_table(column: Float32Array, known: int) -> Float32Array:
     """Return the one-hot rows of the codes 0 … known + 1."""
     other, missing = bool((column == known).any()), bool(np.isnan(column).any())
     table = np.zeros((known + 2, known + other + missing), np.float32)
@@ -126,5 +126,5 @@ def _one_hot_table(column: Floats, known: int) -> Floats:
     return table
 
 
-def _codes(column: Floats, category: Categorical) -> NDArray[np.intp]:
+def _codes(column: Float32Array, category: Categorical) -> NDArray[np.intp]:
     return np.where(np.isnan(column), len(category.values) + 1, column).astype(np.intp)

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import Category, Integer, ModelFile, Number
-from training.train.data import Floats
+from training.train.data import Float32Array
 from training.train.encoding import Encoding
 
 GENERATED_ROWS = 10_000
 MISSING_SHARE = 0.05
 OTHER_SHARE = 0.05
 
-Ask = Callable[[Floats], NDArray[np.float64]]
+Predict = Callable[[Float32Array], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Parity:
     onnx: float
 
 
-def generate_rows(model: ModelFile, encoding: Encoding, seed: int, count: int = GENERATED_ROWS) -> Floats:
+def generate_rows(model: ModelFile, encoding: Encoding, seed: int, count: int = GENERATED_ROWS) -> Float32Array:
     """Draw rows [count, features] over the ranges of the model file, or of the training rows where it names none."""
     rng = np.random.default_rng(seed)
     rows = np.empty((count, len(model.features)), np.float32)
@@ -47,9 +47,9 @@ def generate_rows(model: ModelFile, encoding: Encoding, seed: int, count: int = 
 
 
 def measure_parity(
-    model: ModelFile, encoding: Encoding, native: Ask, graph: Ask, rows: Floats, spread: float
+    model: ModelFile, encoding: Encoding, native: Predict, graph: Predict, rows: Float32Array, spread: float
 ) -> Parity:
-    """Ask both about the same 32-bit rows.
+    """Predict both about the same 32-bit rows.
 
     Args:
         model: names the features.
@@ -92,7 +92,7 @@ def _draw(
     return rng.integers(int(low), int(high) + 1, count).astype(np.float64)
 
 
-def _readable(model: ModelFile, encoding: Encoding, row: Floats) -> dict[str, float | str | None]:
+def _readable(model: ModelFile, encoding: Encoding, row: Float32Array) -> dict[str, float | str | None]:
     values = {column.index: (*column.values, "(other)") for column in encoding.categorical}
     readable: dict[str, float | str | None] = {}
     for index, feature in enumerate(model.features):

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from molino.contracts.model_file import Boolean, Category, ModelFile
 from molino.contracts.release import Reference
-from training.train.data import Floats
+from training.train.data import Float32Array
 
 BINS = 10
 
 
 def reference_statistics(
-    model: ModelFile, values: Mapping[str, tuple[str, ...]], features: Floats
+    model: ModelFile, values: Mapping[str, tuple[str, ...]], features: Float32Array
 ) -> dict[str, Reference]:
     """Count training rows [n, features] (all, or the sample of them) per feature.
 

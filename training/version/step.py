@@ -32,7 +32,7 @@ def run(context: Context) -> Outcome:
     report = fetch(context.store, ingest.report_json, context.workdir / REPORT_FILENAME)
     path, md5 = f"{context.model.name}/clean.parquet", md5_of(data)
     with cloned(context.workdir, context.settings) as repository:
-        _publish(context, repository, _Rows(data, md5, report, path))
+        _publish(context, repository, _VersionedData(data, md5, report, path))
         revision = repository.last_change(path)
         message = repository.git.run("log", "-1", "--format=%B", revision)
     result = VersionResult(
@@ -49,7 +49,7 @@ def run(context: Context) -> Outcome:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _VersionedData:
     """What is to be versioned."""
 
     data: Path
@@ -59,7 +59,7 @@ class _Rows:
     """Path of the data inside the repository."""
 
 
-def _publish(context: Context, repository: DataRepository, rows: _Rows) -> None:
+def _publish(context: Context, repository: DataRepository, rows: _VersionedData) -> None:
     """Commit and push, on top of what others push meanwhile."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     pause = 0.1
@@ -77,7 +77,7 @@ def _publish(context: Context, repository: DataRepository, rows: _Rows) -> None:
         repository.git.fetch()
 
 
-def _commit(context: Context, repository: DataRepository, rows: _Rows) -> bool:
+def _commit(context: Context, repository: DataRepository, rows: _VersionedData) -> bool:
     """Commit the data on top of the remote's branch; return false where it is there already."""
     git, target = repository.git, repository.folder / rows.path
     git.start_over()

@@ -13,7 +13,7 @@ from tests.cluster.waits import until
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
-from tests.e2e.installed.runs import Turning, Wheel
+from tests.e2e.installed.runs import PipelineRun, StartedRun
 from tests.e2e.installed.watch import PodWatch
 
 BROKEN, BESIDE = "e2e-broken", "e2e-beside-broken"
@@ -21,37 +21,39 @@ BROKEN, BESIDE = "e2e-broken", "e2e-beside-broken"
 
 @dataclass(frozen=True)
 class Broken:
-    """A turn whose release no server can load, and one of another model that deploys at the same time."""
+    """A pipeline run whose release no server can load, and one of another model that deploys at the same time."""
 
-    wheel: Wheel
-    beside: Wheel
+    pipeline_run: PipelineRun
+    beside: PipelineRun
 
 
 def turn_broken(installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor) -> Broken:
     """Put a graph that no server can load in the place of a release, before either deploy step starts."""
     source = runs.put_rows(installation, "dearer-still", models.dearer(3))
-    turnings = [
+    started_runs = [
         runs.start(airflow, model, run_id, source=source) for model, run_id in (("homes", BROKEN), ("flats", BESIDE))
     ]
     try:
-        for held in [under_way.submit(hold_before_deploy, installation, pods, turning) for turning in turnings]:
+        for held in [
+            under_way.submit(hold_before_deploy, installation, pods, started_run) for started_run in started_runs
+        ]:
             held.result()
         with runs.store(installation) as client:
             spoil(client, runs.records(client, "homes", BROKEN)["register"])
     finally:
-        for turning in turnings:
-            airflow.pause(f"{turning.model}_model", False)
-    wheel, beside = (turning.end() for turning in turnings)
-    return Broken(wheel, beside)
+        for started_run in started_runs:
+            airflow.pause(f"{started_run.model}_model", False)
+    pipeline_run, beside = (started_run.end() for started_run in started_runs)
+    return Broken(pipeline_run, beside)
 
 
-def hold_before_deploy(installation: Installation, pods: PodWatch, turning: Turning) -> None:
+def hold_before_deploy(installation: Installation, pods: PodWatch, started_run: StartedRun) -> None:
     """Pause the model DAG while register runs, and return once that has ended."""
-    pods.wait(turning.run_id, "register")
-    turning.airflow.pause(f"{turning.model}_model")
+    pods.wait(started_run.run_id, "register")
+    started_run.airflow.pause(f"{started_run.model}_model")
     with runs.store(installation) as client:
-        until("the release", lambda: "register" in runs.records(client, turning.model, turning.run_id), 120)
-    assert "deploy" not in [pod.step for pod in pods.of_run(turning.run_id)]
+        until("the release", lambda: "register" in runs.records(client, started_run.model, started_run.run_id), 120)
+    assert "deploy" not in [pod.step for pod in pods.of_run(started_run.run_id)]
 
 
 def spoil(client: Minio, record: Record) -> None:

@@ -17,11 +17,11 @@ from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.broken import Broken, turn_broken
 from tests.e2e.installed.installation import CHART, Installation
-from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, turn_and_kill
+from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, run_and_kill
 from tests.e2e.installed.outage import Outage, turn_without
 from tests.e2e.installed.pages import PASSWORD, log_in_to_airflow, open_browser, open_page, press_trigger
 from tests.e2e.installed.report import LINES, show
-from tests.e2e.installed.runs import FIRST, Wheel
+from tests.e2e.installed.runs import FIRST, PipelineRun
 from tests.e2e.installed.watch import PodWatch
 
 HERE = Path(__file__).parent
@@ -108,14 +108,14 @@ def pods(installation: Installation) -> Iterator[PodWatch]:
 
 
 @pytest.fixture(scope="session")
-def first(airflow: Airflow, pods: PodWatch) -> Wheel:  # the pods are watched from here on
-    """The first turn, with nothing beside it: its times are measured."""
-    return runs.turn(airflow, "housing", FIRST)
+def first(airflow: Airflow, pods: PodWatch) -> PipelineRun:  # the pods are watched from here on
+    """The first pipeline run, with nothing beside it: its times are measured."""
+    return runs.run_pipeline(airflow, "housing", FIRST)
 
 
 @pytest.fixture(scope="session")
 def under_way() -> Iterator[Executor]:
-    """What turns while something else is looked at."""
+    """What runs while something else is looked at."""
     with ThreadPoolExecutor() as executor:
         yield executor
 
@@ -128,22 +128,27 @@ def small_rows(installation: Installation) -> str:
 
 @pytest.fixture(scope="session")
 def killed_scheduler(
-    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, first: Wheel, small_rows: str
+    installation: Installation,
+    airflow: Airflow,
+    pods: PodWatch,
+    under_way: Executor,
+    first: PipelineRun,
+    small_rows: str,
 ) -> Killed:
-    """A turn during which the scheduler's pod is killed, under way while pages are opened and wrong values tried."""
+    """A run during which the scheduler's pod is killed, under way while pages are opened and wrong values tried."""
     start = partial(runs.start, airflow, "flats", "e2e-killed-scheduler")
-    return turn_and_kill(installation, pods, under_way, start, kill_scheduler)
+    return run_and_kill(installation, pods, under_way, start, kill_scheduler)
 
 
 @pytest.fixture(scope="session")
-def beside(airflow: Airflow, killed_scheduler: Killed, under_way: Executor) -> Mapping[str, Future[Wheel]]:
-    """The first turns of two more models, from the scheduler's kill on: a new one starts them at once."""
+def beside(airflow: Airflow, killed_scheduler: Killed, under_way: Executor) -> Mapping[str, Future[PipelineRun]]:
+    """The first pipeline runs of two more models, from the scheduler's kill on: a new one starts them at once."""
 
-    def turn(model: str) -> Wheel:
+    def first_run(model: str) -> PipelineRun:
         killed_scheduler.at.result()
-        return runs.turn(airflow, model, f"e2e-{model}")
+        return runs.run_pipeline(airflow, model, f"e2e-{model}")
 
-    return {model: under_way.submit(turn, model) for model in ("penguins", "homes")}
+    return {model: under_way.submit(first_run, model) for model in ("penguins", "homes")}
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +170,7 @@ def signed_in(installation: Installation, browser: Browser) -> StorageState:
 def by_hand(
     installation: Installation,
     airflow: Airflow,
-    first: Wheel,
+    first: PipelineRun,
     under_way: Executor,
     browser: Browser,
     signed_in: StorageState,
@@ -175,9 +180,9 @@ def by_hand(
 
 
 @pytest.fixture(scope="session")
-def alone(killed_scheduler: Killed, beside: Mapping[str, Future[Wheel]], by_hand: Future[object]) -> None:
-    """Nothing turns any more of what was under way beside that."""
-    for future in (killed_scheduler.wheel, *beside.values(), by_hand):
+def alone(killed_scheduler: Killed, beside: Mapping[str, Future[PipelineRun]], by_hand: Future[object]) -> None:
+    """Nothing runs any more of what was under way beside that."""
+    for future in (killed_scheduler.pipeline_run, *beside.values(), by_hand):
         future.result()
 
 
@@ -185,7 +190,7 @@ def alone(killed_scheduler: Killed, beside: Mapping[str, Future[Wheel]], by_hand
 def minio_away(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, alone: None
 ) -> Outage:
-    """A turn during which the object store goes away, under way while unreachable ones are tried."""
+    """A pipeline run during which the object store goes away, under way while unreachable ones are tried."""
     return turn_without(installation, airflow, pods, under_way, "minio")
 
 
@@ -193,25 +198,27 @@ def minio_away(
 def killed_step(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, minio_away: Outage
 ) -> Killed:
-    """The turn after the outage of the store, whose train pod is killed."""
+    """The pipeline run after the outage of the store, whose train pod is killed."""
     minio_away.over.result()
     # Dearer rows than those before, so that the gate lets the model through.
     source = runs.put_rows(installation, "dearer-again", models.dearer(2))
     start = partial(runs.start, airflow, "flats", "e2e-killed-step", source=source)
-    return turn_and_kill(installation, pods, under_way, start, kill_step)
+    return run_and_kill(installation, pods, under_way, start, kill_step)
 
 
 @pytest.fixture(scope="session")
-def refused(installation: Installation, airflow: Airflow, under_way: Executor, killed_step: Killed) -> Future[Wheel]:
-    """A turn on rows that have nothing to teach, beside that one."""
+def refused(
+    installation: Installation, airflow: Airflow, under_way: Executor, killed_step: Killed
+) -> Future[PipelineRun]:
+    """A pipeline run on rows that have nothing to teach, beside that one."""
     source = runs.put_rows(installation, "shuffled", models.shuffled)
-    return under_way.submit(runs.turn, airflow, "homes", "e2e-refused", source=source)
+    return under_way.submit(runs.run_pipeline, airflow, "homes", "e2e-refused", source=source)
 
 
 @pytest.fixture(scope="session")
-def settled(minio_away: Outage, refused: Future[Wheel], killed_step: Killed) -> None:
-    """Nothing turns any more of what was under way since the outage of the store."""
-    for future in (minio_away.ended, refused, killed_step.wheel):
+def settled(minio_away: Outage, refused: Future[PipelineRun], killed_step: Killed) -> None:
+    """Nothing runs any more of what was under way since the outage of the store."""
+    for future in (minio_away.ended, refused, killed_step.pipeline_run):
         future.result()
 
 
@@ -219,7 +226,7 @@ def settled(minio_away: Outage, refused: Future[Wheel], killed_step: Killed) -> 
 def postgres_away(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, settled: None
 ) -> Outage:
-    """A turn during which the database goes away."""
+    """A pipeline run during which the database goes away."""
     return turn_without(installation, airflow, pods, under_way, "postgres")
 
 
@@ -227,6 +234,6 @@ def postgres_away(
 def broken(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, postgres_away: Outage
 ) -> Broken:
-    """The turns after the outage of the database: one whose release no server can load, and one beside it."""
+    """The pipeline runs after the outage of the database: one whose release no server can load, and one beside it."""
     postgres_away.over.result()
     return turn_broken(installation, airflow, pods, under_way)

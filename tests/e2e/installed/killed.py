@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from tests.e2e.installed.installation import Installation
-from tests.e2e.installed.runs import Turning, Wheel
+from tests.e2e.installed.runs import PipelineRun, StartedRun
 from tests.e2e.installed.watch import PodWatch, StepPod
 
 NOW = ("--grace-period=0", "--force", "--wait=false")
@@ -26,29 +26,29 @@ def kill_scheduler(installation: Installation, train: StepPod) -> None:
 
 @dataclass(frozen=True)
 class Killed:
-    """A turn during whose training something is killed."""
+    """A pipeline run during whose training something is killed."""
 
     at: Future[float]
     """When it was, in seconds since 1970."""
-    wheel: Future[Wheel]
-    """The turn at its end."""
+    pipeline_run: Future[PipelineRun]
+    """The pipeline run at its end."""
 
 
-def turn_and_kill(
-    installation: Installation, pods: PodWatch, under_way: Executor, start: Callable[[], Turning], kill: Kill
+def run_and_kill(
+    installation: Installation, pods: PodWatch, under_way: Executor, start: Callable[[], StartedRun], kill: Kill
 ) -> Killed:
-    """Start a turn, and kill something once train's container runs."""
-    turning = under_way.submit(start)
+    """Start a pipeline run, and kill something once train's container runs."""
+    started_run = under_way.submit(start)
 
     def wait_and_kill() -> float:
-        started = turning.result()
+        started = started_run.result()
         started.trained()
         kill(installation, pods.wait(started.run_id, "train", started=True))
         return time.time()
 
-    def end() -> Wheel:
+    def end() -> PipelineRun:
         at.result()
-        return turning.result().end()
+        return started_run.result().end()
 
     at = under_way.submit(wait_and_kill)
     return Killed(at, under_way.submit(end))

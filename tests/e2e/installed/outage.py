@@ -8,7 +8,7 @@ from tests.cluster.waits import until
 from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
-from tests.e2e.installed.runs import Turning
+from tests.e2e.installed.runs import StartedRun
 from tests.e2e.installed.watch import PodWatch
 
 SECONDS = 30
@@ -26,10 +26,10 @@ def away(installation: Installation, component: str, seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Outage:
-    """A turn during whose first step a component is away."""
+    """A pipeline run during whose first step a component is away."""
 
-    over: Future[Turning]
-    """The turn, once the component is back and Airflow answers."""
+    over: Future[StartedRun]
+    """The pipeline run, once the component is back and Airflow answers."""
     ended: Future[dict[str, str]]
     """How each DAG run ended."""
 
@@ -37,22 +37,22 @@ class Outage:
 def turn_without(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, component: str
 ) -> Outage:
-    """Start a turn, and take a component away while its ingest runs."""
+    """Start a pipeline run, and take a component away while its ingest runs."""
     run_id = f"e2e-outage-{component}"
 
-    def begin() -> Turning:
-        turning = runs.start(airflow, "rooms", run_id)
+    def begin() -> StartedRun:
+        started_run = runs.start(airflow, "rooms", run_id)
         pods.wait(run_id, "ingest", started=True)
         away(installation, component, SECONDS)
         airflow.wait_answer()
-        return turning
+        return started_run
 
     def end() -> dict[str, str]:
-        turning = over.result()
-        data = airflow.wait("rooms_data", turning.data)["state"]
+        started_run = over.result()
+        data = airflow.wait("rooms_data", started_run.data)["state"]
         if data != "success":
             return {"rooms_data": data}
-        return {"rooms_data": data, "rooms_model": turning.end().trained["state"]}
+        return {"rooms_data": data, "rooms_model": started_run.end().trained["state"]}
 
     over = under_way.submit(begin)
     return Outage(over, under_way.submit(end))

@@ -17,12 +17,12 @@ from tests.e2e.installed.models import Row, rows
 
 BUCKET = "molino"
 FIRST = "e2e-first"
-"""Run id of the first turn."""
+"""Run id of the first pipeline run."""
 
 
 @dataclass(frozen=True)
-class Wheel:
-    """One turn from source to serving: a run of the data DAG, and the run of the model DAG that it started."""
+class PipelineRun:
+    """One pipeline run from source to serving: a run of the data DAG, and the run of the model DAG that it started."""
 
     model: str
     run_id: str
@@ -41,8 +41,8 @@ class Wheel:
 
 
 @dataclass(frozen=True)
-class Turning:
-    """A turn that has been started."""
+class StartedRun:
+    """A pipeline run that has been started."""
 
     airflow: Airflow
     model: str
@@ -58,20 +58,20 @@ class Turning:
         assert ended["state"] == "success", f"{self.model}_data {self.data} has {ended['state']}"
         return self.airflow.next_run(f"{self.model}_model", set(self.known))
 
-    def end(self) -> Wheel:
+    def end(self) -> PipelineRun:
         """Return both runs, once both have ended."""
         trained = self.airflow.wait(f"{self.model}_model", self.trained())
-        return Wheel(self.model, self.run_id, self.airflow.run(f"{self.model}_data", self.data), trained)
+        return PipelineRun(self.model, self.run_id, self.airflow.run(f"{self.model}_data", self.data), trained)
 
 
-def start(airflow: Airflow, model: str, run_id: str, **parameters: object) -> Turning:
+def start(airflow: Airflow, model: str, run_id: str, **parameters: object) -> StartedRun:
     """Start the data DAG."""
     known = frozenset(airflow.run_ids(f"{model}_model"))
     data = airflow.trigger(f"{model}_data", run_id=run_id, **parameters)
-    return Turning(airflow, model, run_id, known, data)
+    return StartedRun(airflow, model, run_id, known, data)
 
 
-def turn(airflow: Airflow, model: str, run_id: str, **parameters: object) -> Wheel:
+def run_pipeline(airflow: Airflow, model: str, run_id: str, **parameters: object) -> PipelineRun:
     """Start the data DAG, and wait for the end of the model DAG that follows."""
     return start(airflow, model, run_id, **parameters).end()
 

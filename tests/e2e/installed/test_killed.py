@@ -9,34 +9,34 @@ from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.killed import Killed
 from tests.e2e.installed.outage import Outage
 from tests.e2e.installed.report import show
-from tests.e2e.installed.runs import Wheel
+from tests.e2e.installed.runs import PipelineRun
 from tests.e2e.installed.watch import PodWatch, moment
 
 
 @pytest.fixture(scope="module", params=["scheduler", "step"])
-def killed(request: pytest.FixtureRequest, minio_away: Outage) -> Wheel:
-    """A turn in which something was killed, looked at when the store with its records is there again."""
+def killed(request: pytest.FixtureRequest, minio_away: Outage) -> PipelineRun:
+    """A pipeline run in which something was killed, looked at when the store with its records is there again."""
     minio_away.over.result()
     found: Killed = request.getfixturevalue(f"killed_{request.param}")
-    return found.wheel.result()
+    return found.pipeline_run.result()
 
 
-def test_the_run_ends_well(killed: Wheel) -> None:
+def test_the_run_ends_well(killed: PipelineRun) -> None:
     assert killed.states == ("success", "success")
 
 
-def test_each_step_has_one_record(killed: Wheel, installation: Installation) -> None:
+def test_each_step_has_one_record(killed: PipelineRun, installation: Installation) -> None:
     with runs.store(installation) as client:
         found = runs.records(client, "flats", killed.run_id)
     assert [(step, record.status) for step, record in found.items()] == [(step, "done") for step in STEP_NAMES]
 
 
-def test_no_step_but_the_killed_one_ran_twice(killed: Wheel, pods: PodWatch) -> None:
+def test_no_step_but_the_killed_one_ran_twice(killed: PipelineRun, pods: PodWatch) -> None:
     ran = [pod.step for pod in pods.of_run(killed.run_id) if pod.step != "train"]
     assert ran == [step for step in STEP_NAMES if step != "train"]
 
 
-def test_nothing_is_doubled_in_mlflow(killed: Wheel, installation: Installation) -> None:
+def test_nothing_is_doubled_in_mlflow(killed: PipelineRun, installation: Installation) -> None:
     with runs.registry(installation) as client:
         experiment = client.get_experiment_by_name("flats")
         assert experiment
@@ -47,12 +47,12 @@ def test_nothing_is_doubled_in_mlflow(killed: Wheel, installation: Installation)
     assert (len(parents), len(versions)) == (1, 1)
 
 
-def test_the_model_of_the_run_is_served(killed: Wheel, installation: Installation) -> None:
+def test_the_model_of_the_run_is_served(killed: PipelineRun, installation: Installation) -> None:
     assert runs.champion_run(installation, "flats") == killed.run_id
 
 
 def test_the_task_of_a_killed_scheduler_is_taken_up_again(killed_scheduler: Killed, airflow: Airflow) -> None:
-    task = airflow.tasks(*killed_scheduler.wheel.result().dag_runs[1])["train"]
+    task = airflow.tasks(*killed_scheduler.pipeline_run.result().dag_runs[1])["train"]
     seconds = moment(task["start_date"]).timestamp() - killed_scheduler.at.result()
     show(f"a killed scheduler's task was taken up again after {seconds:.0f} s")
     assert seconds > 0

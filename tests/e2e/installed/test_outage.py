@@ -28,7 +28,7 @@ def test_a_run_gets_over_an_outage_or_fails_cleanly(
 
 
 def test_the_run_after_an_outage_of_the_store_ends_well(killed_step: Killed) -> None:
-    assert killed_step.wheel.result().states == ("success", "success")
+    assert killed_step.pipeline_run.result().states == ("success", "success")
 
 
 def test_the_run_after_an_outage_of_the_database_ends_well(broken: Broken) -> None:

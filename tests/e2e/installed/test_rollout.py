@@ -12,7 +12,7 @@ from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.load import Load
 from tests.e2e.installed.report import show
-from tests.e2e.installed.runs import Wheel
+from tests.e2e.installed.runs import PipelineRun
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.installed.watch import PodWatch
 
@@ -22,7 +22,7 @@ PENGUIN = {"records": [{
     "island": "Biscoe", "bill_length_mm": 46.1, "bill_depth_mm": 13.2, "flipper_length_mm": 211, "body_mass_g": 4500,
     "sex": "female", "year": 2007,
 }]}  # fmt: skip
-Beside = Mapping[str, Future[Wheel]]
+Beside = Mapping[str, Future[PipelineRun]]
 
 
 @pytest.mark.parametrize("model", ["penguins", "homes"])
@@ -48,7 +48,7 @@ class Rollout:
 
     before: float
     """Answer to the example by the first version."""
-    wheel: Wheel
+    pipeline_run: PipelineRun
     load: Load
 
 
@@ -57,18 +57,18 @@ def rollout(alone: None, installation: Installation, airflow: Airflow, pods: Pod
     """Turn with other rows; from the making of deploy's pod on, requests come without a pause."""
     source = runs.put_rows(installation, "dearer", models.dearer())
     before = installation.ask("POST", "/models/homes/predict", EXAMPLE).json["predictions"][0]
-    turning = runs.start(airflow, "homes", RUN, source=source)
-    turning.trained()
+    started_run = runs.start(airflow, "homes", RUN, source=source)
+    started_run.trained()
     pods.wait(RUN, "deploy", limit=600)
     with Load(installation, "homes", EXAMPLE) as load:
-        wheel = turning.end()
+        pipeline_run = started_run.end()
         until(f"{REQUESTS} answers", lambda: load.answered >= REQUESTS, 300)
     show(f"requests during a rollout: {load.answered} answered, by version {dict(load.versions)}")
-    return Rollout(before, wheel, load)
+    return Rollout(before, pipeline_run, load)
 
 
 def test_the_second_run_ends_well(rollout: Rollout) -> None:
-    assert rollout.wheel.states == ("success", "success")
+    assert rollout.pipeline_run.states == ("success", "success")
 
 
 def test_no_request_failed_while_the_version_changed(rollout: Rollout) -> None:

@@ -16,7 +16,7 @@ from tests.e2e.installed import runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.report import show
-from tests.e2e.installed.runs import FIRST, Wheel
+from tests.e2e.installed.runs import FIRST, PipelineRun
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.installed.times import start_seconds, step_times, table
 from tests.e2e.installed.watch import PodWatch, StepPod
@@ -26,17 +26,17 @@ PARSE_LIMIT = 0.5
 
 
 @pytest.fixture(scope="module")
-def records(first: Wheel, installation: Installation) -> Mapping[str, Record]:
+def records(first: PipelineRun, installation: Installation) -> Mapping[str, Record]:
     with runs.store(installation) as client:
         return runs.records(client, "housing", FIRST)
 
 
 @pytest.fixture(scope="module")
-def step_pods(first: Wheel, pods: PodWatch) -> list[StepPod]:
+def step_pods(first: PipelineRun, pods: PodWatch) -> list[StepPod]:
     return pods.of_run(FIRST)
 
 
-def test_both_dags_end_well(first: Wheel) -> None:
+def test_both_dags_end_well(first: PipelineRun) -> None:
     assert first.states == ("success", "success")
 
 
@@ -50,14 +50,14 @@ def test_no_pod_of_a_step_is_left(installation: Installation, step_pods: list[St
 
 
 def test_the_time_of_each_step_is_known(
-    airflow: Airflow, first: Wheel, step_pods: list[StepPod], records: Mapping[str, Record]
+    airflow: Airflow, first: PipelineRun, step_pods: list[StepPod], records: Mapping[str, Record]
 ) -> None:
     times = step_times(airflow, first.dag_runs, step_pods, records)
     show(table(times))
     assert [time.step for time in times] == list(STEP_NAMES)
 
 
-def test_a_dag_is_soon_parsed(airflow: Airflow, first: Wheel) -> None:
+def test_a_dag_is_soon_parsed(airflow: Airflow, first: PipelineRun) -> None:
     dags = airflow.dags()
     seconds = airflow.parse_seconds("housing_data")
     show(f"the file of {len(dags)} DAGs was parsed in {seconds:.2f} s")
@@ -114,7 +114,7 @@ def test_the_registry_serving_and_the_lineage_agree(installation: Installation, 
     assert tags["molino.run_id"] == FIRST
 
 
-def test_the_pods_that_serve_it_started_once(first: Wheel, installation: Installation) -> None:
+def test_the_pods_that_serve_it_started_once(first: PipelineRun, installation: Installation) -> None:
     serving = [pod for pod in installation.component_pods("serving") if "deletionTimestamp" not in pod["metadata"]]
     show(f"serving pods, from made to ready: {[start_seconds(pod) for pod in serving]} s")
     restarts = [status["restartCount"] for pod in serving for status in pod["status"]["containerStatuses"]]
@@ -137,7 +137,7 @@ def test_a_wrong_path_is_not_found(installation: Installation) -> None:
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)
-def test_a_task_links_to_mlflow_and_tensorboard(airflow: Airflow, first: Wheel, step: str) -> None:
+def test_a_task_links_to_mlflow_and_tensorboard(airflow: Airflow, first: PipelineRun, step: str) -> None:
     dag, run = next((dag, run) for dag, run in first.dag_runs if step in airflow.tasks(dag, run))
     links = airflow.links(dag, run, step)
     place = "#/experiments/" if step == "train" else "#/models/housing"
@@ -146,13 +146,13 @@ def test_a_task_links_to_mlflow_and_tensorboard(airflow: Airflow, first: Wheel, 
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)
-def test_the_log_of_a_step_is_there_after_its_pod(airflow: Airflow, first: Wheel, step: str) -> None:
+def test_the_log_of_a_step_is_there_after_its_pod(airflow: Airflow, first: PipelineRun, step: str) -> None:
     dag, run = next((dag, run) for dag, run in first.dag_runs if step in airflow.tasks(dag, run))
     log = airflow.log(dag, run, step)
     assert f'"step": "{step}"' in log or f'\\"step\\": \\"{step}\\"' in log, log[-2000:]
 
 
-def test_the_logs_are_in_the_object_store(installation: Installation, first: Wheel) -> None:
+def test_the_logs_are_in_the_object_store(installation: Installation, first: PipelineRun) -> None:
     with runs.store(installation, "airflow") as client:
         keys = [item.object_name for item in client.list_objects(bucket_name="molino-logs", recursive=True)]
     assert any(key and "dag_id=housing_data" in key and "task_id=ingest" in key for key in keys)

@@ -4,7 +4,7 @@ from sklearn import metrics
 
 from molino.contracts.errors import StepError
 from training.evaluate.scoring import Measure, Resamples, measure, roc_curve
-from training.graphs.graph import Answers
+from training.graphs.graph import Predictions
 
 
 def regression(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,9 @@ def rows(request: pytest.FixtureRequest) -> int:
 )
 def test_regression_metrics_are_those_of_scikit_learn(name, peer, rows):
     actual, predicted = regression(rows)
-    assert measure(actual, Answers(predicted), Resamples(rows, 0))[name].value == pytest.approx(peer(actual, predicted))
+    assert measure(actual, Predictions(predicted), Resamples(rows, 0))[name].value == pytest.approx(
+        peer(actual, predicted)
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,47 +51,49 @@ def test_regression_metrics_are_those_of_scikit_learn(name, peer, rows):
 )
 def test_classification_metrics_are_those_of_scikit_learn(name, peer, rows):
     actual, labels, chances = classification(rows)
-    found = measure(actual, Answers(chances, labels), Resamples(rows, 0))[name].value
+    found = measure(actual, Predictions(chances, labels), Resamples(rows, 0))[name].value
     assert found == pytest.approx(peer(actual, labels, chances))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "f1_macro", "log_loss", "roc_auc"])
 def test_the_interval_is_that_of_resampling_rows_one_by_one(name):
     actual, labels, chances = classification(200)
-    found = measure(actual, Answers(chances, labels), Resamples(200, 0))[name].interval()
+    found = measure(actual, Predictions(chances, labels), Resamples(200, 0))[name].interval()
     rng = np.random.default_rng(1)
     plain = Resamples(200, 0, count=0)
     naive = []
     for _ in range(1000):
         drawn = rng.integers(0, 200, 200)
-        naive.append(measure(actual[drawn], Answers(chances[drawn], labels[drawn]), plain)[name].value)
+        naive.append(measure(actual[drawn], Predictions(chances[drawn], labels[drawn]), plain)[name].value)
     low, high = np.percentile(naive, [2.5, 97.5])
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
 def test_the_interval_of_many_rows_is_that_of_the_central_limit():
     actual, predicted = regression(100_000)
-    interval = measure(actual, Answers(predicted), Resamples(100_000, 0))["mae"].interval()
+    interval = measure(actual, Predictions(predicted), Resamples(100_000, 0))["mae"].interval()
     error = np.abs(predicted - actual)
     assert (interval.high - interval.low) / 2 == pytest.approx(1.96 * error.std() / np.sqrt(100_000), rel=0.1)
 
 
 def test_the_same_seed_gives_the_same_interval(rows):
     actual, predicted = regression(rows)
-    first, second = (measure(actual, Answers(predicted), Resamples(rows, 3))["rmse"].interval() for _ in range(2))
+    first, second = (measure(actual, Predictions(predicted), Resamples(rows, 3))["rmse"].interval() for _ in range(2))
     assert first == second
 
 
 def test_another_seed_gives_another_interval(rows):
     actual, predicted = regression(rows)
-    first, second = (measure(actual, Answers(predicted), Resamples(rows, seed))["rmse"].interval() for seed in (3, 4))
+    first, second = (
+        measure(actual, Predictions(predicted), Resamples(rows, seed))["rmse"].interval() for seed in (3, 4)
+    )
     assert first.low != second.low
 
 
 def test_a_difference_is_paired():
     actual, predicted = regression(300)
     resamples = Resamples(300, 0)
-    one, other = (measure(actual, Answers(predicted + shift), resamples)["mae"] for shift in (0.0, 0.01))
+    one, other = (measure(actual, Predictions(predicted + shift), resamples)["mae"] for shift in (0.0, 0.01))
     assert other.minus(one).interval().high < 0.02
 
 
@@ -98,31 +102,31 @@ def test_an_answer_that_is_no_number_is_refused(bad):
     actual, predicted = regression(10)
     predicted[3] = bad
     with pytest.raises(StepError, match="NaN or infinity for 1 of 10 held-out rows"):
-        measure(actual, Answers(predicted), Resamples(10, 0))
+        measure(actual, Predictions(predicted), Resamples(10, 0))
 
 
 def test_r2_of_a_constant_target_is_0_unless_all_is_right():
     actual = np.full(20, 7.0)
     resamples = Resamples(20, 0)
-    found = [measure(actual, Answers(actual + error), resamples)["r2"].value for error in (0.0, 0.1)]
+    found = [measure(actual, Predictions(actual + error), resamples)["r2"].value for error in (0.0, 0.1)]
     assert found == [1.0, 0.0]
 
 
 def test_roc_auc_of_a_single_class_is_left_out():
     chances = np.full((5, 2), 0.5)
     zeros = np.zeros(5, dtype=np.intp)
-    assert "roc_auc" not in measure(zeros, Answers(chances, zeros), Resamples(5, 0))
+    assert "roc_auc" not in measure(zeros, Predictions(chances, zeros), Resamples(5, 0))
 
 
 def test_a_class_nobody_has_or_predicts_does_not_count_in_f1():
     actual = np.array([0, 0, 1, 1])
     chances = np.eye(3)[actual]
-    assert measure(actual, Answers(chances, actual), Resamples(4, 0))["f1_macro"].value == 1.0
+    assert measure(actual, Predictions(chances, actual), Resamples(4, 0))["f1_macro"].value == 1.0
 
 
 def test_a_certain_mistake_has_a_finite_log_loss():
     actual, labels = np.array([0, 1]), np.array([1, 1])
-    found = measure(actual, Answers(np.eye(2)[labels], labels), Resamples(2, 0))["log_loss"].value
+    found = measure(actual, Predictions(np.eye(2)[labels], labels), Resamples(2, 0))["log_loss"].value
     assert found == pytest.approx(metrics.log_loss(actual, np.eye(2, dtype=np.float32)[labels]), rel=1e-3)
 
 

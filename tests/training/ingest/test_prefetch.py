@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from training.ingest.prefetch import ahead
+from training.ingest.prefetch import prefetch
 
 
 def counting(until: int, seen: list[int]) -> Iterator[int]:
@@ -13,7 +13,7 @@ def counting(until: int, seen: list[int]) -> Iterator[int]:
 
 
 def test_items_keep_their_order() -> None:
-    assert list(ahead(iter(range(1000)))) == list(range(1000))
+    assert list(prefetch(iter(range(1000)))) == list(range(1000))
 
 
 def test_an_error_comes_out_after_the_items_before_it() -> None:
@@ -23,14 +23,14 @@ def test_an_error_comes_out_after_the_items_before_it() -> None:
 
     taken = []
     with pytest.raises(ValueError, match="broken"):
-        taken.extend(ahead(failing()))
-    items = ahead(failing())
+        taken.extend(prefetch(failing()))
+    items = prefetch(failing())
     assert next(items) == 1
 
 
 def test_no_more_items_wait_than_asked_for() -> None:
     seen: list[int] = []
-    items = ahead(counting(1000, seen), depth=3)
+    items = prefetch(counting(1000, seen), depth=3)
     first = next(items)
     items.close()
     # One was taken, three wait, one is on its way, and closing makes room for none.
@@ -39,7 +39,7 @@ def test_no_more_items_wait_than_asked_for() -> None:
 
 def test_closing_ends_the_thread() -> None:
     before = threading.active_count()
-    items = ahead(counting(1000, []))
+    items = prefetch(counting(1000, []))
     next(items)
     items.close()
     assert threading.active_count() == before

@@ -6,7 +6,7 @@ import pytest
 from mixed import FEATURES, NUMBERS, case_of, model_of, train_on
 
 from training.train.export import IR_VERSION, OPSET, export_candidate
-from training.train.graph_answers import graph_answers
+from training.train.graph_predictions import graph_predictions
 from training.train.parity import generate_rows, measure_parity
 
 TASKS = ("regression", "binary", "classification")
@@ -26,7 +26,7 @@ class Exported:
 
     def worst(self, rows):
         spread = 1.0 if self.model.target.classes else float(self.case.material.train.target.std())
-        ask = graph_answers(self.path, self.model, self.encoding)
+        ask = graph_predictions(self.path, self.model, self.encoding)
         return measure_parity(self.model, self.encoding, self.trained.predict, ask, rows, spread).worst
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.model_file import ModelFile
-from training.train.data import Floats, Rows
+from training.train.data import Float32Array, Rows
 from training.train.encoding import Encoding
 from training.train.export import Export
 
@@ -52,7 +52,7 @@ class Trained(Protocol):
 
     rows_trained: int
 
-    def predict(self, features: Floats) -> NDArray[np.float64]:
+    def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows [n, features] with the native model: predictions [n], or probabilities [n, classes]."""
 
     def export(self, graph: Export) -> str:

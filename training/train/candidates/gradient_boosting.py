@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from molino.contracts.model_file import GradientBoosting
 from training.train.candidates.contract import Material
 from training.train.candidates.sklearn_model import save_sklearn
-from training.train.data import Floats
+from training.train.data import Float32Array
 from training.train.encoding import Encoding
 from training.train.export import Export
 
@@ -29,7 +29,7 @@ class Boosting:
         self.rows_trained = rows_trained
         round_thresholds_down(estimator)
 
-    def predict(self, features: Floats) -> NDArray[np.float64]:
+    def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows with scikit-learn."""
         asked = getattr(self.estimator, "predict_proba", self.estimator.predict)
         with _threads_for(len(features)):

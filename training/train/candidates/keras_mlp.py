@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from molino.contracts.model_file import KerasMlp
 from training.train.candidates.contract import Material
-from training.train.data import Floats, Rows
+from training.train.data import Float32Array, Rows
 from training.train.encoding import Encoding
 from training.train.export import Export
 
@@ -33,7 +33,7 @@ class Network:
         self.rows_trained = rows
         self.best_epoch = 0
 
-    def predict(self, features: Floats) -> NDArray[np.float64]:
+    def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows with Keras."""
         raw = self.raw(self.encoding.dense(features))
         if self.net.output_shape[-1] == 1:
@@ -41,7 +41,7 @@ class Network:
         exponents = np.exp(raw.astype(np.float64) - raw.max(axis=1, keepdims=True))
         return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
 
-    def raw(self, dense: Floats) -> Floats:
+    def raw(self, dense: Float32Array) -> Float32Array:
         """Return what the net answers: normalised predictions [n, 1], or logits [n, classes]."""
         parts = [
             np.asarray(self.net(dense[start : start + PREDICT_ROWS], training=False))
@@ -92,7 +92,7 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
     network = Network(net, candidate.activation, material.encoding, centre, spread, material.rows_train)
     loop = _Loop(candidate, net, regression)
 
-    def scaled(rows: Rows) -> tuple[Floats, NDArray[Any]]:
+    def scaled(rows: Rows) -> tuple[Float32Array, NDArray[Any]]:
         labels = (rows.target - centre) / spread if regression else rows.target
         return material.encoding.dense(rows.features), labels.astype(np.float32 if regression else np.int64)
 
@@ -141,7 +141,7 @@ class _Loop:
         of_rows = tf.TensorSpec([None], tf.float32 if regression else tf.int64)
         self.train_portion = tf.function(train_portion, input_signature=[rows, of_rows])
 
-    def train(self, portions: Iterator[tuple[Floats, NDArray[Any]]]) -> float:
+    def train(self, portions: Iterator[tuple[Float32Array, NDArray[Any]]]) -> float:
         """Go through all rows once and return the mean loss."""
         total, rows = 0.0, 0
         for features, labels in portions:
@@ -149,7 +149,7 @@ class _Loop:
             rows += len(labels)
         return total / rows
 
-    def loss(self, network: Network, features: Floats, labels: NDArray[Any]) -> float:
+    def loss(self, network: Network, features: Float32Array, labels: NDArray[Any]) -> float:
         """Return the mean loss of rows, without dropout or penalty."""
         return float(_batch_loss(network.raw(features), labels, self.regression))
 
@@ -163,8 +163,8 @@ def _batch_loss(raw: Any, labels: Any, regression: bool) -> Any:
 
 
 def _portions(
-    material: Material, in_memory: tuple[Floats, NDArray[Any]] | None, scaled: Any, seed: int
-) -> Iterator[tuple[Floats, NDArray[Any]]]:
+    material: Material, in_memory: tuple[Float32Array, NDArray[Any]] | None, scaled: Any, seed: int
+) -> Iterator[tuple[Float32Array, NDArray[Any]]]:
     if in_memory is None:
         yield from map(scaled, material.stream(seed))
         return

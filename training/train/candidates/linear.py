@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from molino.contracts.model_file import Linear
 from training.train.candidates.contract import Material
 from training.train.candidates.sklearn_model import save_sklearn
-from training.train.data import Floats
+from training.train.data import Float32Array
 from training.train.encoding import Encoding
 from training.train.export import Export
 
@@ -24,7 +24,7 @@ class LinearModel:
         self.encoding = encoding
         self.rows_trained = rows_trained
 
-    def predict(self, features: Floats) -> NDArray[np.float64]:
+    def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows with scikit-learn."""
         dense = self.encoding.dense(features).astype(np.float64)
         asked = getattr(self.estimator, "predict_proba", self.estimator.predict)

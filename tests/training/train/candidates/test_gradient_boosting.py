@@ -6,7 +6,7 @@ from mixed import NUMBERS, case_of, model_of, train_on
 
 from training.train.candidates.gradient_boosting import round_thresholds_down
 from training.train.export import export_candidate
-from training.train.graph_answers import graph_answers
+from training.train.graph_predictions import graph_predictions
 
 MODEL = model_of("regression", NUMBERS)
 BOOSTING = {"kind": "gradient_boosting", "max_iter": 30, "min_samples_leaf": 3}
@@ -54,7 +54,7 @@ def test_a_graph_agrees_on_rows_that_sit_on_thresholds(trained, case, tmp_path):
     rows = np.repeat(case.material.train.features[:4], len(values), axis=0)
     for feature in range(4):
         rows[feature * len(values) : (feature + 1) * len(values), feature] = values
-    difference = graph_answers(path, MODEL, case.material.encoding)(rows) - trained.predict(rows)
+    difference = graph_predictions(path, MODEL, case.material.encoding)(rows) - trained.predict(rows)
     assert np.abs(difference).max() / case.material.train.target.std() < 1e-5
 
 

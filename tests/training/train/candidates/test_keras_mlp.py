@@ -6,7 +6,7 @@ from mixed import FEATURES, NUMBERS, case_of, frame_of, model_of, train_on
 
 import training.train.data
 from training.train.export import export_candidate
-from training.train.graph_answers import graph_answers
+from training.train.graph_predictions import graph_predictions
 from training.train.parity import generate_rows, measure_parity
 
 MLP = {"kind": "keras_mlp", "hidden": [16, 8], "epochs": 12, "patience": 12, "learning_rate": 0.01}
@@ -30,7 +30,7 @@ def trained(case):
 def worst(case, trained, folder):
     path = folder / "model.onnx"
     path.write_bytes(export_candidate(case.model, case.material.encoding, trained).SerializeToString())
-    ask = graph_answers(path, case.model, case.material.encoding)
+    ask = graph_predictions(path, case.model, case.material.encoding)
     spread = 1.0 if case.model.target.classes else float(case.material.train.target.std())
     rows = generate_rows(case.model, case.material.encoding, 0)
     return measure_parity(case.model, case.material.encoding, trained.predict, ask, rows, spread).worst

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from bundles import HOUSING_ROW
 
-from molino.batch import PLAIN, Predicted, predict_csv
 from molino.client import Client, ClientError
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import Source
+from molino.predict_csv import PLAIN, Predicted, predict_csv
 
 HOUSING = ("crim", "zn", "indus", "chas", "nox", "rm", "age", "dis", "rad", "tax", "ptratio", "b", "lstat")
 PENGUINS = ("island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "year")

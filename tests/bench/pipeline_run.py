@@ -1,4 +1,4 @@
-"""How long `molino run` takes from nothing to its answer, and again: `python -m tests.bench.wheel`."""
+"""How long `molino run` takes from nothing to its answer, and again: `python -m tests.bench.pipeline_run`."""
 
 import argparse
 import json
@@ -51,7 +51,7 @@ def main() -> None:
     for model in ("housing", "penguins"):
         rounds = []
         for _ in range(options.rounds):
-            with tempfile.TemporaryDirectory(prefix="molino-wheel-") as folder:
+            with tempfile.TemporaryDirectory(prefix="molino-pipeline_run-") as folder:
                 first, steps = run(Path(folder), model)
                 again, _ = run(Path(folder), model)
                 rounds.append({**steps, "in all": first, "again": again})
@@ -60,7 +60,7 @@ def main() -> None:
         medians = (statistics.median(one[name] for one in rounds) for name in rounds[0])
         lines.append(f"| {model} | {' | '.join(f'{seconds:.1f}' for seconds in medians)} |")
     text = "\n".join(lines) + "\n"
-    write_section("wheel", text)
+    write_section("pipeline_run", text)
     print(text)
 
 
