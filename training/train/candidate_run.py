@@ -18,7 +18,7 @@ from training.train.candidates.contract import Material, Trained
 from training.train.data import Rows
 from training.train.export import export_candidate
 from training.train.graph_predictions import graph_predictions
-from training.train.model_log import NATIVE_REQUIREMENTS, requirements, save_onnx
+from training.train.model_log import requirements, save_onnx
 from training.train.parity import check_parity, generate_rows, measure_parity
 from training.train.progress import Progress
 
@@ -170,7 +170,7 @@ def _log_models(session: Session, candidate: Candidate, trained: Trained, graph:
     tracker, folder = session.context.tracker, session.context.workdir / "mlflow" / candidate.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    trained.save_native(folder / "native", requirements(NATIVE_REQUIREMENTS[candidate.kind]))
+    trained.save_native(folder / "native", requirements(trained.native_packages))
     tracker.log_model(session.experiment, child, f"{candidate.name}-native", folder / "native")
     save_onnx(graph, session.material.model, session.example, folder / "onnx")
     tracker.log_model(session.experiment, child, candidate.name, folder / "onnx")

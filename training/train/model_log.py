@@ -1,5 +1,6 @@
 """Models as MLflow keeps them: the ONNX graph with signature and example, and the native model beside it."""
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,9 @@ SAME = {"mlflow": "mlflow-skinny", "tensorflow": "tensorflow-cpu"}
 """Distributions that hold less of a package, or another build of it, under the same version."""
 LOADER = Path(__file__).with_name("molino_pyfunc.py")
 ONNX_REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyyaml")
-NATIVE_REQUIREMENTS = {
-    "keras_mlp": ("keras", "mlflow", "numpy", "tensorflow"),
-    "gradient_boosting": ("mlflow", "numpy", "scikit-learn", "skops"),
-    "linear": ("mlflow", "numpy", "scikit-learn", "skops"),
-}
 
 
-def requirements(names: tuple[str, ...]) -> list[str]:
+def requirements(names: Sequence[str]) -> list[str]:
     """Return the packages as they are installed here, pinned."""
     return [f"{name}=={_installed(name)}" for name in names]
 

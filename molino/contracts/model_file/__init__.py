@@ -1,5 +1,6 @@
 """The model file `pipelines/models/<name>/model.yaml`: its schema, read and checked."""
 
+from molino.contracts.candidates import Candidate
 from molino.contracts.model_file.reading import (
     MODEL_FILENAME,
     LoadedModel,
@@ -11,17 +12,12 @@ from molino.contracts.model_file.rules import CLASSIFICATION_METRICS, LOWER_IS_B
 from molino.contracts.model_file.schema import (
     Boolean,
     Bound,
-    Candidate,
     Category,
     Feature,
     Gate,
-    GradientBoosting,
     Integer,
-    KerasMlp,
-    Linear,
     ModelFile,
     Number,
-    Part,
     Quality,
     Resources,
     Serving,
@@ -30,6 +26,7 @@ from molino.contracts.model_file.schema import (
     Target,
     Training,
 )
+from molino.contracts.part import Part
 
 __all__ = [
     "CLASSIFICATION_METRICS",
@@ -42,10 +39,7 @@ __all__ = [
     "Category",
     "Feature",
     "Gate",
-    "GradientBoosting",
     "Integer",
-    "KerasMlp",
-    "Linear",
     "LoadedModel",
     "ModelFile",
     "Number",

@@ -6,10 +6,12 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from molino.contracts.candidates import AnyCandidate
 from molino.contracts.model_file.document import Key, locate, walk
-from molino.contracts.model_file.schema import CONTRADICTION, PATTERN_WORDS, Candidate, Feature, ModelFile
+from molino.contracts.model_file.schema import CONTRADICTION, Feature, ModelFile
+from molino.contracts.part import PATTERN_WORDS
 
-VARIANTS: Mapping[str, tuple[str, Any]] = {"features": ("type", Feature), "candidates": ("kind", Candidate)}
+VARIANTS: Mapping[str, tuple[str, Any]] = {"features": ("type", Feature), "candidates": ("kind", AnyCandidate)}
 """Lists whose entries are told apart by a key: its name, and the union of what they may be."""
 SILENT = frozenset({"extra_forbidden", "missing", "too_short"})
 """Faults for which what was found says nothing more."""

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from molino.contracts.errors import ModelFileError
 from molino.contracts.model_file.document import read_yaml
 from molino.contracts.model_file.faults import explain
-from molino.contracts.model_file.schema import ModelFile, Part
+from molino.contracts.model_file.schema import ModelFile
+from molino.contracts.part import Part
 
 MODEL_FILENAME = "model.yaml"
 

@@ -2,35 +2,18 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from molino.contracts.candidates import AnyCandidate
 from molino.contracts.model_file.rules import contradictions
+from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Part
 from molino.contracts.record import StepName
 
-NAME_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
-COLUMN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
-CLASS_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$"
-DELIMITER_PATTERN = r"^[\t ,;:|^~]$"
-PATTERN_WORDS = {
-    NAME_PATTERN: "lower-case letters, digits and hyphens, beginning with a letter, at most 40",
-    COLUMN_PATTERN: "letters, digits and underscores, not beginning with a digit, at most 63",
-    CLASS_PATTERN: "letters, digits, spaces and the signs _ . -, beginning with a letter or digit, at most 63",
-    DELIMITER_PATTERN: "one of , ; : | ^ ~, a space or a tab",
-}
-"""What the patterns mean, for errors."""
 PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
 PRESETS_LISTED = ", ".join(sorted(PRESETS))
 CONTRADICTION = "contradiction"
 """Type of the pydantic error whose context holds, as `found`, each key and problem of `contradictions`."""
-
-
-class Part(BaseModel):
-    """A section of the model file: frozen, and strict about keys and types."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class Source(Part):
@@ -129,45 +112,6 @@ class Split(Part):
         return self
 
 
-class KerasMlp(Part):
-    """A dense network of Keras, with early stopping on the validation rows."""
-
-    name: str = Field(pattern=NAME_PATTERN)
-    kind: Literal["keras_mlp"]
-    hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = (64, 64)
-    activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    l2: float = Field(default=0.0, ge=0)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    batch_size: int = Field(default=32, ge=1)
-    epochs: int = Field(default=200, ge=1)
-    patience: int = Field(default=20, ge=1)
-
-
-class GradientBoosting(Part):
-    """Histogram gradient boosting of scikit-learn."""
-
-    name: str = Field(pattern=NAME_PATTERN)
-    kind: Literal["gradient_boosting"]
-    learning_rate: float = Field(default=0.1, gt=0)
-    max_iter: int = Field(default=200, ge=1)
-    max_leaf_nodes: int = Field(default=31, ge=2)
-    min_samples_leaf: int = Field(default=20, ge=1)
-    l2_regularization: float = Field(default=0.0, ge=0)
-
-
-class Linear(Part):
-    """Ridge regression, or logistic regression, of scikit-learn: the baseline."""
-
-    name: str = Field(pattern=NAME_PATTERN)
-    kind: Literal["linear"]
-    alpha: float = Field(default=1.0, gt=0)
-    """Strength of the L2 penalty."""
-
-
-Candidate = Annotated[KerasMlp | GradientBoosting | Linear, Field(discriminator="kind")]
-
-
 class Training(Part):
     """What holds for every candidate."""
 
@@ -231,7 +175,7 @@ class ModelFile(Part):
     quality: Quality = Quality()
     split: Split = Split()
     training: Training = Training()
-    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    candidates: tuple[AnyCandidate, ...] = Field(min_length=1)
     metric: Literal["rmse", "mae", "r2", "accuracy", "f1_macro", "log_loss", "roc_auc"]
     """What the best candidate is picked by."""
     gate: Gate = Gate()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ class Material:
 class Trained(Protocol):
     """A trained candidate."""
 
+    native_packages: ClassVar[tuple[str, ...]]
+    """What loading the native model takes, by distribution."""
     rows_trained: int
 
     def predict(self, features: Float32Array) -> NDArray[np.float64]:

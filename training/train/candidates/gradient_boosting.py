@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molino.contracts.model_file import GradientBoosting
+from molino.contracts.candidates.gradient_boosting import GradientBoosting
 from training.train.candidates.contract import Material
-from training.train.candidates.sklearn_model import save_sklearn
+from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
 from training.train.data import Float32Array
 from training.train.encoding import Encoding
 from training.train.export import Export
@@ -22,6 +22,8 @@ ROWS_FOR_THREADS = 20_000
 
 class Boosting:
     """Trees over the indexed encoding; a missing value goes the way that the tree has learnt for it."""
+
+    native_packages = SKLEARN_PACKAGES
 
     def __init__(self, estimator: Any, encoding: Encoding, rows_trained: int) -> None:
         self.estimator = estimator

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molino.contracts.model_file import KerasMlp
+from molino.contracts.candidates.keras_mlp import KerasMlp
 from training.train.candidates.contract import Material
 from training.train.data import Float32Array, Rows
 from training.train.encoding import Encoding
@@ -23,6 +23,8 @@ PREDICT_ROWS = 16_384
 
 class Network:
     """A trained network over the dense encoding; a regression's target is normalised inside."""
+
+    native_packages = ("keras", "mlflow", "numpy", "tensorflow")
 
     def __init__(self, net: Any, activation: str, encoding: Encoding, centre: float, spread: float, rows: int) -> None:
         self.net = net

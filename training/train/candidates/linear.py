@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molino.contracts.model_file import Linear
+from molino.contracts.candidates.linear import Linear
 from training.train.candidates.contract import Material
-from training.train.candidates.sklearn_model import save_sklearn
+from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
 from training.train.data import Float32Array
 from training.train.encoding import Encoding
 from training.train.export import Export
@@ -18,6 +18,8 @@ MAX_ITERATIONS = 1000
 
 class LinearModel:
     """A scikit-learn linear model over the dense encoding."""
+
+    native_packages = SKLEARN_PACKAGES
 
     def __init__(self, estimator: Any, encoding: Encoding, rows_trained: int) -> None:
         self.estimator = estimator

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+SKLEARN_PACKAGES = ("mlflow", "numpy", "scikit-learn", "skops")
+"""What loading a scikit-learn model of MLflow takes."""
 TREES = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
 """skops wants it named, since a forged one could crash who loads it; here the trees are our own."""
 

@@ -85,8 +85,8 @@ FAULTS = {
     "a missing key of a section": ("  name: price", "  unit: USD", 6, "target.name", "this key is required"),
     "a missing type": ("    type: integer\n", "", 10, "features.1.type", "one of number, integer, boolean, category"),
     "an unknown type": ("type: integer", "type: int", 11, "features.1.type", "'number', 'integer', 'boolean'"),
-    "a missing kind": ("    kind: keras_mlp\n", "", 18, "candidates.1.kind", "keras_mlp, gradient_boosting, linear"),
-    "an unknown kind": ("kind: keras_mlp", "kind: forest", 19, "candidates.1.kind", "'keras_mlp', 'gradient_boosting'"),
+    "a missing kind": ("    kind: keras_mlp\n", "", 18, "candidates.1.kind", "gradient_boosting, keras_mlp, linear"),
+    "an unknown kind": ("kind: keras_mlp", "kind: forest", 19, "candidates.1.kind", "'gradient_boosting', 'keras_mlp'"),
     "a word for a number": ("minimum: 1", "minimum: one", 12, "features.1.minimum", "expected a valid integer"),
     "a fraction for an integer": ("minimum: 1", "minimum: 1.5", 12, "features.1.minimum", "expected a valid integer"),
     "a truth for a number": (

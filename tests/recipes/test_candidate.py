@@ -1,0 +1,127 @@
+"""CONTRIBUTING's recipe "Add a candidate kind": two files, and a model file may name it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from tree import ROOT, copy_with, molino, run
+
+HYPERPARAMETERS = '''
+from typing import Literal
+
+from pydantic import Field
+
+from molino.contracts.candidates.base import Candidate
+
+
+class Quantile(Candidate):
+    """Answers every row with one quantile of the training rows' target."""
+
+    kind: Literal["quantile"]
+    share: float = Field(default=0.5, ge=0, le=1)
+'''
+TRAINING = """
+import numpy as np
+
+from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
+
+
+class Quantile:
+    native_packages = SKLEARN_PACKAGES
+
+    def __init__(self, estimator, rows_trained):
+        self.estimator = estimator
+        self.rows_trained = rows_trained
+
+    def predict(self, features):
+        return np.asarray(self.estimator.predict(features), np.float64).reshape(-1)
+
+    def export(self, graph):
+        weights = np.zeros((graph.encoding.width, 1), np.float32)
+        bias = self.estimator.constant_.astype(np.float32).reshape(-1)
+        inputs = [graph.dense(), graph.constant("weights", weights), graph.constant("bias", bias)]
+        return graph.node("Gemm", inputs, "quantile")
+
+    def save_native(self, folder, requirements):
+        save_sklearn(self.estimator, folder, requirements)
+
+    def params(self):
+        return {"answer": float(self.estimator.constant_.item())}
+
+
+def fit(candidate, material):
+    from sklearn.dummy import DummyRegressor
+
+    estimator = DummyRegressor(strategy="quantile", quantile=candidate.share)
+    estimator.fit(material.train.features, material.train.target)
+    return Quantile(estimator, len(material.train))
+"""
+CHOSEN = [{"name": "median", "kind": "quantile", "share": 0.5}, {"name": "linear", "kind": "linear"}]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {
+        "molino/contracts/candidates/quantile.py": HYPERPARAMETERS,
+        "training/train/candidates/quantile.py": TRAINING,
+    }
+    root = copy_with(tmp_path_factory.mktemp("tree"), files)
+    path = root / "pipelines" / "models" / "housing" / "model.yaml"
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**content, "candidates": CHOSEN}))
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(tree: Path) -> dict[str, object]:
+    for step in ("ingest", "version", "train"):
+        molino(tree, "step", step, "--model", "housing", "--run-id", "r1")
+    record: dict[str, object] = json.loads(
+        (tree / "home" / "store" / "runs" / "housing" / "r1" / "train.json").read_text()
+    )
+    return record
+
+
+def test_it_is_trained_and_exported_beside_the_others(trained: dict[str, object]) -> None:
+    candidates = {one["name"]: one for one in trained["result"]["candidates"]}
+    assert {name: one["kind"] for name, one in candidates.items()} == {"median": "quantile", "linear": "linear"}
+    assert candidates["median"]["parity"] < 1e-6
+
+
+def test_its_graph_answers_as_it_should(tree: Path, trained: dict[str, object]) -> None:
+    import numpy as np
+    import onnxruntime
+
+    key = next(one["onnx"]["key"] for one in trained["result"]["candidates"] if one["name"] == "median")
+    session = onnxruntime.InferenceSession(tree / "home" / "store" / key)
+    found = session.run(None, {"features": np.zeros((3, 13), np.float32)})[0]
+    assert set(np.round(found, 3)) == {np.round(found[0], 3)}
+    assert 15 < found[0] < 30
+
+
+def test_a_wrong_hyperparameter_is_named(tree: Path) -> None:
+    program = """
+from molino.contracts.model_file import parse_model
+text = open('pipelines/models/housing/model.yaml', 'rb').read().replace(b'share: 0.5', b'share: 2')
+try:
+    parse_model(text, 'model.yaml')
+except Exception as error:
+    print(error)
+"""
+    assert "candidates.0.share: expected less than or equal to 1" in " ".join(run(tree, program).split())
+
+
+def test_the_schema_for_editors_knows_it(tree: Path) -> None:
+    printed = run(tree, "import json; from molino.contracts.model_file.json_schema import model_file_schema\n"
+                        "print(json.dumps(model_file_schema()))")  # fmt: skip
+    assert json.loads(printed)["$defs"]["Quantile"]["properties"]["share"]["maximum"] == 1
+
+
+def test_nothing_but_the_two_files_was_needed(tree: Path) -> None:
+    own = {path.relative_to(tree) for package in ("molino", "training") for path in (tree / package).rglob("*.py")}
+    added = {path for path in own if not (ROOT / path).exists()}
+    assert {str(path) for path in added} == {
+        "molino/contracts/candidates/quantile.py",
+        "training/train/candidates/quantile.py",
+    }

@@ -1,0 +1,41 @@
+"""A copy of Molino's own packages, to which a recipe of CONTRIBUTING adds its files, as a person would."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("molino", "training", "pipelines", "serving")
+HOME_VARIABLES = ("MOLINO_", "PYTHON")
+"""Beginnings of the variables that a copy doesn't take over."""
+
+
+def copy_with(folder: Path, files: Mapping[str, str]) -> Path:
+    """Copy the packages, and add files that aren't there; return the copy's root."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in files.items():
+        path = folder / name
+        assert not path.exists(), f"{name} is there: a recipe adds files and changes none"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def run(root: Path, program: str, **variables: str) -> str:
+    """Run a program over the copy's packages and return what it prints."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(HOME_VARIABLES)}
+    environment = {**kept, "PYTHONPATH": str(root), "MOLINO_HOME": str(root / "home"), **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
+
+
+def molino(root: Path, *words: str, **variables: str) -> str:
+    """Run the copy's `molino` command and return what it prints."""
+    return run(root, f"import sys; sys.argv = {['molino', *words]!r}\nfrom molino.cli import main\nmain()", **variables)
