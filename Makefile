@@ -13,19 +13,27 @@ TENSORBOARD_PORT ?= 8090
 ONCE ?=
 UPGRADE ?=
 ARGS ?=
+# A worker per core, each with whole files of tests, those that take long first; pytest's --pdb does without workers.
+WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # uv trusts what the machine trusts, as pip, curl and git do.
 export UV_SYSTEM_CERTS := 1
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test lint lock bench samples schema images cluster cluster-down e2e clean help
+.PHONY: run test coverage fuzz lint lock bench samples schema images cluster cluster-down e2e clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
 		--tensorboard-port $(TENSORBOARD_PORT) $(if $(ONCE),--once) $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests; ARGS="-k housing" picks some
-	@exec $(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+test: $(VENV)/.dev ## Run the tests, on all cores; ARGS="-k housing" picks some
+	@exec $(BIN)/pytest $(WORKERS) $(ARGS)
+
+coverage: $(VENV)/.dev ## Run the tests, and tell which lines they never reach
+	@exec $(BIN)/pytest $(WORKERS) --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send the API thousands of right and wrong requests
+	@exec $(BIN)/pytest -m fuzz $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 	@$(BIN)/ruff check

@@ -1,8 +1,7 @@
-"""A real S3 for the tests: MinIO, or the server that `MOLINO_TEST_S3` names."""
+"""What all tests share: their order, and a real S3, MinIO or the server that `MOLINO_TEST_S3` names."""
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,11 +16,27 @@ import pytest
 from filelock import FileLock
 
 from molino.contracts.settings import Settings
+from tests.ports import free_port
 
 GO_MODULE = "github.com/minio/minio@latest"
 CACHE = Path.home() / ".cache" / "molino" / "bin"
 START_SECONDS = 60.0
 ACCESS_KEY, SECRET_KEY = "molino-tests", "molino-tests-secret"
+
+
+FIRST = ("tests/e2e", "tests/recipes", "tests/training/train", "tests/training", "tests/serving")
+"""Folders by how long their tests take, so that workers don't wait at the end for one that began late."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, where workers share the tests."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: _turn(item.path.relative_to(config.rootpath)))
+
+
+def _turn(path: Path) -> int:
+    return next((turn for turn, folder in enumerate(FIRST) if path.is_relative_to(folder)), len(FIRST))
 
 
 @dataclass(frozen=True)
@@ -79,8 +94,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         )
     folder = tmp_path_factory.mktemp("minio")
     with (folder / "log").open("wb") as log:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         process = subprocess.Popen(
             [program, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(folder / "data")],
             env={**os.environ, "MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY},

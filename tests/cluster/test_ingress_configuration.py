@@ -1,6 +1,5 @@
 import contextlib
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -13,6 +12,7 @@ from tests.cluster import pki
 from tests.cluster.images.ingress.controller.configuration import certificate_file, render
 from tests.cluster.images.ingress.controller.routes import Host, Location
 from tests.cluster.waits import until
+from tests.ports import free_port
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
@@ -21,21 +21,12 @@ def host(name: str, *locations: Location, certificate: tuple[str, str] | None = 
     return Host(name, {(location.path, location.kind): location for location in locations}, certificate)
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on."""
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-
-
 @pytest.fixture
 def answers(tmp_path: Path) -> Iterator[str]:
     """Run nginx, with a backend that tells which path it was asked for, and return the address of nginx."""
     if NGINX is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
-    plain, secure, health, behind = (f"127.0.0.1:{port}" for port in free_ports(4))
+    plain, secure, health, behind = (f"127.0.0.1:{free_port()}" for _ in range(4))
     served = host(
         "a.test",
         Location("/exact", "Exact", behind),

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,17 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ports import HOST, free_port
+
 ROOT = Path(__file__).parents[2]
-HOST = "127.0.0.1"
 KEY = "mercadolibre"
 LIMIT_SECONDS = 300.0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = LIMIT_SECONDS) -> None:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,9 +14,10 @@ from typing import Any
 
 import pytest
 from conftest import Up
-from embedded import HOST, ROOT, Ended, Home, alive, children, command_line, descendants, free_port, interrupt, wait_for
+from embedded import HOST, ROOT, Ended, Home, wait_for
 
 from molino.contracts.steps import STEP_NAMES
+from tests.ports import free_port
 
 ISSUE_ROW = [0.1, 25.0, 5.13, 0, 0.453, 6.5, 45.0, 5.3, 4, 320, 15.3, 390.0, 12.0]
 RMSE_AT_MOST = 3.5
@@ -255,125 +255,3 @@ def test_a_second_run_takes_up_what_is_there(up: Up, first: Ended) -> None:
 def test_a_second_run_makes_nothing(up: Up) -> None:
     counts = up.home.counts()
     assert (counts["records"], counts["model versions"], counts["releases"]) == (12, 2, 2)
-
-
-def test_a_changed_source_is_a_new_version(quick: Home) -> None:
-    before = quick.run("quick")
-    source = quick.models / "quick" / "housing.csv"
-    source.write_text("\n".join(source.read_text().splitlines()[:-5]) + "\n")
-    after = quick.run("quick")
-    assert int(after.answer["model"]["version"]) == int(before.answer["model"]["version"]) + 1
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home whose quick model is served; its first run had the UIs beside it."""
-    home = quick_home(tmp_path_factory.mktemp("quick"))
-    interrupt(start_and_wait(home))
-    return home
-
-
-def quick_home(tmp_path: Path, **changes: Any) -> Home:
-    """A home with a copy of the housing model that has only its linear candidate."""
-    import yaml
-
-    folder = tmp_path / "models" / "quick"
-    folder.mkdir(parents=True)
-    origin = ROOT / "pipelines" / "models" / "housing"
-    content = yaml.safe_load((origin / "model.yaml").read_text())
-    content["name"] = "quick"
-    content["candidates"] = [one for one in content["candidates"] if one["kind"] == "linear"]
-    (folder / "model.yaml").write_text(yaml.safe_dump({**content, **changes}))
-    (folder / "housing.csv").write_bytes((origin / "housing.csv").read_bytes())
-    return Home(tmp_path / "home", models=tmp_path / "models")
-
-
-# Rejected, refused, ended.
-
-
-def test_a_rejected_run_says_why(tmp_path: Path) -> None:
-    home = quick_home(tmp_path, gate={"bounds": {"rmse": {"maximum": 0.001}}})
-    ended = home.run("quick")
-    assert "The gate refused this run" in ended.output
-    assert "is above the gate's maximum of 0.001" in ended.output
-    assert ended.errors.endswith("no version of quick is in service, so there is no answer to show\n")
-
-
-def test_a_failed_step_ends_everything(tmp_path: Path) -> None:
-    home = quick_home(tmp_path)
-    (home.models / "quick" / "housing.csv").write_text("crim\n1\n")
-    ended = home.run("quick")
-    assert ended.code == 1
-    assert f"ingest of quick run {ended.run_id} failed: " in ended.errors.splitlines()[-1]
-    assert str(home.path / "logs" / "quick" / ended.run_id / "ingest.log") in ended.errors.splitlines()[-1]
-
-
-def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
-    with socket.socket() as listener:
-        listener.bind((HOST, home.port))
-        listener.listen()
-        ended = home.run()
-    assert ended.errors.startswith(f"molino: port {home.port} of API is taken")
-    assert not (home.path / "logs").exists()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_the_middle_of_a_step_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    home = quick_home(tmp_path)
-    process = home.start("quick")
-    wait_for(lambda: list(home.path.glob("logs/quick/*/version.log")), "the version step")
-    running = descendants(process.pid)
-    interrupt(process, number)
-    assert process.returncode == 130
-    wait_for(lambda: not alive(running), "the end of all processes", 15)
-
-
-def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
-    home = quick_home(tmp_path)
-    process = home.start("quick")
-    wait_for(lambda: list(home.path.glob("logs/quick/*/version.log")), "the version step")
-    running = descendants(process.pid)
-    interrupt(process, signal.SIGKILL)
-    wait_for(lambda: not alive(running), "the end of all processes", 60)
-
-
-def start_and_wait(home: Home) -> "subprocess.Popen[str]":
-    """Start a run of the quick model that stays, and wait until it has shown its answer."""
-    process = home.start("quick")
-    assert process.stdout
-    if not any(line.startswith("Ctrl-C") for line in process.stdout):
-        pytest.fail(process.communicate()[1])
-    return process
-
-
-def test_ctrl_c_while_it_serves_leaves_nothing(quick: Home) -> None:
-    process = start_and_wait(quick)
-    running = descendants(process.pid)
-    interrupt(process)
-    assert len(running) >= 3
-    assert alive(running) == set()
-
-
-def test_ctrl_c_after_the_answer_is_no_error(quick: Home) -> None:
-    process = start_and_wait(quick)
-    interrupt(process)
-    assert process.returncode == 0
-
-
-def test_a_service_that_dies_ends_everything(quick: Home) -> None:
-    process = start_and_wait(quick)
-    running = descendants(process.pid)
-    (serving,) = (pid for pid in children(process.pid) if b"-m\0serving\0" in command_line(pid))  # not its workers
-    os.kill(serving, signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "serving has ended by itself (exit code -9)" in errors
-    wait_for(lambda: not alive(running), "the end of all processes", 15)
-
-
-def test_a_home_that_is_in_use_is_refused(quick: Home) -> None:
-    process = start_and_wait(quick)
-    second = Home(quick.path, models=quick.models)
-    assert second.run("quick").errors.startswith(f"molino: another run uses {quick.path}: ")
-    interrupt(process)

@@ -19,6 +19,7 @@ import pytest
 
 from tests.cluster.waits import until
 from tests.conftest import S3
+from tests.ports import free_port
 
 CHECK = Path(__file__).resolve().parents[2] / "images" / "operations" / "check.py"
 PLACES = ":".join([os.environ.get("PATH", os.defpath), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
@@ -82,8 +83,7 @@ def postgres() -> Iterator[int]:
     initdb, server, openssl = map(str, programs)
     user = 65534 if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="molino-postgres-"))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     os.chown(folder, user if user is not None else -1, -1)
     options: dict[str, Any] = {"user": user, "cwd": folder, "env": {"HOME": str(folder), "PATH": PLACES, "LC_ALL": "C"}}
     request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=postgres"]
@@ -126,9 +126,7 @@ def test_postgres_asks_for_the_password(postgres: int) -> None:
 
 
 def test_no_postgres_is_not_well() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    code, said = check(MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(port))
+    code, said = check(MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(free_port()))
     assert (code, said) == (1, "postgres NOT WELL: [Errno 111] Connection refused")
 
 

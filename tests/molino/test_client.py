@@ -1,5 +1,4 @@
 import json
-import socket
 import subprocess
 from collections.abc import Callable
 
@@ -7,13 +6,12 @@ import pytest
 from bundles import HOUSING_ROW
 
 from molino.client import Client, ClientError
+from tests.ports import free_port
 
 
 @pytest.fixture
 def nobody() -> Client:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "key")
+    return Client(f"http://127.0.0.1:{free_port()}", "key")
 
 
 def test_a_get_gives_json(api: Client) -> None:

@@ -7,15 +7,14 @@ import pytest
 
 from molino.contracts.settings import Settings
 from molino.doctor import Finding, examine
+from tests.ports import free_port
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 
 
 @pytest.fixture
 def unused_url() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

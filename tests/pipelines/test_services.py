@@ -7,6 +7,7 @@ import pytest
 from molino.contracts.errors import RunError
 from molino.contracts.settings import Settings
 from pipelines.services import HOST, mlflow, port_is_free, refuse_taken_ports, serving, tensorboard
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -18,13 +19,6 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
 
@@ -33,12 +27,12 @@ def test_a_port_that_is_listened_on_is_not_free(taken_port: int) -> None:
     assert not port_is_free(taken_port)
 
 
-def test_a_port_that_nobody_has_is_free(free_port: int) -> None:
-    assert port_is_free(free_port)
+def test_a_port_that_nobody_has_is_free() -> None:
+    assert port_is_free(free_port())
 
 
-def test_free_ports_are_let_through(settings: Settings, free_port: int) -> None:
-    refuse_taken_ports([serving(settings, free_port, "housing")])
+def test_free_ports_are_let_through(settings: Settings) -> None:
+    refuse_taken_ports([serving(settings, free_port(), "housing")])
 
 
 def test_a_taken_port_is_named_with_the_way_out(settings: Settings, taken_port: int) -> None:
@@ -51,12 +45,9 @@ def test_every_taken_port_is_named(settings: Settings, taken_port: int) -> None:
         refuse_taken_ports([serving(settings, taken_port, "housing"), tensorboard(settings, taken_port)])
 
 
-def test_a_port_that_two_services_want_is_named_with_both_ways_out(settings: Settings, free_port: int) -> None:
-    wanted = [
-        serving(settings, free_port, "housing"),
-        mlflow(settings, free_port),
-        tensorboard(settings, free_port + 1),
-    ]
+def test_a_port_that_two_services_want_is_named_with_both_ways_out(settings: Settings) -> None:
+    port = free_port()
+    wanted = [serving(settings, port, "housing"), mlflow(settings, port), tensorboard(settings, free_port())]
     with pytest.raises(RunError, match=r"wanted by API and by MLflow: .* by --port \(PORT=…\) or --mlflow-port \(MLF"):
         refuse_taken_ports(wanted)
 

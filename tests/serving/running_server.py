@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import create_server
 from typing import Any
+
+from tests.ports import free_port
 
 KEY = {"X-API-KEY": "mercadolibre"}
 JSON = {**KEY, "Content-Type": "application/json"}
@@ -78,8 +79,7 @@ def run_server(
     **variables: Any,
 ) -> Iterator[RunningServer]:
     """Start `python -m serving` on a free port; stop it after. `without` are prefixes of variables to leave out."""
-    with create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("MOLINO_", *without))},
         "MOLINO_SERVING_HOME": str(home),

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import socket
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_p
 from serving.fetch import FetchSettings, deployed_releases, fetch_all
 from serving.model import load_bundle
 from tests.conftest import S3
+from tests.ports import free_port
 
 ANNOTATED = """kubernetes.io/config.seen="2026-11-25T00:00:00Z"
 molino.dev/component="serving"
@@ -86,8 +86,7 @@ def test_before_the_first_deploy_nothing_is_fetched(s3: S3, bucket: str, tmp_pat
 def test_a_store_that_does_not_answer_is_named_though_nothing_was_deployed(
     s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    endpoint = f"http://127.0.0.1:{free_port()}"
     wrong = settings(s3, "some-bucket", tmp_path, "", s3_endpoint=endpoint)
     with pytest.raises(StoreError, match=rf"can't read s3://some-bucket at {endpoint}: .*check s3.endpoint"):
         fetch_all(wrong, tmp_path, patience=1)

@@ -15,6 +15,7 @@ from running_server import JSON, Reply, RunningServer
 
 from molino.contracts.release import Release
 
+pytestmark = pytest.mark.fuzz
 REQUESTS = 8000
 """Predict requests for each of the two models."""
 TENSOR_REQUESTS = 2000

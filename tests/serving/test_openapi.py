@@ -35,6 +35,7 @@ def contract(client: FlaskClient) -> Any:
     return client.get("/openapi.json").json
 
 
+@pytest.mark.fuzz
 def test_schemathesis_finds_no_violation(server: RunningServer, tmp_path: Path) -> None:
     program = shutil.which("st", path=str(Path(sys.executable).parent)) or shutil.which("st")
     if program is None:

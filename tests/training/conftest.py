@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from trained_run import GOOD, MODELS, TrainedRun, build_graphs, copy_database, r
 
 from molino.contracts.model_file import load_model
 from molino.contracts.settings import Settings
+from tests.ports import free_port
 from training.graphs.graph import Graph
 from training.step import run_step
 
@@ -101,9 +101,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str]:
 def mlflow_server(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the address of a tracking server that hands out artifacts itself, as in a cluster."""
     home = copy_database(mlflow_database, tmp_path_factory.mktemp("server"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
                "--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}",
                "--artifacts-destination", str(home / "artifacts")]  # fmt: skip

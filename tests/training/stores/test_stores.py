@@ -11,6 +11,7 @@ import pytest
 from molino.contracts.errors import SettingsError, StoreError
 from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
+from tests.ports import free_port
 from training.stores.folder import FolderStore, Store, fetch, open_store, sha256_of
 
 DATA = b"rows\n" * 1000
@@ -339,8 +340,3 @@ def test_an_endpoint_that_is_no_url_is_refused(tmp_path: Path, endpoint: str) ->
 def test_a_name_that_no_bucket_can_have_is_refused(tmp_path: Path, bucket: str) -> None:
     with pytest.raises(StoreError, match=rf"^s3://{bucket}: .*; check its name$"):
         open_store(Settings(home=tmp_path, store=f"s3://{bucket}", s3_endpoint="http://127.0.0.1:1"))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
