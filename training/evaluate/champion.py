@@ -12,8 +12,9 @@ from molino.contracts.errors import ReleaseError
 from molino.contracts.model_file import ModelFile
 from molino.contracts.record import Artifact
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, release_prefix
-from training.evaluate.scoring import Measure, Resamples, measure
 from training.graphs.graph import Graph, answer_file
+from training.metrics.resamples import Measure, Resamples
+from training.metrics.score import measure
 from training.stores.folder import Store, fetch
 from training.tracking.registry import CHAMPION, aliased_version
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from molino.contracts.model_file import LOWER_IS_BETTER, Bound, ModelFile
+from molino.contracts.metrics import METRICS
+from molino.contracts.model_file import Bound, ModelFile
 from molino.contracts.results import Interval, Verdict
-from training.evaluate.scoring import LEVEL, Measure
+from training.metrics.resamples import LEVEL, Measure
 
 EQUAL = 1e-6
 """Relative difference below which two metrics are the same: what 32-bit graphs leave between two machines."""
@@ -12,7 +13,7 @@ EQUAL = 1e-6
 
 def loss_of(metric: str, value: float) -> float:
     """Return a metric turned so that lower is better."""
-    return value if metric in LOWER_IS_BETTER else -value
+    return METRICS[metric].loss(value)
 
 
 def pick_best(metric: str, measures: Mapping[str, Mapping[str, Measure]]) -> str:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate.scoring import row_log_loss
 from training.graphs.graph import Graph, Predictions
+from training.metrics.log_loss import row_log_loss
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +23,7 @@ def permutation_importance(graph: Graph, rows: "pl.DataFrame", actual: NDArray[A
     Args:
         graph: the model.
         rows: held-out rows, a column per feature.
-        actual: their target, as `training.evaluate.scoring.measure` takes it.
+        actual: their target, as `training.metrics.score.measure` takes it.
         seed: of the shuffles.
     """
     rng = np.random.default_rng(seed)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from molino.contracts.results import CandidateResult, TrainResult, Verdict
 from training.evaluate import plots
-from training.evaluate.scoring import Measure
 from training.graphs.graph import Predictions
+from training.metrics.resamples import Measure
 from training.step import Context
 from training.tracking.tracker import tracking_errors
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate.scoring import roc_curve
+from training.metrics.roc_auc import roc_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

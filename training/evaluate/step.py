@@ -15,8 +15,9 @@ from training.evaluate.champion import score_champion
 from training.evaluate.gate import decide, pick_best
 from training.evaluate.importance import permutation_importance
 from training.evaluate.log import EvaluationLog
-from training.evaluate.scoring import Measure, Resamples, measure
 from training.graphs.graph import Graph, Predictions, answer_file, read_sample
+from training.metrics.resamples import Measure, Resamples
+from training.metrics.score import measure
 from training.step import Context, Outcome
 from training.stores.folder import fetch
 

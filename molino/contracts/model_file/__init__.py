@@ -8,7 +8,6 @@ from molino.contracts.model_file.reading import (
     load_model,
     parse_model,
 )
-from molino.contracts.model_file.rules import CLASSIFICATION_METRICS, LOWER_IS_BETTER, REGRESSION_METRICS
 from molino.contracts.model_file.schema import (
     Boolean,
     Bound,
@@ -29,10 +28,7 @@ from molino.contracts.model_file.schema import (
 from molino.contracts.part import Part
 
 __all__ = [
-    "CLASSIFICATION_METRICS",
-    "LOWER_IS_BETTER",
     "MODEL_FILENAME",
-    "REGRESSION_METRICS",
     "Boolean",
     "Bound",
     "Candidate",

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from molino.contracts.metrics import metrics_of
+
 if TYPE_CHECKING:
     from molino.contracts.model_file.schema import Bound, Integer, ModelFile, Number, Target
 
-REGRESSION_METRICS = ("rmse", "mae", "r2")
-CLASSIFICATION_METRICS = ("accuracy", "f1_macro", "log_loss", "roc_auc")
-LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss"})
 GRAPH_OUTPUTS = ("prediction", "label")
 """Names that the ONNX graph needs for its answers, beside `probability_<class>`."""
 
@@ -68,7 +67,7 @@ def _classes(target: "Target", missing: tuple[str, ...]) -> Iterator[Contradicti
 
 
 def _metrics(model: "ModelFile") -> Iterator[Contradiction]:
-    fitting = REGRESSION_METRICS if model.task == "regression" else CLASSIFICATION_METRICS
+    fitting = metrics_of(model.task)
     named: list[tuple[Key, str]] = [(("metric",), model.metric)]
     named += [(("gate", "bounds", name), name) for name in model.gate.bounds]
     for key, metric in named:

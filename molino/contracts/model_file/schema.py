@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from molino.contracts.candidates import AnyCandidate
+from molino.contracts.metrics import MetricName
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Part
 from molino.contracts.record import StepName
@@ -176,7 +177,7 @@ class ModelFile(Part):
     split: Split = Split()
     training: Training = Training()
     candidates: tuple[AnyCandidate, ...] = Field(min_length=1)
-    metric: Literal["rmse", "mae", "r2", "accuracy", "f1_macro", "log_loss", "roc_auc"]
+    metric: MetricName
     """What the best candidate is picked by."""
     gate: Gate = Gate()
     schedule: str | None = None

@@ -7,9 +7,10 @@ from molino.contracts.errors import ReleaseError, StoreError
 from molino.contracts.model_file import load_model
 from molino.contracts.release import Release
 from training.evaluate.champion import read_release, score_champion, why_not_comparable
-from training.evaluate.scoring import Resamples, measure
 from training.evaluate.step import read_target
 from training.graphs.graph import Graph, answer_file
+from training.metrics.resamples import Resamples
+from training.metrics.score import measure
 from training.tracking.registry import CHAMPION, point_alias
 
 

@@ -7,7 +7,7 @@ from trained_run import MODELS
 
 from molino.contracts.model_file import ModelFile
 from training.evaluate.gate import decide, pick_best
-from training.evaluate.scoring import Measure
+from training.metrics.resamples import Measure
 
 
 def model(metric: str = "rmse", tolerance: float = 0.0, **bounds: dict[str, float]) -> ModelFile:

@@ -3,8 +3,10 @@ import pytest
 from sklearn import metrics
 
 from molino.contracts.errors import StepError
-from training.evaluate.scoring import Measure, Resamples, measure, roc_curve
 from training.graphs.graph import Predictions
+from training.metrics.resamples import Measure, Resamples
+from training.metrics.roc_auc import roc_curve
+from training.metrics.score import measure
 
 
 def regression(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

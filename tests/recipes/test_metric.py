@@ -1,0 +1,71 @@
+"""CONTRIBUTING's recipe "Add a metric": a line and a file, and a model file may name it and the gate goes by it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tree import copy_with, run
+
+COMPUTED = '''
+import numpy as np
+
+from training.metrics.score import Score
+
+
+class Mape(Score):
+    """Mean absolute error as a share of the actual value."""
+
+    def samples(self, actual, answers, resamples):
+        return resamples.means(np.abs(answers.values / actual - 1))
+'''
+LINE = '        Metric("mape", "regression", "lower", "absolute"),\n'
+PARSE = """
+from molino.contracts.model_file import parse_model
+text = open('pipelines/models/housing/model.yaml', 'rb').read().replace(b'metric: rmse', b'metric: mape')
+model = parse_model(text, 'model.yaml').file
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = copy_with(tmp_path_factory.mktemp("tree"), {"training/metrics/mape.py": COMPUTED})
+    registry = root / "molino" / "contracts" / "metrics.py"
+    before = '        Metric("r2", '
+    text = registry.read_text()
+    assert before in text
+    registry.write_text(text.replace(before, LINE + before))
+    return root
+
+
+def test_a_model_file_may_name_it(tree: Path) -> None:
+    assert run(tree, PARSE + "print(model.metric)").strip() == "mape"
+
+
+def test_a_classification_may_not(tree: Path) -> None:
+    program = """
+from molino.contracts.errors import ModelFileError
+from molino.contracts.model_file import parse_model
+text = open('pipelines/models/penguins/model.yaml', 'rb').read().replace(b'metric: log_loss', b'metric: mape')
+try:
+    parse_model(text, 'model.yaml')
+except ModelFileError as error:
+    print(error)
+"""
+    assert "expected a metric of a classification" in run(tree, program)
+
+
+def test_it_is_measured_beside_the_others(tree: Path) -> None:
+    program = """
+import json, numpy as np
+from training.graphs.graph import Predictions
+from training.metrics.score import values
+print(json.dumps(values(np.array([1.0, 2.0, 4.0]), Predictions(np.array([1.1, 2.0, 4.8])))))
+"""
+    found = json.loads(run(tree, program))
+    assert (set(found), found["mape"]) == ({"rmse", "mae", "mape", "r2"}, pytest.approx(0.1))
+
+
+def test_the_schema_for_editors_knows_it(tree: Path) -> None:
+    program = "import json; from molino.contracts.model_file.json_schema import model_file_schema\n"
+    schema = json.loads(run(tree, program + "print(json.dumps(model_file_schema()))"))
+    assert "mape" in schema["properties"]["metric"]["enum"]
