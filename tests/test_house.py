@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import get_args
@@ -32,13 +33,16 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield every module that a file imports, wherever in the file."""
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    """Return every module that a file imports, wherever in the file."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
+            found.append(node.module)
+    return tuple(found)
 
 
 def imported_packages(path: Path) -> set[str]:
@@ -53,8 +57,9 @@ def room_of(module: str) -> str:
     return ".".join(parts[:3] if parts[:2] == ["molino", "contracts"] else parts[:2])
 
 
-def rooms() -> set[str]:
-    return {room_of(module_of(path)) for path in SOURCES}
+@cache
+def rooms() -> frozenset[str]:
+    return frozenset(room_of(module_of(path)) for path in SOURCES)
 
 
 def rooms_of(room: str) -> set[str]:
@@ -115,20 +120,31 @@ def test_each_step_has_its_image(step: str) -> None:
 # Borders.
 
 
-@pytest.mark.parametrize("path", sources_of("serving"), ids=name_of)
-def test_serving_knows_neither_training_nor_pipelines(path: Path) -> None:
-    assert imported_packages(path).isdisjoint({"training", "pipelines", "tensorflow", "keras", "mlflow", "pandas"})
+def importers(paths: list[Path], kept_out: set[str]) -> Iterator[str]:
+    """Yield the files that import one of these packages, each with which."""
+    assert paths
+    for path in paths:
+        if found := imported_packages(path) & kept_out:
+            yield f"{name_of(path)} imports {', '.join(sorted(found))}"
 
 
-@pytest.mark.parametrize("path", sources_of("pipelines"), ids=name_of)
-def test_pipelines_know_no_training(path: Path) -> None:
-    assert imported_packages(path).isdisjoint({"training", "serving"})
+def test_serving_knows_neither_training_nor_pipelines() -> None:
+    kept_out = {"training", "pipelines", "tensorflow", "keras", "mlflow", "pandas"}
+    assert list(importers(sources_of("serving"), kept_out)) == []
 
 
-@pytest.mark.parametrize("path", sources_of("molino/contracts"), ids=name_of)
-def test_contracts_know_nothing_of_ours(path: Path) -> None:
-    ours = {module for module in imports(path) if module.split(".")[0] in PACKAGES}
-    assert {module for module in ours if not f"{module}.".startswith("molino.contracts.")} == set()
+def test_pipelines_know_no_training() -> None:
+    assert list(importers(sources_of("pipelines"), {"training", "serving"})) == []
+
+
+def test_contracts_know_nothing_of_ours() -> None:
+    ours = [
+        f"{name_of(path)} imports {module}"
+        for path in sources_of("molino/contracts")
+        for module in imports(path)
+        if module.split(".")[0] in PACKAGES and not f"{module}.".startswith("molino.contracts.")
+    ]
+    assert ours == []
 
 
 def test_no_packages_import_each_other_in_a_circle() -> None:
@@ -137,21 +153,23 @@ def test_no_packages_import_each_other_in_a_circle() -> None:
     sorter.prepare()  # names the circle where there is one
 
 
-@pytest.mark.parametrize("path", sources_of("training"), ids=name_of)
-def test_training_knows_no_airflow(path: Path) -> None:
-    assert "airflow" not in imported_packages(path)
+def test_training_knows_no_airflow() -> None:
+    assert list(importers(sources_of("training"), {"airflow"})) == []
 
 
-@pytest.mark.parametrize("path", sources_of("training"), ids=name_of)
-def test_only_deploy_knows_kubernetes(path: Path) -> None:
-    assert "kubernetes" not in imported_packages(path) or path.is_relative_to(ROOT / "training" / "deploy")
+def test_only_deploy_knows_kubernetes() -> None:
+    others = [path for path in sources_of("training") if not path.is_relative_to(ROOT / "training" / "deploy")]
+    assert list(importers(others, {"kubernetes"})) == []
 
 
-@pytest.mark.parametrize("path", sources_of("training"), ids=name_of)
-def test_steps_know_no_other_step(path: Path) -> None:
-    own = path.relative_to(ROOT / "training").parts[0]
-    others = {step for step in STEP_NAMES if step != own}
-    assert [module for module in imports(path) if module.split(".")[:2][-1] in others] == []
+def test_steps_know_no_other_step() -> None:
+    others = [
+        f"{name_of(path)} imports {module}"
+        for path in sources_of("training")
+        for module in imports(path)
+        if module.split(".")[:2][-1] in set(STEP_NAMES) - {path.relative_to(ROOT / "training").parts[0]}
+    ]
+    assert others == []
 
 
 @pytest.mark.parametrize(
@@ -231,9 +249,9 @@ def test_the_serving_extra_alone_has_what_serving_imports() -> None:
 # Names.
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_a_module_has_a_name_that_says_something(path: Path) -> None:
-    assert not any(FORBIDDEN_NAMES.search(part) for part in path.relative_to(ROOT).with_suffix("").parts)
+def test_a_module_has_a_name_that_says_something() -> None:
+    parts = {name_of(path): path.relative_to(ROOT).with_suffix("").parts for path in SOURCES}
+    assert [name for name, words in parts.items() if any(map(FORBIDDEN_NAMES.search, words))] == []
 
 
 # Locks and papers.
