@@ -3,18 +3,20 @@
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
 from molino.contracts.errors import StoreError
+from molino.contracts.identifiers import check_model_name, check_run_id, is_model_name, is_run_id
 from molino.contracts.model_file import LoadedModel
-from molino.contracts.record import Record
+from molino.contracts.record import Record, parse_record, record_key
 from molino.contracts.steps import STEP_NAMES
 from training.ingest.source import redacted
-from training.step import read_record
 from training.stores.folder import Store
 
 
@@ -25,6 +27,8 @@ class Run:
     model: str
     run_id: str
     records: Mapping[str, Record]
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """By step: why what stands for its record can't be read."""
 
     @property
     def done(self) -> tuple[str, ...]:
@@ -33,7 +37,9 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`done`, `rejected` by the gate, or `unfinished`."""
+        """`done`, `rejected` by the gate, `unfinished`, or `unreadable` where a record can't be read."""
+        if self.unread:
+            return "unreadable"
         if len(self.records) < len(STEP_NAMES):
             return "unfinished"
         return "rejected" if any(record.status == "rejected" for record in self.records.values()) else "done"
@@ -63,14 +69,27 @@ class Plan:
 
 
 def list_runs(store: Store, model: str | None = None) -> list[Run]:
-    """Return the runs that have a record, of one model or of all, the newest first."""
-    found: dict[tuple[str, str], dict[str, Record]] = {}
+    """Return the runs that have a record, of one model or of all, the newest first.
+
+    What can't be read is passed over, and named in a line of the log.
+    """
+    records: dict[tuple[str, str], dict[str, Record]] = {}
+    unread: dict[tuple[str, str], dict[str, str]] = {}
     for model_name, run_id, step in _record_keys(store, model):
-        record = read_record(store, model_name, run_id, step)
-        if record:
-            found.setdefault((model_name, run_id), {})[step] = record
-    runs = [Run(name, run_id, records) for (name, run_id), records in found.items()]
+        record = _record(store, model_name, run_id, step)
+        found = unread if isinstance(record, str) else records
+        found.setdefault((model_name, run_id), {})[step] = record  # type: ignore[assignment]
+    runs = [Run(*named, known, unread.get(named, {})) for named, known in records.items()]
     return sorted(runs, key=lambda run: run.started, reverse=True)
+
+
+def _record(store: Store, model: str, run_id: str, step: str) -> Record | str:
+    """Return a record, or why it can't be read, which the log tells too."""
+    key = record_key(model, run_id, step)
+    record = parse_record(store.read(key), model, step)
+    if isinstance(record, str):
+        structlog.get_logger().warning("record passed over", record=store.uri(key), cause=record)
+    return record
 
 
 def find_run(store: Store, run_id: str, model: str | None = None) -> Run:
@@ -79,7 +98,8 @@ def find_run(store: Store, run_id: str, model: str | None = None) -> Run:
     Raises:
         StoreError: no model has a run of that id, or more than one has.
     """
-    runs = [run for run in list_runs(store, model) if run.run_id == run_id]
+    check_run_id(run_id)
+    runs = [run for run in list_runs(store, check_model_name(model) if model else None) if run.run_id == run_id]
     if len(runs) == 1:
         return runs[0]
     if runs:
@@ -100,6 +120,8 @@ def plan(store: Store, loaded: LoadedModel, served: str | None, source: str | No
     newest = next(iter(list_runs(store, loaded.file.name)), None)
     if newest is None:
         return _new("there is no run yet")
+    if newest.unread:
+        return _new(f"records of run {newest.run_id} can't be read")
     if any(record.model_file_sha256 != loaded.sha256 for record in newest.records.values()):
         return _new(f"the model file has changed since run {newest.run_id}")
     uri = source or loaded.file.source.uri
@@ -150,5 +172,9 @@ def _record_keys(store: Store, model: str | None) -> Iterator[tuple[str, str, st
     """Yield model, run id and step of every record: `runs/<model>/<run-id>/<step>.json`."""
     for key in store.list(f"runs/{model}/" if model else "runs/"):
         parts = key.split("/")
-        if len(parts) == 4 and parts[3].removesuffix(".json") in STEP_NAMES:
+        if len(parts) != 4 or parts[3].removesuffix(".json") not in STEP_NAMES:
+            continue
+        if is_model_name(parts[1]) and is_run_id(parts[2]):
             yield parts[1], parts[2], parts[3].removesuffix(".json")
+        else:
+            structlog.get_logger().warning("record passed over", record=store.uri(key), cause="no run has such an id")

@@ -79,7 +79,7 @@ def step_pod(
         run_id: may be a template that Airflow fills in later.
         overrides: settings of this run, such as its source; empty ones count as unset.
     """
-    resources = model.resources.get(step, DEFAULT_RESOURCES)  # type: ignore[call-overload]
+    resources = model.resources.get(step, DEFAULT_RESOURCES)
     image = settings.images.get(step) or f"{settings.image_prefix}{step}:{settings.image_tag}"
     deploys = step == "deploy"
     return StepPod(

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from molino.contracts import results
 from molino.contracts.errors import StepError
+from molino.contracts.identifiers import check_run_id
 from molino.contracts.model_file import LoadedModel, ModelFile
-from molino.contracts.record import Artifact, Record, Status, record_key, run_prefix
+from molino.contracts.reading import read_object
+from molino.contracts.record import Artifact, Record, Status, parse_record, record_key, run_prefix
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES, STEPS
 from training.stores.folder import Store, open_store
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
     from training.tracking.tracker import Tracker
 
 Result = TypeVar("Result", bound=BaseModel)
-
-RESULTS: Mapping[str, type[BaseModel]] = {
-    "ingest": results.IngestResult,
-    "version": results.VersionResult,
-    "train": results.TrainResult,
-    "evaluate": results.EvaluateResult,
-    "register": results.RegisterResult,
-    "deploy": results.DeployResult,
-}
 
 
 @dataclass(frozen=True)
@@ -78,13 +70,11 @@ class Context:
             raise StepError(
                 f"{self.step} of {self.model.name} run {self.run_id} needs the record of {step}; run that step first"
             )
-        try:
-            return kind.model_validate(record.result)
-        except ValidationError as error:
-            key = record_key(self.model.name, self.run_id, step)
-            raise StepError(
-                f"{self.store.uri(key)} was written by another version of Molino: start a new run"
-            ) from error
+        result = read_object(kind, record.result)
+        if isinstance(result, str):
+            uri = self.store.uri(record_key(self.model.name, self.run_id, step))
+            raise StepError(f"{uri} was written by another version of Molino ({result}): start a new run")
+        return result
 
 
 @dataclass(frozen=True)
@@ -106,6 +96,7 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
     Raises:
         MolinoError: any cause that a person can act on; nothing is recorded then.
     """
+    check_run_id(run_id)
     store = open_store(settings)
     name = loaded.file.name
     log = structlog.get_logger().bind(model=name, run_id=run_id, step=step)
@@ -160,14 +151,18 @@ def _take_data(store: Store, model: str, run_id: str, data_run: str, earlier: Se
 
 
 def read_record(store: Store, model: str, run_id: str, step: str) -> Record | None:
-    """Return a step's record, or none where the step hasn't ended."""
+    """Return a step's record, or none where the step hasn't ended.
+
+    Raises:
+        StepError: what is there is no record that this version of Molino can read.
+    """
     key = record_key(model, run_id, step)
     if not store.exists(key):
         return None
-    try:
-        return Record.model_validate_json(store.read(key))
-    except ValidationError as error:
-        raise StepError(f"{store.uri(key)} is no record of this version of Molino: start a new run") from error
+    record = parse_record(store.read(key), model, step)
+    if isinstance(record, str):
+        raise StepError(f"{store.uri(key)} is no record of this version of Molino ({record}): start a new run")
+    return record
 
 
 def _refuse_another_model_file(record: Record, loaded: LoadedModel, store: Store) -> None:

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from molino.cli.identifiers import checked_model
+
 
 def predict(
     source: Annotated[Path, typer.Argument(help="CSV with a header that has the model's features, in any order.")],
     target: Annotated[Path, typer.Argument(help="CSV to write: the same columns, and the predictions.")],
-    model: Annotated[str, typer.Option(help="Name of the served model.")],
+    model: Annotated[str, typer.Option(help="Name of the served model.", callback=checked_model)],
     batch: Annotated[int, typer.Option(min=1, help="Rows per request.")] = 1000,
 ) -> None:
     """Predict every row of a CSV with the version that is served at `MOLINO_SERVING_URL`.

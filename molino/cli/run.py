@@ -4,9 +4,13 @@ from typing import Annotated
 
 import typer
 
+from molino.cli.identifiers import checked_model
+
 
 def run(
-    model: Annotated[str, typer.Option(help="Name of the model, a folder of `MOLINO_MODELS`.")] = "housing",
+    model: Annotated[
+        str, typer.Option(help="Name of the model, a folder of `MOLINO_MODELS`.", callback=checked_model)
+    ] = "housing",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the serving API.")] = 8000,
     mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of MLflow's UI.")] = 5000,
     tensorboard_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of TensorBoard.")] = 8090,

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molino.cli.identifiers import checked_model, checked_run_id
+from molino.contracts.steps import STEP_NAMES
+
 if TYPE_CHECKING:
     from molino.contracts.record import Record
     from molino.runs import Run
@@ -16,7 +19,7 @@ JSON_HELP = "Print JSON instead."
 @app.callback(invoke_without_command=True)
 def runs(
     context: typer.Context,
-    model: Annotated[str | None, typer.Option(help="Only the runs of this model.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only the runs of this model.", callback=checked_model)] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
     """List the runs, the newest first; `show` gives one run's lineage.
@@ -27,9 +30,11 @@ def runs(
         return
 
     from molino.contracts.settings import load_settings
+    from molino.logs import configure_logs
     from molino.runs import list_runs
     from training.stores.folder import open_store
 
+    configure_logs()
     found = list_runs(open_store(load_settings()), model)
     if as_json:
         print(json.dumps([_summary(run) for run in found], indent=2))
@@ -39,8 +44,11 @@ def runs(
 
 @app.command("show")
 def show(
-    run_id: Annotated[str, typer.Argument(help="The run, as `molino runs` names it.")],
-    model: Annotated[str | None, typer.Option(help="Its model, where two models have a run of this id.")] = None,
+    run_id: Annotated[str, typer.Argument(help="The run, as `molino runs` names it.", callback=checked_run_id)],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Its model, where two models have a run of this id.", callback=checked_model),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP + " The records as the steps wrote them.")] = False,
 ) -> None:
     """Show one run's lineage: source, data revision, training, verdict, model version, what serves.
@@ -48,9 +56,11 @@ def show(
     Example: `molino runs show 20261123-101500-a1b2c3 --json`
     """
     from molino.contracts.settings import load_settings
+    from molino.logs import configure_logs
     from molino.runs import find_run
     from training.stores.folder import open_store
 
+    configure_logs()
     run = find_run(open_store(load_settings()), run_id, model)
     if as_json:
         records = {step: run.records[step].model_dump(mode="json") for step in run.done}
@@ -79,7 +89,9 @@ def _print_table(runs: "list[Run]") -> None:
         table.add_column(title, no_wrap=True)
     for run in runs:
         started = f"{run.started.astimezone():%Y-%m-%d %H:%M:%S}"
-        table.add_row(run.run_id, run.model, started, run.state, f"{len(run.done)}/6", run.version or "-")
+        table.add_row(
+            run.run_id, run.model, started, run.state, f"{len(run.done)}/{len(STEP_NAMES)}", run.version or "-"
+        )
     Console().print(table)
 
 
@@ -99,35 +111,15 @@ def _print_lineage(run: "Run") -> None:
         table.add_row(step, f"{record.seconds:.1f} s", first)
         for line in rest:
             table.add_row("", "", line)
+    for step, cause in run.unread.items():
+        table.add_row(step, "", f"its record can't be read: {cause}")
     console.print(table)
 
 
 def lineage(record: "Record") -> list[str]:
     """Return what one step's record says, in lines for people."""
-    known = _Known({key: "none" if value is None else value for key, value in record.result.items()})
-    said = [line.format_map(known) for line in LINES[record.step]]
-    said += record.result.get("verdict", {}).get("reasons", [])
+    from molino.contracts.results import result_class
+
+    said = result_class(record.step).tell(record.result)
     told = [f"{name} {value:.6g}" for name, value in record.metrics.items()]
     return [*said, *([", ".join(told)] if told else []), f"code {record.code_revision[:12]} on {record.host}"]
-
-
-LINES: dict[str, tuple[str, ...]] = {
-    "ingest": (
-        "{source_uri} (sha256 {source_sha256})",
-        "{rows_read} rows read, {rows_clean} clean, {rows_quarantined} set aside, {rows_dropped} dropped",
-    ),
-    "version": ("{git_remote} at {revision}", "{path} (md5 {md5}), {rows} rows"),
-    "train": (
-        "MLflow run {mlflow_run_id} of experiment {mlflow_experiment_id}",
-        "{rows_train} rows to train on, {rows_validation} to validate, {rows_test} held out",
-    ),
-    "evaluate": ("best candidate: {best}, by {metric}",),
-    "register": ("version {version} from candidate {candidate}", "{mlflow_model_uri}"),
-    "deploy": ("version {version} in service at {endpoint}, after {previous_version}",),
-}
-"""What is told of each step's result (`molino.contracts.results`)."""
-
-
-class _Known(dict[str, object]):
-    def __missing__(self, key: str) -> str:
-        return f"({key} not recorded)"

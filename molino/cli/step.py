@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from molino.cli.identifiers import checked_model, checked_run_id
 from molino.contracts.steps import STEP_NAMES
 
 STEP_HELP = f"One of {', '.join(STEP_NAMES)}."
@@ -11,8 +12,11 @@ STEP_HELP = f"One of {', '.join(STEP_NAMES)}."
 
 def step(
     name: Annotated[str, typer.Argument(metavar="STEP", help=STEP_HELP)],
-    model: Annotated[str, typer.Option(help="Name of the model, a folder of `MOLINO_MODELS`.")],
-    run_id: Annotated[str, typer.Option(help="The run that the step belongs to; the same id takes it up again.")],
+    model: Annotated[str, typer.Option(help="Name of the model, a folder of `MOLINO_MODELS`.", callback=checked_model)],
+    run_id: Annotated[
+        str,
+        typer.Option(help="The run that the step belongs to; the same id takes it up again.", callback=checked_run_id),
+    ],
 ) -> None:
     """Run one step of the pipeline; a step that has its record already does nothing.
 

@@ -2,12 +2,14 @@
 
 from pydantic import BaseModel, ConfigDict
 
-NAME_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
+from molino.contracts.identifiers import MODEL_NAME_PATTERN, MODEL_NAME_WORDS
+
+NAME_PATTERN = MODEL_NAME_PATTERN
 COLUMN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 CLASS_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$"
 DELIMITER_PATTERN = r"^[\t ,;:|^~]$"
 PATTERN_WORDS = {
-    NAME_PATTERN: "lower-case letters, digits and hyphens, beginning with a letter, at most 40",
+    NAME_PATTERN: MODEL_NAME_WORDS,
     COLUMN_PATTERN: "letters, digits and underscores, not beginning with a digit, at most 63",
     CLASS_PATTERN: "letters, digits, spaces and the signs _ . -, beginning with a letter or digit, at most 63",
     DELIMITER_PATTERN: "one of , ; : | ^ ~, a space or a tab",

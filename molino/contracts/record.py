@@ -2,18 +2,30 @@
 
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
-StepName = Literal["ingest", "version", "train", "evaluate", "register", "deploy"]
+from molino.contracts.reading import read_json
+from molino.contracts.steps import STEP_NAMES
+
+
+def _known_step(name: str) -> str:
+    if name not in STEP_NAMES:
+        raise PydanticCustomError("step_name", "expected one of {steps}", {"steps": ", ".join(map(repr, STEP_NAMES))})
+    return name
+
+
+StepName = Annotated[str, AfterValidator(_known_step), WithJsonSchema({"enum": list(STEP_NAMES), "type": "string"})]
+"""The name of a step of the graph."""
 Status = Literal["done", "rejected"]
 
 
 class Artifact(BaseModel):
     """A reference to bytes in the store."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     key: str
     """Path below the store's root, such as `runs/housing/r1/ingest/clean.parquet`."""
@@ -25,9 +37,12 @@ class Artifact(BaseModel):
 
 
 class Record(BaseModel):
-    """One step of one run, written to `runs/<model>/<run-id>/<step>.json` as the step's last act."""
+    """One step of one run, written to `runs/<model>/<run-id>/<step>.json` as the step's last act.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Every key that is added later has a default, so that the records of earlier versions can be read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: Literal[1] = 1
     model: str
@@ -56,6 +71,14 @@ class Record(BaseModel):
         """Return the status and the short facts of the result as JSON: what a container's termination message holds."""
         facts = {name: value for name, value in self.result.items() if isinstance(value, str | int | None)}
         return json.dumps({"status": self.status, **facts})
+
+
+def parse_record(data: bytes, model: str, step: str) -> Record | str:
+    """Return the record of a step of a model, or why the bytes are none."""
+    record = read_json(Record, data)
+    if isinstance(record, Record) and (record.model, record.step) != (model, step):
+        return f"it is the record of {record.step} of {record.model}"
+    return record
 
 
 def record_key(model: str, run_id: str, step: str) -> str:

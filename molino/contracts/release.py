@@ -5,13 +5,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from molino.contracts.reading import read_json
+
 FeatureType = Literal["number", "integer", "boolean", "category"]
 MODEL_FILENAME = "model.onnx"
 RELEASE_FILENAME = "release.json"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Tensor(_Part):
@@ -104,7 +106,7 @@ class Example(_Part):
 
 
 class Release(_Part):
-    """`release.json`. Immutable once written."""
+    """`release.json`. Immutable once written; every key that is added later has a default."""
 
     schema_version: Literal[1] = 1
     name: str
@@ -132,3 +134,8 @@ class Release(_Part):
 def release_prefix(model: str, version: str) -> str:
     """Return the store prefix of a bundle."""
     return f"releases/{model}/{version}/"
+
+
+def parse_release(data: bytes) -> Release | str:
+    """Return a release, or why the bytes are none of this version of Molino."""
+    return read_json(Release, data)

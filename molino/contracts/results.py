@@ -1,18 +1,57 @@
-"""What each step hands to the steps after it, as the `result` of its record."""
+"""What each step hands to the steps after it, as the `result` of its record: for the step `train`, `TrainResult`.
 
-from typing import Literal
+Keys that are added later have a default, so that the results of earlier versions can be read.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Result(BaseModel):
+    """What a step gives back."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    TOLD: ClassVar[tuple[str, ...]] = ()
+    """Lines for people, with the result's keys in braces."""
+
+    @classmethod
+    def tell(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return the lines of a recorded result of whatever version: a key that it lacks is said to be missing."""
+        known = _Known({key: "none" if value is None else value for key, value in content.items()})
+        return [line.format_map(known) for line in cls.TOLD]
 
 
-class IngestResult(_Result):
+class _Known(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return f"({key} not recorded)"
+
+
+def result_class(step: str) -> type[Result]:
+    """Return the class of a step's result, found by its name."""
+    found: type[Result] = getattr(sys.modules[__name__], f"{step.capitalize()}Result")
+    return found
+
+
+class _Part(BaseModel):
+    """A part of a result."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class IngestResult(Result):
     """Clean rows, and what was set aside."""
+
+    TOLD = (
+        "{source_uri} (sha256 {source_sha256})",
+        "{rows_read} rows read, {rows_clean} clean, {rows_quarantined} set aside, {rows_dropped} dropped",
+    )
 
     source_uri: str
     source_sha256: str
@@ -28,8 +67,13 @@ class IngestResult(_Result):
     report_html: Artifact
 
 
-class VersionResult(_Result):
+class VersionResult(Result):
     """The data as git and DVC know it."""
+
+    TOLD = (
+        "{git_remote} at {revision}",
+        "{path} (md5 {md5}), {rows} rows",
+    )
 
     git_remote: str
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")
@@ -43,7 +87,7 @@ class VersionResult(_Result):
     """False when the data was unchanged, so that no commit was made."""
 
 
-class CandidateResult(_Result):
+class CandidateResult(_Part):
     """One trained candidate, and its ONNX graph."""
 
     name: str
@@ -58,8 +102,13 @@ class CandidateResult(_Result):
     seconds: float
 
 
-class TrainResult(_Result):
+class TrainResult(Result):
     """Every candidate, and the held-out rows that none of them has seen."""
+
+    TOLD = (
+        "MLflow run {mlflow_run_id} of experiment {mlflow_experiment_id}",
+        "{rows_train} rows to train on, {rows_validation} to validate, {rows_test} held out",
+    )
 
     revision: str
     mlflow_experiment_id: str
@@ -75,7 +124,7 @@ class TrainResult(_Result):
     rows_test: int
 
 
-class Interval(_Result):
+class Interval(_Part):
     """A metric with its 95 % bootstrap confidence interval."""
 
     value: float
@@ -83,15 +132,17 @@ class Interval(_Result):
     high: float
 
 
-class Verdict(_Result):
+class Verdict(_Part):
     """What the gate decided, and why."""
 
     accepted: bool
     reasons: tuple[str, ...]
 
 
-class EvaluateResult(_Result):
+class EvaluateResult(Result):
     """Scores on the held-out rows, through the ONNX graphs."""
+
+    TOLD = ("best candidate: {best}, by {metric}",)
 
     metric: str
     scores: dict[str, dict[str, Interval]]
@@ -104,9 +155,20 @@ class EvaluateResult(_Result):
     """Permutation importance of the best candidate: rise of the loss when a feature is shuffled."""
     verdict: Verdict
 
+    @classmethod
+    def tell(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return the lines, and what the gate said."""
+        verdict = read_object(Verdict, content.get("verdict"))
+        return [*super().tell(content), *(verdict.reasons if isinstance(verdict, Verdict) else ())]
 
-class RegisterResult(_Result):
+
+class RegisterResult(Result):
     """The model version and its release bundle; both none when the gate said no."""
+
+    TOLD = (
+        "version {version} from candidate {candidate}",
+        "{mlflow_model_uri}",
+    )
 
     version: str | None
     candidate: str | None
@@ -116,8 +178,10 @@ class RegisterResult(_Result):
     onnx: Artifact | None
 
 
-class DeployResult(_Result):
+class DeployResult(Result):
     """What serves after this step."""
+
+    TOLD = ("version {version} in service at {endpoint}, after {previous_version}",)
 
     target: Literal["embedded", "kubernetes"]
     version: str | None

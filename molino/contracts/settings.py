@@ -5,9 +5,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.contracts.errors import SettingsError
+from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
 
 DEVELOPMENT_API_KEY = "mercadolibre"
 
@@ -29,7 +31,7 @@ class Settings(BaseSettings):
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
     candidates: str | None = None
     """Names of the candidates to train, with commas between; all of the model file's when not set."""
-    data_run: str | None = None
+    data_run: str | None = Field(default=None, pattern=RUN_ID_PATTERN)
     """Run whose data a run takes that has none of its own."""
     work: Path | None = None
     """Folder for a step's temporary files; `home/work` when not set."""
@@ -158,8 +160,14 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = "; ".join(
-            f"MOLINO_{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            f"MOLINO_{'.'.join(map(str, fault['loc'])).upper()}: {_problem(fault)}"
             for fault in error.errors(include_url=False, include_input=False)
             if fault["type"] != "default_factory_not_called"
         )
         raise SettingsError(faults) from error
+
+
+def _problem(fault: ErrorDetails) -> str:
+    if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == RUN_ID_PATTERN:
+        return f"expected {RUN_ID_WORDS}"
+    return fault["msg"].removeprefix("Value error, ")

@@ -7,6 +7,7 @@ from typing import Any
 import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # named here, it's imported once, before parsing
 from airflow.sdk import DAG, Asset, Param
 
+from molino.contracts.identifiers import RUN_ID_PATTERN, check_run_id
 from molino.contracts.model_file import ModelFile
 from molino.contracts.steps import STEPS
 from pipelines.model_files import read_model_files
@@ -26,8 +27,12 @@ OVERRIDES = {
 
 
 def molino_run_id(dag_run: Any, params: Mapping[str, Any], events: Mapping[Any, Any]) -> str:
-    """Return the run that a DAG run belongs to: the one asked for, the one that made the data, or its own."""
-    return str(params.get("run_id") or _made_by(events) or run_id_of(dag_run.run_id))
+    """Return the run that a DAG run belongs to: the one asked for, the one that made the data, or its own.
+
+    Raises:
+        RunError: no run can have that id.
+    """
+    return check_run_id(str(params.get("run_id") or _made_by(events) or run_id_of(dag_run.run_id)))
 
 
 def molino_data_run(params: Mapping[str, Any], events: Mapping[Any, Any], known: Mapping[Any, Any]) -> str:
@@ -65,7 +70,7 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
             "retry_exponential_backoff": True,
             "execution_timeout": STEP_TIMEOUT,
         },
-        params=_params(group),
+        params=_params(group, model),
     ) as dag:
         steps = [step for step in STEPS if step.group == group]
         before = None
@@ -87,13 +92,24 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
     return dag
 
 
-def _params(group: str) -> dict[str, Param]:
+def _params(group: str, model: ModelFile) -> dict[str, Param]:
     new = "a new one" if group == "data" else "a new one on the newest data"
-    run_id = Param(None, type=["null", "string"], description=f"Molino run to take up; {new} when empty")
+    run_id = Param(
+        None,
+        type=["null", "string"],
+        pattern=f"^$|{RUN_ID_PATTERN}",
+        description=f"Molino run to take up; {new} when empty",
+    )
     if group == "data":
         source = Param(None, type=["null", "string"], description="Source of the rows in place of the model file's")
         return {"run_id": run_id, "source": source}
-    candidates = Param(None, type=["null", "array"], description="Names of the candidates to train; all when empty")
+    names = [candidate.name for candidate in model.candidates]
+    candidates = Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string", "enum": names},
+        description="Names of the candidates to train; all when empty",
+    )
     return {"run_id": run_id, "candidates": candidates}
 
 

@@ -106,3 +106,31 @@ def test_doctor_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_port_out_of_range_is_refused() -> None:
     assert "65535" in output("run", "--port", "99999")
+
+
+@pytest.mark.parametrize("run_id", ["../..", "..", "a/b", "a\n"])
+def test_a_strange_run_id_touches_nothing(run_id: str, tmp_path: Path) -> None:
+    kept = tmp_path / "work" / "keep.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    ended = molino("step", "ingest", "--model", "housing", "--run-id", run_id, MOLINO_WORK=str(kept.parent))
+    assert (ended.returncode, kept.read_text(), ended.stdout) == (2, "mine", "")
+    assert "expected letters, digits and the signs _ . -" in " ".join(ended.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("arguments", [("runs", "show", "../.."), ("runs", "--model", "../x"), ("run", "--model", "A")])
+def test_a_strange_name_is_a_wrong_use(arguments: tuple[str, ...]) -> None:
+    ended = molino(*arguments)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+
+
+def test_a_strange_record_is_named_and_the_other_runs_are_listed(tmp_path: Path) -> None:
+    fixture = Path(__file__).parent / "contracts" / "fixtures" / "e016fe5" / "ingest.json"
+    runs = tmp_path / "store" / "runs" / "penguins"
+    for run_id, content in (("good", fixture.read_bytes()), ("strange", b'{"schema_version": 9}')):
+        (runs / run_id).mkdir(parents=True)
+        (runs / run_id / "ingest.json").write_bytes(content)
+    ended = molino("runs", "--json")
+    assert [run["run_id"] for run in json.loads(ended.stdout)] == ["good"]
+    assert "strange/ingest.json" in ended.stderr
+    assert "schema_version: expected 1" in ended.stderr

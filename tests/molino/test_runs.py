@@ -221,3 +221,18 @@ def test_an_interrupted_run_of_a_far_source_is_resumed(store: FolderStore, tmp_p
     far = model_with_source(tmp_path, "https://data.example/rows.csv")
     keep(store, far, "a", 2)
     assert plan(store, far, None).kind == "resume"
+
+
+def test_a_run_with_a_record_that_cannot_be_read_is_listed_and_not_taken_up(
+    store: FolderStore, loaded: LoadedModel
+) -> None:
+    keep(store, loaded, "a", 3)
+    store.write(record_key("rows", "a", "train"), b"{}")
+    assert (list_runs(store)[0].state, list_runs(store)[0].done) == ("unreadable", ("ingest", "version"))
+    assert plan(store, loaded, None).reason == "records of run a can't be read"
+
+
+def test_a_folder_that_no_run_can_have_is_passed_over(store: FolderStore, loaded: LoadedModel) -> None:
+    keep(store, loaded, "a", 1)
+    store.write("runs/rows/a b/ingest.json", store.read(record_key("rows", "a", "ingest")))
+    assert [run.run_id for run in list_runs(store)] == ["a"]

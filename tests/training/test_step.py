@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ingested_run import IngestedRun
 
-from molino.contracts.errors import StepError
+from molino.contracts.errors import RunError, StepError
 from molino.contracts.settings import Settings
 from training.step import read_record, run_step
 
@@ -37,3 +37,10 @@ def test_a_run_keeps_its_own_data(tmp_path: Path) -> None:
 def test_data_of_a_run_that_is_not_there_is_missing(tmp_path: Path) -> None:
     run = IngestedRun(Settings(home=tmp_path))
     assert "needs the record of ingest" in without_train(run, "no-such-run")
+
+
+@pytest.mark.parametrize("run_id", ["../..", "..", "a/b", ""])
+def test_a_strange_run_id_is_refused(tmp_path: Path, run_id: str) -> None:
+    run = IngestedRun(Settings(home=tmp_path))
+    with pytest.raises(RunError, match="expected letters, digits"):
+        run_step("ingest", run.loaded, run_id, run.settings)

@@ -118,7 +118,7 @@ class KubernetesTarget:
         status, response = request(self.settings, "GET", f"/models/{model}")
         if version is None:
             return status == 404
-        return status == 200 and bool(response["workers"] == {version: response["all_workers"]})
+        return status == 200 and response.get("workers") == {version: response.get("all_workers")}
 
     def _read(self) -> Any:
         with api_errors(f"Deployment {self.namespace}/{self.name}"):

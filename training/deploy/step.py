@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from pydantic import ValidationError
-
-from molino.contracts.errors import BrokenReleaseError, DeployError, ReleaseError
-from molino.contracts.release import Release
+from molino.contracts.errors import BrokenReleaseError, DeployError, MolinoError, ReleaseError
+from molino.contracts.release import Release, parse_release
 from molino.contracts.results import DeployResult, RegisterResult
 from training.deploy.target import DeployTarget, open_target, request
 from training.step import Context, Outcome
 
 TOLERANCE = 1e-4
 """Greatest difference to an expected answer, relative to the greatest of them: what 32-bit arithmetic may change."""
+CAUSES = (MolinoError, OSError)
+"""What a person can act on; all else is a bug, which keeps its traceback."""
 PREVIOUS_TAG = "molino.previous_version"
 
 
@@ -50,11 +50,11 @@ def run(context: Context) -> Outcome:
 
 
 def _read_release(context: Context, key: str) -> Release:
-    try:
-        return Release.model_validate_json(context.store.read(key))
-    except ValidationError as error:
+    release = parse_release(context.store.read(key))
+    if isinstance(release, str):
         uri = context.store.uri(key)
-        raise ReleaseError(f"{uri} is no release of this version of Molino: start a new run") from error
+        raise ReleaseError(f"{uri} is no release of this version of Molino ({release}): start a new run")
+    return release
 
 
 def _previous(context: Context, target: DeployTarget, version: str) -> str | None:
@@ -85,24 +85,28 @@ def _serve_or_put_back(
         answered = _ask_example(context, release)
         context.log.info("answered", version=version)
         point_alias(context.tracker.client, model, CHAMPION, version)
-    except Exception as error:
+    except CAUSES as error:
         context.log.info("putting back", version=previous, cause=str(error))
-        raise _put_back(target, model, previous, error) from error
+        back, state = _put_back(target, model, previous)
+        kind = BrokenReleaseError if back and isinstance(error, BrokenReleaseError) else DeployError
+        raise kind(f"{error}; {state}") from error
+    except Exception as bug:
+        context.log.error("putting back", version=previous, cause=f"{type(bug).__name__}: {bug}")
+        bug.add_note(_put_back(target, model, previous)[1])
+        raise
     context.log.info("champion", version=version)
     return answered
 
 
-def _put_back(target: DeployTarget, model: str, previous: str | None, error: Exception) -> DeployError:
-    """Return to the version before; return what tells of the error, and of how that went."""
+def _put_back(target: DeployTarget, model: str, previous: str | None) -> tuple[bool, str]:
+    """Return to the version before; tell whether that went well, and what is in service."""
     try:
         target.point(model, previous)
         target.wait(model, previous)
-    except Exception as fault:
+    except CAUSES as fault:
         before = f"version {previous}" if previous else "no version"
-        return DeployError(f"{error}; and putting {model} back to {before} failed: {fault}")
-    state = f"version {previous} is back in service" if previous else f"no version of {model} is in service"
-    kind = BrokenReleaseError if isinstance(error, BrokenReleaseError) else DeployError
-    return kind(f"{error}; {state}")
+        return False, f"and putting {model} back to {before} failed: {fault}"
+    return True, f"version {previous} is back in service" if previous else f"no version of {model} is in service"
 
 
 def _ask_example(context: Context, release: Release) -> list[float | str]:
@@ -117,17 +121,33 @@ def _ask_example(context: Context, release: Release) -> list[float | str]:
     status, response = request(context.settings, "POST", path, {"data": release.example.data[:rows]})
     if status != 200:
         raise DeployError(f"POST {path} answers {status} to the release's example: {response.get('detail', response)}")
-    if response["model"]["version"] != release.version:
-        raise DeployError(f"POST {path} is answered by version {response['model']['version']}, not {release.version}")
-    found, expected = response["predictions"], list(release.example.predictions[:rows])
+    version, found = _answer(response, path)
+    if version != release.version:
+        raise DeployError(f"POST {path} is answered by version {version}, not {release.version}")
+    expected = list(release.example.predictions[:rows])
     if not agree(found, expected):
         raise BrokenReleaseError(f"POST {path} answers {found} to the release's example, expected {expected}")
     return list(found)
 
 
+def _answer(response: dict[str, Any], path: str) -> tuple[str, list[Any]]:
+    """Return version and predictions of a response.
+
+    Raises:
+        DeployError: it isn't of the form that Molino's server gives.
+    """
+    model, predictions = response.get("model"), response.get("predictions")
+    if not isinstance(model, dict) or not isinstance(predictions, list):
+        raise DeployError(
+            f"POST {path} answers without model and predictions: what listens there is not Molino's server; "
+            "set MOLINO_SERVING_URL"
+        )
+    return str(model.get("version")), predictions
+
+
 def agree(found: list[Any], expected: list[float | str]) -> bool:
     """Tell whether labels are the same, and numbers within the tolerance."""
-    if len(found) != len(expected):
+    if len(found) != len(expected) or not all(isinstance(value, str | int | float) for value in found):
         return False
     if any(isinstance(value, str) for value in (*found, *expected)):
         return found == expected

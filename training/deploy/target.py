@@ -101,7 +101,7 @@ class EmbeddedTarget:
         failure = str(response.get("failure") or "")
         if failure.startswith(f"version {version}:"):
             raise BrokenReleaseError(f"{self.endpoint} can't serve {model} {failure}")
-        return status == 200 and bool(response["workers"] == {version: response["all_workers"]})
+        return status == 200 and response.get("workers") == {version: response.get("all_workers")}
 
 
 def open_target(settings: Settings, store: Store) -> DeployTarget:

@@ -264,6 +264,36 @@ def test_a_bad_release_that_gives_way_to_nothing_is_worth_another_try(runs: Runs
     assert not isinstance(caught.value, BrokenReleaseError)
 
 
+def test_a_bug_keeps_its_traceback_after_putting_back(
+    runs: Runs, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(runs["r1"])
+
+    def bug(*_: object) -> None:
+        raise TypeError("a bug")
+
+    monkeypatch.setattr("training.deploy.step.agree", bug)
+    with pytest.raises(TypeError, match="a bug") as caught:
+        deploy(runs["r2"])
+    assert caught.value.__notes__ == ["version 1 is back in service"]
+    assert workers(server) == {"1": 2}
+
+
+def test_a_full_disk_is_no_bug(runs: Runs, server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(runs["r1"])
+    points = []
+
+    def full(home: Path, model: str, version: str | None) -> str | None:
+        points.append(version)
+        if version == "2":
+            raise OSError(28, "No space left on device")
+        return point_to(home, model, version)
+
+    monkeypatch.setattr("training.deploy.target.point_to", full)
+    with pytest.raises(DeployError, match=r"No space left on device; version 1 is back in service"):
+        deploy(runs["r2"])
+
+
 def test_an_altered_bundle_changes_nothing(runs: Runs, server: RunningServer) -> None:
     deploy(runs["r1"])
     runs["r2"].store.write("releases/housing/2/model.onnx", b"altered")
