@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,28 @@ def options(values: str, *settings: str) -> list[str | Path]:
 
 def render(values: str = "defaults", *settings: str) -> list[dict[str, Any]]:
     """Return every object of the rendered chart."""
-    done = helm("template", "molino", CHART, "--namespace", "molino", *options(values, *settings))
+    return parse(_rendered("--namespace", "molino", *options(values, *settings)))
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    """Return the objects of rendered text, by libyaml: it takes a tenth of the time."""
+    return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+
+
+@cache
+def _rendered(*arguments: str | Path) -> str:
+    """Return the text of the chart, which is the same for the same arguments."""
+    done = helm("template", "molino", CHART, *arguments)
     assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return done.stdout
 
 
 def render_text(values: str, *arguments: str) -> str:
     """Return the rendered chart with every feature on, as it is installed: in a namespace."""
-    done = helm("template", "molino", CHART, "--namespace", "molino", *options(values, *ALL_ON[values]), *arguments)
-    assert done.returncode == 0, done.stderr
-    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    documents = parse(_rendered("--namespace", "molino", *options(values, *ALL_ON[values]), *arguments))
     for document in documents:
         document["metadata"]["namespace"] = "molino"
-    return yaml.safe_dump_all(documents)
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper)
 
 
 def refusal(values: str, *settings: str) -> str:

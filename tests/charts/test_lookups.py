@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from rendering import CHART, helm, options
+from rendering import CHART, helm, options, parse
 from stand_in_cluster import namespace, secret, stand_in_cluster, storage_class
 
 DATABASE = {"airflow-password": "YQ==", "mlflow-password": "Yg==", "mlflow-auth-password": "Yw=="}
@@ -80,7 +79,7 @@ SECRETS = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
 
 def made(rendered: str) -> dict[str, dict[str, str]]:
     """Return the data of each Secret that is rendered, by component."""
-    documents = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "Secret"]
+    documents = [one for one in parse(rendered) if one["kind"] == "Secret"]
     return {one["metadata"]["name"].removeprefix("molino-"): one["data"] for one in documents}
 
 
