@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from molino.contracts.reading import read_json
+from molino.contracts.splits.identity import SplitIdentity
 
 FeatureType = Literal["number", "integer", "boolean", "category"]
 MODEL_FILENAME = "model.onnx"
@@ -127,6 +128,8 @@ class Release(_Part):
     reference: dict[str, Reference]
     example: Example
     lineage: Lineage
+    split: SplitIdentity | None = None
+    """How rows were held out; none in releases from before it was kept."""
     serving: dict[str, Any] = Field(default_factory=dict)
     """The model file's `serving` section, as JSON."""
 

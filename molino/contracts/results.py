@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact
+from molino.contracts.splits.identity import SplitIdentity
 
 
 class Result(BaseModel):
@@ -100,6 +101,20 @@ class CandidateResult(_Part):
     sampled: bool
     """True when a candidate that can't stream was trained on a sample."""
     seconds: float
+    validation: dict[str, float] = Field(default_factory=dict)
+    """Every metric of the task, by its name, on validation rows, or its mean over the folds."""
+
+
+class Baseline(_Part):
+    """What a model must beat: the answer of one that looks at no feature, found on training rows."""
+
+    kind: Literal["mean", "prior"]
+    value: float | None = None
+    """Of a regression: the mean of the target."""
+    last_value: float | None = None
+    """Of a regression split by time: the target of the last training row (the mean, of several at that time)."""
+    probabilities: tuple[float, ...] | None = None
+    """Of a classification: the share of each class, in the order of the model file."""
 
 
 class TrainResult(Result):
@@ -116,12 +131,20 @@ class TrainResult(Result):
     """The parent run; each candidate is a child run of it."""
     candidates: tuple[CandidateResult, ...]
     held_out: Artifact
-    """Parquet of the test rows: feature columns as in the clean data, and the target."""
+    """Parquet of the test rows: feature columns as in the clean data, the target, and what rows are split by."""
     reference: Artifact
     """JSON of `molino.contracts.release.Reference` per feature, counted on the training rows."""
     rows_train: int
     rows_validation: int
     rows_test: int
+    split: SplitIdentity | None = None
+    selected: str | None = None
+    """The candidate that was chosen, on validation rows or by folds."""
+    selection: str = "validation"
+    """What it was chosen on: `validation` or `folds`."""
+    baseline: Baseline | None = None
+    failed: dict[str, str] = Field(default_factory=dict)
+    """Candidate to cause, of those that could not be trained."""
 
 
 class Interval(_Part):

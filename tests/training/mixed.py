@@ -9,11 +9,12 @@ import polars as pl
 import yaml
 
 from molino.contracts.model_file import ModelFile, parse_model
+from training.splits import TRAIN, VALIDATION, identify, place
+from training.splits.place import known
 from training.train.candidates import fit
 from training.train.candidates.contract import Material, Trained
 from training.train.data import Dataset
 from training.train.encoding import fit_encoding
-from training.train.split import TRAIN, VALIDATION
 
 ROWS = 600
 FEATURES: list[dict[str, Any]] = [
@@ -67,6 +68,15 @@ def frame_of(model: ModelFile, rows: int = ROWS) -> pl.DataFrame:
         position = np.digitize(signal, np.quantile(signal, np.linspace(0, 1, len(classes) + 1)[1:-1]))
         columns["y"] = np.array(classes)[position]
     return pl.DataFrame(columns).select(model.columns)
+
+
+def parts_of(model: ModelFile, frame: pl.DataFrame) -> np.ndarray:
+    """Return the part of each row, over the whole table at once."""
+    identity = identify(model)
+    placement = place(identity, frame, model.target.classes or ())
+    kind = known(identity.kind)
+    boundaries = kind.boundaries(identity, placement)
+    return kind.parts(identity.model_copy(update={"boundaries": boundaries}), placement)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Cleaned:
     """A batch, cleaned."""
 
     clean: pl.DataFrame
-    """Columns of the model file: features, then target."""
+    """Columns of the model file: features, then target, then what else rows are split by."""
     quarantined: pl.DataFrame | None
     """Row number, reasons and text of the rows that break a rule; none where there are none."""
 
@@ -60,9 +60,12 @@ class Cleaner:
     def __init__(self, model: ModelFile) -> None:
         self.model = model
         self.columns = (*model.features, rules.target_feature(model))
-        self.faults = rules.RuleSet(rule for column in self.columns for rule in rules.faults(column))
+        self.faults = rules.RuleSet(
+            (*(rule for column in self.columns for rule in rules.faults(column)), *rules.split_faults(model))
+        )
         self.drops = rules.RuleSet(rule for column in self.columns for rule in rules.drops(column))
         self.schema = {column.name: rules.clean_type(column) for column in self.columns}
+        self.schema |= dict.fromkeys(model.columns_kept, pl.String())
         self.seen = SeenRows()
         self.tally = Tally()
 
@@ -89,7 +92,9 @@ class Cleaner:
     def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
         missing = self.model.source.missing
         tidy = pl.DataFrame([rules.tidied(frame[column.name], column.type, missing) for column in self.columns])
-        return tidy.select(value for column in self.columns for value in rules.values(column, tidy.schema[column.name]))
+        kept = [rules.tidied(frame[name], "category", missing) for name in self.model.columns_kept]
+        typed = (value for column in self.columns for value in rules.values(column, tidy.schema[column.name]))
+        return tidy.select(typed).with_columns(kept)
 
     def _breaches(
         self, typed: pl.DataFrame, rule_set: rules.RuleSet, first_row: int, among: Mask | None = None
@@ -109,7 +114,7 @@ class Cleaner:
     def _first_ones(self, clean: pl.DataFrame) -> Mask:
         if self.model.quality.duplicates == "keep":
             return np.ones(clean.height, dtype=np.bool_)
-        return self.seen.add(clean.hash_rows(seed=0).to_numpy())
+        return self.seen.add(clean.select(self.model.columns).hash_rows(seed=0).to_numpy())
 
     def _count_rows(self, read: int, clean: int, quarantined: int) -> None:
         self.tally.read += read

@@ -126,3 +126,7 @@ def _check_columns(header: list[str], model: ModelFile, where: str) -> None:
         hint = "; is source.delimiter right?" if len(header) == 1 and len(model.columns) > 1 else ""
         shown = ", ".join(header[:50]) + (", …" if len(header) > 50 else "")
         raise SourceError(f"{where}: no column {', '.join(map(repr, missing))}; the columns are {shown}{hint}")
+    for key, name in model.split.named:
+        if name not in header:
+            shown = ", ".join(header[:50]) + (", …" if len(header) > 50 else "")
+            raise SourceError(f"{where}: no column {name!r}, which split.{key} names; the columns are {shown}")

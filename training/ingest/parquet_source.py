@@ -12,6 +12,8 @@ from molino.contracts.model_file import ModelFile
 from training.ingest.batch import Batch
 
 BATCH_ROWS = 1 << 16
+KEPT = "split"
+"""What a column is that isn't predicted from, but that rows are split by: text, of whatever type it was."""
 
 
 class ParquetSource:
@@ -25,9 +27,10 @@ class ParquetSource:
         except (PolarsError, OSError) as error:
             raise SourceError(f"{where}: not a whole Parquet file: {_first_line(error)}") from error
         self.header = self.schema.names()
-        self.wanted = [name for name in model.columns if name in self.schema]
-        kinds = {feature.name: feature.type for feature in model.features}
+        self.wanted = [name for name in (*model.columns, *model.columns_kept) if name in self.schema]
+        kinds: dict[str, str] = {feature.name: feature.type for feature in model.features}
         kinds[model.target.name] = "number" if model.task == "regression" else "category"
+        kinds |= dict.fromkeys(model.columns_kept, KEPT)
         self.values = [_value(name, kinds[name], self.schema[name], where) for name in self.wanted]
 
     def batches(self) -> Iterator[Batch]:
@@ -54,6 +57,8 @@ def _value(name: str, kind: str, dtype: pl.DataType, where: str) -> pl.Expr:
     column = pl.col(name)
     if dtype in (pl.String, pl.Categorical, pl.Enum) or dtype == pl.Null:
         return column.cast(pl.String)
+    if kind == KEPT and not dtype.is_nested():
+        return _as_text(column, dtype)
     if kind == "category" and (dtype.is_integer() or dtype == pl.Boolean):
         return column.cast(pl.String)
     if kind != "category" and dtype.is_numeric():
@@ -61,6 +66,20 @@ def _value(name: str, kind: str, dtype: pl.DataType, where: str) -> pl.Expr:
     if kind == "boolean" and dtype == pl.Boolean:
         return column
     raise SourceError(f"{where}: column {name!r}: expected {kind} values, but its type is {dtype}")
+
+
+def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return a key, a group or a time as a CSV would have it: whole numbers without a point, dates as ISO has them."""
+    if dtype.is_float():
+        whole = column.is_finite() & (column == column.round()) & (column.abs() < 2**53)
+        column = column.fill_nan(None)
+        return (
+            pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
+        )
+    if isinstance(dtype, pl.Datetime):
+        column = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return column.dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
+    return column.cast(pl.String)
 
 
 def _text(frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from molino.contracts.model_file import Boolean, Category, Feature, Integer, ModelFile, Number
+from training.splits.place import known
 
 FLOAT32_MAXIMUM = 3.4028234663852886e38
 INTEGER_MAXIMUM = 2**24
@@ -122,6 +123,14 @@ def _number_faults(feature: Number | Integer, column: pl.Expr) -> Iterator[Rule]
         yield Rule(name, f"below {low:.12g}", column < low)
     if high is not None:
         yield Rule(name, f"above {high:.12g}", column > high)
+
+
+def split_faults(model: ModelFile) -> Iterator[Rule]:
+    """Yield the rules of the columns that rows are split by and that are no feature."""
+    kind = known(model.split.kind)
+    for name in model.columns_kept:
+        for problem, breach in kind.faults(pl.col(name)):
+            yield Rule(name, problem, breach)
 
 
 def drops(feature: Feature) -> Iterator[Rule]:

@@ -23,6 +23,7 @@ from molino.contracts.release import (
 )
 from molino.contracts.release import Feature as ReleaseFeature
 from molino.contracts.results import Interval
+from molino.contracts.splits import SplitIdentity
 from training.graphs.graph import Graph, read_batches
 from training.stores.folder import Store, sha256_of
 
@@ -42,6 +43,7 @@ def build_release(
     reference: Mapping[str, Reference],
     scores: Mapping[str, Interval],
     lineage: Lineage,
+    split: SplitIdentity | None = None,
 ) -> Release:
     """Return `release.json` of one candidate. The same arguments give the same bytes."""
     features = tuple(release_feature(feature, reference[feature.name]) for feature in model.features)
@@ -63,6 +65,7 @@ def build_release(
         reference=dict(reference),
         example=build_example(features, graph, held_out),
         lineage=lineage,
+        split=split,
         serving=model.serving.model_dump(mode="json"),
     )
 

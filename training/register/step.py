@@ -57,6 +57,7 @@ def run(context: Context) -> Outcome:
         _reference(context, trained),
         evaluated.scores[best.name],
         lineage,
+        trained.split,
     )
     document, graph = write_bundle(context.store, release, onnx)
     context.log.info("bundle written", release=document.uri)

@@ -1,6 +1,6 @@
-"""The versioned rows as training sees them: read in pieces, split by position, as arrays of 32-bit floats."""
+"""The versioned rows as training sees them: read in pieces, split, as arrays of 32-bit floats."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import Category, ModelFile
-from training.train.split import TEST, TRAIN, VALIDATION, parts, uniforms
+from molino.contracts.splits import SplitIdentity
+from training.splits import TEST, TRAIN, VALIDATION, Placement, identify, place
+from training.splits.contract import Parts
+from training.splits.hashing import uniforms
+from training.splits.place import known
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,12 +57,26 @@ class Overview:
 
 
 class Dataset:
-    """A Parquet file of clean rows, with its split. Holds one piece of it in memory at a time."""
+    """A Parquet file of clean rows, with its split. Holds in memory one piece of it, and of each row its part.
 
-    def __init__(self, path: Path, model: ModelFile, split_seed: int) -> None:
+    Args:
+        path: the clean rows.
+        model: says how they are split.
+        split_seed: goes before the model file's own seed where given.
+
+    Raises:
+        StepError: a part has too few rows, or a category too many values or none.
+    """
+
+    def __init__(self, path: Path, model: ModelFile, split_seed: int | None = None) -> None:
+        import polars as pl
+
         self.path = path
         self.model = model
-        self.split_seed = split_seed
+        self.rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        self.columns = (*model.columns, *model.columns_kept)
+        self.split, self.placement = self._place(split_seed)
+        self.parts = known(self.split.kind).parts(self.split, self.placement)
         self.overview = self._look_over()
 
     def count(self, part: int) -> int:
@@ -70,7 +88,7 @@ class Dataset:
         import polars as pl
 
         with TemporaryDirectory(dir=path.parent) as folder:
-            for start, piece, part in self._pieces(self.model.columns):
+            for start, piece, part in self._pieces(self.columns):
                 piece.filter(pl.Series(part == TEST)).write_parquet(Path(folder) / f"{start:015}.parquet")
             pl.scan_parquet(Path(folder) / "*.parquet").sink_parquet(path)
         return self.count(TEST)
@@ -90,7 +108,7 @@ class Dataset:
     def stream(self, part: int, seed: int, buffered: int = 4) -> Iterator[Rows]:
         """Yield all rows of a part once, shuffled: `buffered` pieces from anywhere in the file are mixed at a time."""
         rng = np.random.default_rng(seed)
-        starts = rng.permutation(np.arange(0, self.overview.rows, PIECE_ROWS))
+        starts = rng.permutation(np.arange(0, self.rows, PIECE_ROWS))
         for first in range(0, len(starts), buffered):
             found = []
             for start in starts[first : first + buffered]:
@@ -99,44 +117,64 @@ class Dataset:
             rows = _joined(found)
             yield rows.take(rng.permutation(len(rows)))
 
+    def _place(self, seed: int | None) -> tuple[SplitIdentity, Placement]:
+        """Take one pass over the columns that rows are split by."""
+        identity, names = identify(self.model, seed), self.model.target.classes or ()
+        needed = [*identity.columns, *([identity.by] if identity.by else [])]
+        found = [place(identity, self._read(start, needed), names) for start in range(0, self.rows, PIECE_ROWS)]
+        if not found:
+            raise StepError(f"{self.model.name}: the clean data has no rows")
+        placement = Placement(
+            np.concatenate([one.positions for one in found]),
+            np.concatenate([one.strata for one in found]),
+            found[0].names,
+        )
+        boundaries = known(identity.kind).boundaries(identity, placement)
+        return identity.model_copy(update={"boundaries": boundaries}), placement
+
     def _look_over(self) -> Overview:
         import polars as pl
 
-        total = int(pl.scan_parquet(self.path).select(pl.len()).collect().item())
-        learnt = [
-            feature.name for feature in self.model.features if isinstance(feature, Category) and feature.values is None
-        ]
-        counts = np.zeros(3, np.int64)
-        seen: dict[str, pl.DataFrame] = {}
-        for start in range(0, total, PIECE_ROWS):
-            size = min(PIECE_ROWS, total - start)
-            part = parts(start, size, self.model.split, self.split_seed)
-            counts += np.bincount(part, minlength=3)
-            if learnt:
-                piece, part = self._piece(start, learnt)
-                _count_values(seen, piece.filter(pl.Series(part == TRAIN)), learnt)
+        counts = np.bincount(self.parts, minlength=3)
         for part_of, name in ((TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")):
             if counts[part_of] < 2:
                 raise StepError(
-                    f"{self.model.name}: {total} clean rows leave {counts[part_of]} {name} rows, and at least 2 are "
-                    "needed; give more data or change split in the model file"
+                    f"{self.model.name}: {self.rows} clean rows leave {counts[part_of]} {name} rows, and at least 2 "
+                    f"are needed; {self._about_split()}"
                 )
+        learnt = [
+            feature.name for feature in self.model.features if isinstance(feature, Category) and feature.values is None
+        ]
+        seen: dict[str, pl.DataFrame] = {}
+        if learnt:
+            for _, piece, part in self._pieces(learnt):
+                _count_values(seen, piece.filter(pl.Series(part == TRAIN)), learnt)
         values = {
             feature.name: feature.values or _learn(feature, seen[feature.name])
             for feature in self.model.features
             if isinstance(feature, Category)
         }
-        return Overview(total, {part_of: int(counts[part_of]) for part_of in (TRAIN, VALIDATION, TEST)}, values)
+        return Overview(self.rows, {part_of: int(counts[part_of]) for part_of in (TRAIN, VALIDATION, TEST)}, values)
 
-    def _pieces(self, columns: Any) -> Iterator[tuple[int, "pl.DataFrame", NDArray[np.uint8]]]:
-        for start in range(0, self.overview.rows, PIECE_ROWS):
+    def _about_split(self) -> str:
+        different = len(np.unique(self.placement.positions))
+        together = ""
+        if different < self.rows:
+            unit = known(self.split.kind).unit
+            together = f"{unit} stay together, and there are {different} different ones; "
+        return f"{together}give more data or change split in the model file"
+
+    def _pieces(self, columns: Sequence[str]) -> Iterator[tuple[int, "pl.DataFrame", Parts]]:
+        for start in range(0, self.rows, PIECE_ROWS):
             yield start, *self._piece(start, columns)
 
-    def _piece(self, start: int, columns: Any) -> tuple["pl.DataFrame", NDArray[np.uint8]]:
+    def _piece(self, start: int, columns: Sequence[str]) -> tuple["pl.DataFrame", Parts]:
+        return self._read(start, columns), self.parts[start : start + PIECE_ROWS]
+
+    def _read(self, start: int, columns: Sequence[str]) -> "pl.DataFrame":
         import polars as pl
 
-        piece = pl.scan_parquet(self.path).select(columns).slice(start, PIECE_ROWS).collect()
-        return piece, parts(start, len(piece), self.model.split, self.split_seed)
+        return pl.scan_parquet(self.path).select(columns).slice(start, PIECE_ROWS).collect()
 
     def _rows(self, piece: "pl.DataFrame", chosen: NDArray[np.bool_]) -> Rows:
         import polars as pl

@@ -9,6 +9,7 @@ from molino.contracts.errors import StepError
 from molino.contracts.model_file import Candidate, ModelFile
 from molino.contracts.record import Artifact
 from molino.contracts.results import CandidateResult, IngestResult, TrainResult, VersionResult
+from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.folder import sha256_of
 from training.train.candidate_run import Session, log_dataset, shared_params, train_candidate
@@ -16,7 +17,6 @@ from training.train.candidates.contract import Material
 from training.train.data import Dataset, Rows
 from training.train.encoding import fit_encoding
 from training.train.reference import reference_statistics
-from training.train.split import TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,8 +39,7 @@ def run(context: Context) -> Outcome:
     version = context.result("version", VersionResult)
     path = fetch_revision(context.settings, version, context.workdir / "clean.parquet")
     _check_data(path, clean, version)
-    seed = context.settings.seed
-    dataset = Dataset(path, context.model, context.model.split.seed if seed is None else seed)
+    dataset = Dataset(path, context.model, context.settings.seed)
     held_out_path = context.workdir / "held_out.parquet"
     dataset.write_held_out(held_out_path)
     held_out = context.store.upload(held_out_path, context.key("held_out.parquet"), dataset.count(TEST))
@@ -56,6 +55,7 @@ def run(context: Context) -> Outcome:
         rows_train=dataset.count(TRAIN),
         rows_validation=dataset.count(VALIDATION),
         rows_test=dataset.count(TEST),
+        split=dataset.split,
     )
     return Outcome(
         result,

@@ -21,11 +21,11 @@ from molino.contracts.model_file.schema import (
     Resources,
     Serving,
     Source,
-    Split,
     Target,
     Training,
 )
 from molino.contracts.part import Part
+from molino.contracts.splits import Split
 
 __all__ = [
     "MODEL_FILENAME",

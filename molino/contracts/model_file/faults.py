@@ -10,9 +10,12 @@ from molino.contracts.candidates import AnyCandidate
 from molino.contracts.model_file.document import Key, locate, walk
 from molino.contracts.model_file.schema import CONTRADICTION, Feature, ModelFile
 from molino.contracts.part import PATTERN_WORDS
+from molino.contracts.splits import DEFAULT_KIND, SPLITS
 
 VARIANTS: Mapping[str, tuple[str, Any]] = {"features": ("type", Feature), "candidates": ("kind", AnyCandidate)}
 """Lists whose entries are told apart by a key: its name, and the union of what they may be."""
+COLUMN_TAGS = ("name", "list")
+"""By which pydantic tells one column from a list of them."""
 SILENT = frozenset({"extra_forbidden", "missing", "too_short"})
 """Faults for which what was found says nothing more."""
 
@@ -36,6 +39,10 @@ def _key_of(loc: Key, kind: str) -> Key:
         if kind.startswith("union_tag"):
             return (*loc, VARIANTS[str(loc[0])][0])
         return (*loc[:2], *loc[3:])
+    if loc and loc[0] == "split":
+        if kind.startswith("union_tag"):
+            return ("split", "kind")
+        return ("split", *(part for part in loc[2:] if part not in COLUMN_TAGS))
     return tuple(part for part in loc if part != "[key]")
 
 
@@ -81,6 +88,9 @@ def _variants(section: str) -> dict[str, type[BaseModel]]:
 def _allowed_keys(section: Key, root: yaml.Node) -> list[str]:
     """Return the keys that a section may have."""
     part: type[BaseModel] = ModelFile
+    if section == ("split",):
+        tag = walk(root, (*section, "kind"))
+        return list(SPLITS[str(tag.value) if tag else DEFAULT_KIND].model_fields)
     for index, name in enumerate(section):
         if name in VARIANTS:
             tag = walk(root, (*section[: index + 2], VARIANTS[str(name)][0]))

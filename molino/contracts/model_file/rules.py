@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from molino.contracts.metrics import metrics_of
+from molino.contracts.splits.base import Model
 
 if TYPE_CHECKING:
     from molino.contracts.model_file.schema import Bound, Integer, ModelFile, Number, Target
@@ -20,6 +21,8 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _names(model)
     yield from _target(model)
     yield from _metrics(model)
+    features = {feature.name: feature for feature in model.features}
+    yield from model.split.contradictions(Model(model.task, model.target.name, features))
     yield from _resources(model)
     yield from _example(model)
     for index, feature in enumerate(model.features):

@@ -10,6 +10,8 @@ from molino.contracts.metrics import MetricName
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Part
 from molino.contracts.record import StepName
+from molino.contracts.splits import AnySplit
+from molino.contracts.splits.auto import Auto
 
 PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
 PRESETS_LISTED = ", ".join(sorted(PRESETS))
@@ -99,20 +101,6 @@ class Quality(Part):
     """What to do with rows equal in every feature and the target (the first one stays)."""
 
 
-class Split(Part):
-    """Which rows are held out. A row's part follows from the seed and its position in the clean data alone."""
-
-    test: float = Field(default=0.2, gt=0, lt=1)
-    validation: float = Field(default=0.15, gt=0, lt=1)
-    seed: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _leaves_rows_to_train_on(self) -> Self:
-        if self.test + self.validation >= 0.9:
-            raise ValueError("test + validation must be below 0.9, to leave rows to train on")
-        return self
-
-
 class Training(Part):
     """What holds for every candidate."""
 
@@ -174,7 +162,7 @@ class ModelFile(Part):
     target: Target
     features: tuple[Feature, ...] = Field(min_length=1, max_length=2000)
     quality: Quality = Quality()
-    split: Split = Split()
+    split: AnySplit = Auto()
     training: Training = Training()
     candidates: tuple[AnyCandidate, ...] = Field(min_length=1)
     metric: MetricName
@@ -208,3 +196,8 @@ class ModelFile(Part):
     def columns(self) -> tuple[str, ...]:
         """Feature names in order, then the target."""
         return (*(feature.name for feature in self.features), self.target.name)
+
+    @property
+    def columns_kept(self) -> tuple[str, ...]:
+        """Columns of the clean data that rows are split by, and that are no feature."""
+        return tuple(column for column in self.split.columns if column not in self.columns)

@@ -396,3 +396,67 @@ def test_the_samples_are_clean(tmp_path: Path, name: str, rows: int, columns: in
     run_step("ingest", load_model(ROOT / "pipelines" / "models" / name), "r1", settings)
     path = Path(settings.store_uri) / "runs" / name / "r1" / "ingest" / "clean.parquet"
     assert pl.read_parquet(path).shape == (rows, columns)
+
+
+# What rows are split by.
+
+SPLIT_ROWS = csv_text(
+    "50.5,3,true,north,100,7",
+    "51.5,3,true,north,101,",
+    "52.5,3,true,south,102, 8 ",
+    header="size,rooms,garden,area,price,id",
+)
+
+
+def test_a_column_that_rows_are_split_by_is_kept(tmp_path: Path) -> None:
+    homes = Homes(tmp_path, SPLIT_ROWS, split={"kind": "group", "column": "id"})
+    homes.ingest()
+    assert clean(homes)["id"].to_list() == ["7", "8"]
+
+
+def test_a_row_without_what_it_is_split_by_is_quarantined(tmp_path: Path) -> None:
+    homes = Homes(tmp_path, SPLIT_ROWS, split={"kind": "hash", "key": ["id"]})
+    homes.ingest()
+    assert [row[:2] for row in quarantine(homes)] == [("2", "id: missing, and rows are split by it")]
+
+
+def test_a_time_that_is_none_is_quarantined(tmp_path: Path) -> None:
+    rows = ("50.5,3,true,north,100,2026-01-31", "51.5,3,true,north,101,31st", "52.5,3,true,south,102,2026-02-01")
+    homes = Homes(
+        tmp_path, csv_text(*rows, header="size,rooms,garden,area,price,day"), split={"kind": "time", "column": "day"}
+    )
+    homes.ingest()
+    assert [row[:2] for row in quarantine(homes)] == [("2", "day: neither a number nor a date such as 2026-01-31")]
+
+
+def test_rows_apart_in_their_key_alone_are_duplicates(tmp_path: Path) -> None:
+    rows = ("50.5,3,true,north,100,1", "50.5,3,true,north,100,2")
+    homes = Homes(tmp_path, csv_text(*rows, header="size,rooms,garden,area,price,id"),
+                  split={"key": "id"}, quality={"duplicates": "drop"})  # fmt: skip
+    homes.ingest()
+    assert clean(homes)["id"].to_list() == ["1"]
+
+
+def test_a_split_by_a_column_that_is_not_there_names_its_key(tmp_path: Path) -> None:
+    homes = Homes(tmp_path, csv_text(GOOD_ROW), split={"kind": "group", "column": "who"})
+    assert "no column 'who', which split.column names; the columns are size" in refusal(homes)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([7, 8], ["7", "8"]),
+        ([7.0, 8.5], ["7", "8.5"]),
+        (pl.Series(["2026-01-31"]).str.to_date().extend_constant(None, 0).to_list() * 2, ["2026-01-31"] * 2),
+    ],
+)
+def test_a_parquet_column_that_rows_are_split_by_is_kept_as_text(
+    tmp_path: Path, values: list[object], wanted: list[str]
+) -> None:
+    frame = pl.DataFrame({"size": [1.0, 2.0], "rooms": [1, 2], "garden": [True, False], "area": ["north", "south"],
+                          "price": [1.0, 2.0], "id": values})  # fmt: skip
+    frame.write_parquet(tmp_path / "homes.parquet")
+    data = (tmp_path / "homes.parquet").read_bytes()
+    homes = Homes(tmp_path, data, name="homes.parquet", split={"kind": "group", "column": "id"})
+    homes.ingest()
+    assert clean(homes)["id"].to_list() == wanted

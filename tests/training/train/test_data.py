@@ -1,12 +1,12 @@
 import numpy as np
 import polars as pl
 import pytest
-from mixed import FEATURES, case_of, frame_of, model_of
+from mixed import FEATURES, case_of, frame_of, model_of, parts_of
 
 import training.train.data
 from molino.contracts.errors import StepError
+from training.splits import TEST, TRAIN, VALIDATION
 from training.train.data import Dataset
-from training.train.split import TEST, TRAIN, VALIDATION, parts
 
 MODEL = model_of("classification")
 
@@ -24,7 +24,7 @@ def small_pieces(monkeypatch):
 def rows_of(case, part):
     """The rows of a part, without any of the code under test but the split."""
     frame = frame_of(MODEL)
-    return frame.filter(pl.Series(parts(0, len(frame), MODEL.split, MODEL.split.seed) == part))
+    return frame.filter(pl.Series(parts_of(MODEL, frame) == part))
 
 
 def column(rows, name):
@@ -62,10 +62,10 @@ def test_values_not_listed_are_learnt(case):
 
 
 def test_values_are_learnt_from_training_rows_alone(tmp_path):
-    frame = frame_of(MODEL)
-    part = parts(0, len(frame), MODEL.split, MODEL.split.seed)
-    streets = np.where(part == TEST, "Unheard-of", frame["street"].to_numpy())
-    case = case_of(tmp_path, MODEL, frame.with_columns(street=pl.Series(streets)))
+    model = model_of("classification", split={"key": "id"})
+    frame = frame_of(model).with_columns(id=pl.int_range(pl.len()).cast(pl.String))
+    streets = np.where(parts_of(model, frame) == TEST, "Unheard-of", frame["street"].to_numpy())
+    case = case_of(tmp_path, model, frame.with_columns(street=pl.Series(streets)))
     assert case.dataset.overview.values["street"] == ("Elm", "Oak")
 
 

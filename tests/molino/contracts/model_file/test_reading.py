@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from molino.contracts.errors import ModelFileError
 from molino.contracts.model_file import ModelFile, find_models, load_model, parse_model
@@ -274,3 +275,52 @@ def test_models_are_found_by_folder(tmp_path: Path) -> None:
 
 def test_the_schema_for_editors_is_up_to_date() -> None:
     assert json.loads((MODELS.parents[1] / SCHEMA_PATH).read_text()) == model_file_schema()
+
+
+# The split.
+
+
+def split_faults(split, **changes):
+    content = yaml.safe_load((MODELS / "housing" / "model.yaml").read_text()) | changes | {"split": split}
+    with pytest.raises(ModelFileError) as caught:
+        parse_model(yaml.safe_dump(content).encode(), "model.yaml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("split", "fault"),
+    [
+        ({"kind": "random"}, "split.kind: expected one of 'auto', 'group', 'hash', 'stratified', 'time'"),
+        ({"kind": "group"}, "split.column: this key is required"),
+        ({"kind": "time", "column": "day", "key": "id"}, "split.key: unknown key; expected one of kind, test"),
+        ({"kind": "group", "column": "medv"}, "split.column: 'medv' is the target"),
+        ({"kind": "hash", "key": ["id", "medv"]}, "split.key.1: 'medv' is the target"),
+        ({"kind": "hash", "key": ["id", "id"]}, "split.key.1: 'id' is named twice"),
+        ({"key": [1]}, "split.key.0: expected text"),
+        ({"key": 1}, "split.key: expected text"),
+        ({"test": 2}, "split.test: expected less than 1 (got '2')"),
+        ({"folds": 2}, "split.folds: unknown key; expected one of kind, test, validation, seed, key"),
+        ({"test": 0.5, "validation": 0.4}, "split: test + validation must be below 0.9"),
+        ({"kind": "stratified"}, "split.kind: stratified goes by classes"),
+    ],
+)
+def test_a_fault_of_the_split_names_its_key(split, fault):
+    assert fault in split_faults(split)
+
+
+@pytest.mark.parametrize(
+    ("feature", "fault"),
+    [
+        ({"type": "category"}, "'crim' is a feature of type category; expected numbers or dates"),
+        ({"type": "number", "missing": "impute"}, "split.column: 'crim' may be missing"),
+    ],
+)
+def test_a_time_is_a_number_or_a_date(feature, fault):
+    assert fault in split_faults({"kind": "time", "column": "crim"}, features=[{"name": "crim", **feature}])
+
+
+@pytest.mark.parametrize(("key", "columns"), [("id", ("id",)), (["id", "crim"], ("id", "crim"))])
+def test_a_key_is_a_column_or_a_list(key, columns):
+    content = yaml.safe_load((MODELS / "housing" / "model.yaml").read_text()) | {"split": {"key": key}}
+    model = parse_model(yaml.safe_dump(content).encode(), "model.yaml")
+    assert (model.split.columns, model.columns_kept) == (columns, ("id",))

@@ -1,0 +1,10 @@
+"""Which part of the data a row belongs to, and which rows a release has certainly not been made from.
+
+Every kind of split is a module here and in `molino.contracts.splits`. It gives each row a position, lays boundaries
+through all positions where its parts depend on the data, and says by both which part each row falls into.
+"""
+
+from training.splits.contract import TEST, TRAIN, VALIDATION, Placement
+from training.splits.place import identify, kind_of, place, unseen
+
+__all__ = ["TEST", "TRAIN", "VALIDATION", "Placement", "identify", "kind_of", "place", "unseen"]
