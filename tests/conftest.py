@@ -28,6 +28,13 @@ FIRST = ("tests/e2e", "tests/recipes", "tests/training/train", "tests/training",
 """Folders by how long their tests take, so that workers don't wait at the end for one that began late."""
 
 
+def pytest_configure() -> None:
+    """Let numeric libraries have one thread, here and in what tests start, where each core has a worker."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, "1")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes long, where workers share the tests."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +133,27 @@ class Home:
                 subprocess.check_output(["git", "rev-list", "--count", "main"], cwd=self.path / "data.git", text=True)
             ),
         }
+
+
+def quick_home(folder: Path, kinds: Sequence[str] = ("linear",), **changes: Any) -> Home:
+    """Return a home whose model `quick` is housing's, with the candidates of these kinds alone.
+
+    Args:
+        folder: where the model, its data and the state go.
+        kinds: of the candidates that stay.
+        changes: sections of the model file, by name.
+    """
+    import yaml
+
+    model = folder / "models" / "quick"
+    model.mkdir(parents=True)
+    origin = ROOT / "pipelines" / "models" / "housing"
+    content = yaml.safe_load((origin / "model.yaml").read_text())
+    content["name"] = "quick"
+    content["candidates"] = [one for one in content["candidates"] if one["kind"] in kinds]
+    (model / "model.yaml").write_text(yaml.safe_dump({**content, **changes}))
+    (model / "housing.csv").write_bytes((origin / "housing.csv").read_bytes())
+    return Home(folder / "home", models=folder / "models")
 
 
 def children(pid: int) -> list[int]:

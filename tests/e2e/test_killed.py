@@ -6,25 +6,33 @@ import signal
 from typing import Any
 
 import pytest
-from embedded import Ended, Home, command_line, descendants, leads_group, wait_for
+from embedded import Ended, Home, command_line, descendants, leads_group, quick_home, wait_for
 
 from molino.contracts.steps import STEP_NAMES
 
+KINDS = ("linear", "gradient_boosting")
 SAME = ("metrics", "status", "model_file_sha256")
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[Ended]]:
-    """A home whose housing run had each of its six steps killed once, and what each start said."""
-    home = Home(tmp_path_factory.mktemp("killed"))
+    """A home whose run had each of its six steps killed once, and what each start said."""
+    home = quick_home(tmp_path_factory.mktemp("killed"), KINDS)
     said = [run_and_kill(home, step) for step in STEP_NAMES]
-    return home, [*said, home.run()]
+    return home, [*said, home.run("quick")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Ended]:
+    """A home whose run of the same model went through, and what it said."""
+    home = quick_home(tmp_path_factory.mktemp("undisturbed"), KINDS)
+    return home, home.run("quick")
 
 
 def run_and_kill(home: Home, step: str) -> Ended:
     """Run, and kill a step as soon as it has begun its work."""
-    process = home.start("housing", "--once")
-    log = f"logs/housing/*/{step}.log"
+    process = home.start("quick", "--once")
+    log = f"logs/quick/*/{step}.log"
     wait_for(lambda: any("started" in path.read_text() for path in home.path.glob(log)), f"the {step} step")
     victim = next(pid for pid in descendants(process.pid) if _is_step(pid, step))
     os.killpg(victim, signal.SIGKILL)
@@ -41,7 +49,7 @@ def _is_step(pid: int, step: str) -> bool:
 @pytest.mark.parametrize("step", STEP_NAMES)
 def test_a_killed_step_is_named(killed: tuple[Home, list[Ended]], step: str) -> None:
     ended = killed[1][STEP_NAMES.index(step)]
-    assert re.search(rf"{step} of housing run \S+ failed: ended by signal 9 \(log: ", ended.errors)
+    assert re.search(rf"{step} of quick run \S+ failed: ended by signal 9 \(log: ", ended.errors)
 
 
 @pytest.mark.parametrize("step", STEP_NAMES[1:])
@@ -50,26 +58,26 @@ def test_a_killed_run_goes_on(killed: tuple[Home, list[Ended]], step: str) -> No
     assert "goes on (it was interrupted after" in after.output
 
 
-def test_the_last_start_answers_the_same(killed: tuple[Home, list[Ended]], first: Ended) -> None:
-    assert killed[1][-1].answer["predictions"] == first.answer["predictions"]
+def test_the_last_start_answers_the_same(killed: tuple[Home, list[Ended]], undisturbed: tuple[Home, Ended]) -> None:
+    assert killed[1][-1].answer["predictions"] == undisturbed[1].answer["predictions"]
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)
 def test_each_step_ends_as_in_an_undisturbed_run(
-    killed: tuple[Home, list[Ended]], home: Home, first: Ended, step: str
+    killed: tuple[Home, list[Ended]], undisturbed: tuple[Home, Ended], step: str
 ) -> None:
     def told(where: Home, run_id: str) -> dict[str, Any]:
-        record = where.lineage(run_id)["records"][step]
+        record = where.lineage(run_id, "quick")["records"][step]
         return {key: record[key] for key in SAME}
 
-    assert told(killed[0], killed[1][-1].run_id) == told(home, first.run_id)
+    assert told(killed[0], killed[1][-1].run_id) == told(undisturbed[0], undisturbed[1].run_id)
 
 
 def test_nothing_is_doubled(killed: tuple[Home, list[Ended]]) -> None:
     counts = killed[0].counts()
     assert counts == {
         "records": 6,
-        "MLflow runs": 4,
+        "MLflow runs": 1 + len(KINDS),
         "unfinished MLflow runs": 0,
         "model versions": 1,
         "releases": 1,

@@ -5,10 +5,9 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from embedded import HOST, ROOT, Home, alive, children, command_line, descendants, interrupt, wait_for
+from embedded import HOST, Home, alive, children, command_line, descendants, interrupt, quick_home, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -17,21 +16,6 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = quick_home(tmp_path_factory.mktemp("quick"))
     interrupt(start_and_wait(home))
     return home
-
-
-def quick_home(tmp_path: Path, **changes: Any) -> Home:
-    """A home with a copy of the housing model that has only its linear candidate."""
-    import yaml
-
-    folder = tmp_path / "models" / "quick"
-    folder.mkdir(parents=True)
-    origin = ROOT / "pipelines" / "models" / "housing"
-    content = yaml.safe_load((origin / "model.yaml").read_text())
-    content["name"] = "quick"
-    content["candidates"] = [one for one in content["candidates"] if one["kind"] == "linear"]
-    (folder / "model.yaml").write_text(yaml.safe_dump({**content, **changes}))
-    (folder / "housing.csv").write_bytes((origin / "housing.csv").read_bytes())
-    return Home(tmp_path / "home", models=tmp_path / "models")
 
 
 def test_a_changed_source_is_a_new_version(quick: Home) -> None:
@@ -80,7 +64,7 @@ def test_a_signal_in_the_middle_of_a_step_leaves_nothing(tmp_path: Path, number:
     running = descendants(process.pid)
     interrupt(process, number)
     assert process.returncode == 130
-    wait_for(lambda: not alive(running), "the end of all processes", 15)
+    wait_for(lambda: not alive(running), "the end of all processes", 60)
 
 
 def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
@@ -123,7 +107,7 @@ def test_a_service_that_dies_ends_everything(quick: Home) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "serving has ended by itself (exit code -9)" in errors
-    wait_for(lambda: not alive(running), "the end of all processes", 15)
+    wait_for(lambda: not alive(running), "the end of all processes", 60)
 
 
 def test_a_home_that_is_in_use_is_refused(quick: Home) -> None:

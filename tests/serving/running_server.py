@@ -54,7 +54,7 @@ class RunningServer:
         finally:
             connection.close()
 
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 20) -> None:
+    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

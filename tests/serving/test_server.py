@@ -193,7 +193,7 @@ def test_stopping_fails_no_request(releases: Path, tmp_path: Path, housing_body:
     with run_server(releases, tmp_path / "log") as server, Load(server, housing_body) as load:
         server.wait("requests are answered", lambda: load.answered > 500)
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(15)
+        server.process.wait(60)
 
     assert load.failures == []
 
