@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 from molino.client import Client, ClientError
 from molino.contracts.errors import SourceError
+from molino.contracts.features import FEATURES, Cell
 from molino.contracts.model_file import Source
 
 PLAIN = Source(uri="-")
 """The form of a CSV where no model file tells it."""
-TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 UNPROCESSABLE = 422
 TOO_LARGE = 413
 
@@ -158,18 +157,9 @@ def _columns(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _value(cell: str, kind: str, missing: Collection[str]) -> float | bool | str | None:
+def _value(cell: str, kind: str, missing: Collection[str]) -> Cell:
     """Return a cell as its feature's type, or as it stands, for the API to refuse."""
     cell = cell.strip()
     if not cell or cell in missing:
         return None
-    if kind == "category":
-        return cell
-    if kind == "boolean":
-        return TRUTH.get(cell.lower(), cell)
-    try:
-        number = float(cell)
-    except ValueError:
-        return cell
-    # Python takes 1_000 for a number, ingest doesn't.
-    return number if math.isfinite(number) and "_" not in cell else cell
+    return FEATURES[kind].from_cell(cell) if kind in FEATURES else cell

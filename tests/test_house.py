@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 import molino
 from images.lock import locks, stale_locks
 from molino.contracts import results
+from molino.contracts.features import FEATURES
 from molino.contracts.record import StepName
 from molino.contracts.steps import STEP_NAMES, STEPS
 
@@ -184,6 +185,31 @@ def test_an_import_brings_nothing_heavy(modules: str, kept_out: set[str]) -> Non
     program = f"import sys, {modules}; print(*sorted({set(kept_out)!r} & sys.modules.keys()))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == ""
+
+
+# Variation is a type.
+
+FEATURE_CLASSES = "|".join(f"{kind.__name__}|{kind.__name__}Type" for kind in FEATURES.values())
+SWITCH_ON_A_FEATURE = re.compile(
+    rf"isinstance\([^)]*\b({FEATURE_CLASSES})\b|case ({FEATURE_CLASSES})\("
+    r"|\b(feature|column|one)\.type (==|!=|in |not in )"
+    rf"|[\"']({'|'.join(FEATURES)})[\"']\s*:|[!=]=\s*[\"']({'|'.join(FEATURES)})[\"']"
+)
+"""What tells one type of feature from another by hand."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sources_of("molino"), *(path for path in sources_of("training") if "features" not in path.parts)],
+    ids=name_of,
+)
+def test_no_switch_on_a_feature_stands_outside_its_type(path: Path) -> None:
+    assert path.parent.name == "features" or not SWITCH_ON_A_FEATURE.search(path.read_text())
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_each_type_of_feature_is_known_to_training(name: str) -> None:
+    assert (ROOT / "training" / "features" / f"{name}.py").is_file()
 
 
 # Extras.

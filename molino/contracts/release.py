@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from molino.contracts.reading import read_json
 from molino.contracts.splits.identity import SplitIdentity
 
-FeatureType = Literal["number", "integer", "boolean", "category"]
 MODEL_FILENAME = "model.onnx"
 RELEASE_FILENAME = "release.json"
 
@@ -45,7 +44,8 @@ class Feature(_Part):
     """One feature as a request may give it."""
 
     name: str
-    type: FeatureType
+    type: str
+    """One of `molino.contracts.features`."""
     description: str = ""
     unit: str | None = None
     minimum: float | None = None
@@ -56,6 +56,8 @@ class Feature(_Part):
     """`refuse`: null is an error of the request; `impute`: the graph fills it in."""
     unseen: Literal["refuse", "other"] = "refuse"
     """Of a category: what a value outside `values` means."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keys of the model file that this type alone has."""
 
 
 class Reference(_Part):

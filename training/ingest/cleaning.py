@@ -9,6 +9,7 @@ import polars as pl
 
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
+from training.features.base import unreadable_name
 from training.ingest import rules
 from training.ingest.batch import Batch
 from training.ingest.duplicates import SeenRows
@@ -59,12 +60,12 @@ class Cleaner:
 
     def __init__(self, model: ModelFile) -> None:
         self.model = model
-        self.columns = (*model.features, rules.target_feature(model))
+        self.columns = rules.column_types(model)
         self.faults = rules.RuleSet(
-            (*(rule for column in self.columns for rule in rules.faults(column)), *rules.split_faults(model))
+            (*(rule for column in self.columns for rule in column.faults()), *rules.split_faults(model))
         )
-        self.drops = rules.RuleSet(rule for column in self.columns for rule in rules.drops(column))
-        self.schema = {column.name: rules.clean_type(column) for column in self.columns}
+        self.drops = rules.RuleSet(rule for column in self.columns for rule in column.drops())
+        self.schema = {column.name: column.clean_type() for column in self.columns}
         self.schema |= dict.fromkeys(model.columns_kept, pl.String())
         self.seen = SeenRows()
         self.tally = Tally()
@@ -91,9 +92,9 @@ class Cleaner:
 
     def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
         missing = self.model.source.missing
-        tidy = pl.DataFrame([rules.tidied(frame[column.name], column.type, missing) for column in self.columns])
-        kept = [rules.tidied(frame[name], "category", missing) for name in self.model.columns_kept]
-        typed = (value for column in self.columns for value in rules.values(column, tidy.schema[column.name]))
+        tidy = pl.DataFrame([rules.tidied(frame[column.name], column.few_values, missing) for column in self.columns])
+        kept = [rules.tidied(frame[name], True, missing) for name in self.model.columns_kept]
+        typed = (value for column in self.columns for value in column.values(tidy.schema[column.name]))
         return tidy.select(typed).with_columns(kept)
 
     def _breaches(
@@ -124,7 +125,7 @@ class Cleaner:
 
     def _count_cells(self, typed: pl.DataFrame, batch: Batch) -> None:
         for column in self.columns:
-            name, unreadable = column.name, typed[rules.unreadable_name(column.name)]
+            name, unreadable = column.name, typed[unreadable_name(column.name)]
             wrong = int(unreadable.sum())
             self.tally.present[name] += typed.height - typed[name].null_count() + wrong
             if wrong:
@@ -145,7 +146,7 @@ class Cleaner:
         for column in self.columns:
             if tally.unreadable[column.name] and tally.unreadable[column.name] == tally.present[column.name]:
                 row, text = tally.examples[column.name]
-                expected = rules.EXPECTED[column.type]
+                expected = column.expected
                 raise SourceError(f"{where}: column {column.name!r}: expected {expected} (row {row} has {text!r})")
         share, limit = tally.quarantined / tally.read, self.model.quality.max_quarantined_share
         if share > limit:

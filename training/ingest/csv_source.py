@@ -20,6 +20,7 @@ from training.ingest.csv_text import (
     without_blank_lines,
 )
 from training.ingest.prefetch import prefetch
+from training.ingest.rules import column_types
 
 Parsed = tuple[pl.DataFrame, Callable[[], pl.DataFrame]]
 """Rows, and what returns them as text."""
@@ -43,7 +44,13 @@ class CsvSource:
         # The last column shows which rows are short.
         taken = {*self.wanted, self.header[-1]}
         self.positions = [index for index, name in enumerate(self.header) if name in taken]
-        self.numbers = frozenset(_numbers(model)) if not any(map(_is_number, self.missing)) else frozenset()
+        self.numbers = self._numbers(model)
+
+    def _numbers(self, model: ModelFile) -> frozenset[str]:
+        """Return the columns that may be parsed as numbers at once."""
+        if any(map(_is_number, self.missing)):
+            return frozenset()
+        return frozenset(column.name for column in column_types(model) if column.reads_numbers)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows in order.
@@ -124,13 +131,6 @@ class CsvSource:
             columns=self.positions,
             null_values=list(missing) or None,
         )
-
-
-def _numbers(model: ModelFile) -> Iterator[str]:
-    """Yield the columns that hold numbers."""
-    yield from (feature.name for feature in model.features if feature.type in ("number", "integer"))
-    if model.task == "regression":
-        yield model.target.name
 
 
 def _is_number(token: str) -> bool:

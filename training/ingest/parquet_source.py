@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from polars.exceptions import PolarsError
 
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
+from training.features import FeatureType
 from training.ingest.batch import Batch
+from training.ingest.rules import column_types
 
 BATCH_ROWS = 1 << 16
-KEPT = "split"
-"""What a column is that isn't predicted from, but that rows are split by: text, of whatever type it was."""
 
 
 class ParquetSource:
@@ -28,10 +29,10 @@ class ParquetSource:
             raise SourceError(f"{where}: not a whole Parquet file: {_first_line(error)}") from error
         self.header = self.schema.names()
         self.wanted = [name for name in (*model.columns, *model.columns_kept) if name in self.schema]
-        kinds: dict[str, str] = {feature.name: feature.type for feature in model.features}
-        kinds[model.target.name] = "number" if model.task == "regression" else "category"
-        kinds |= dict.fromkeys(model.columns_kept, KEPT)
-        self.values = [_value(name, kinds[name], self.schema[name], where) for name in self.wanted]
+        columns = [column for column in column_types(model) if column.name in self.schema]
+        self.values = [_value(column, self.schema[column.name], where) for column in columns]
+        kept = [name for name in model.columns_kept if name in self.schema]
+        self.values += [_kept(name, self.schema[name], where) for name in kept]
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows in order.
@@ -48,24 +49,27 @@ class ParquetSource:
             raise SourceError(f"{self.where}: damaged after row {first_row - 1}: {_first_line(error)}") from error
 
 
-def _value(name: str, kind: str, dtype: pl.DataType, where: str) -> pl.Expr:
+def _value(column: FeatureType[Any], dtype: pl.DataType, where: str) -> pl.Expr:
     """Return a column as the cleaner takes it: Float64, Boolean or String; NaN means no value.
 
     Raises:
         SourceError: no value of its type can be what the model file says.
     """
-    column = pl.col(name)
     if dtype in (pl.String, pl.Categorical, pl.Enum) or dtype == pl.Null:
-        return column.cast(pl.String)
-    if kind == KEPT and not dtype.is_nested():
-        return _as_text(column, dtype)
-    if kind == "category" and (dtype.is_integer() or dtype == pl.Boolean):
-        return column.cast(pl.String)
-    if kind != "category" and dtype.is_numeric():
-        return column.cast(pl.Float64).fill_nan(None)
-    if kind == "boolean" and dtype == pl.Boolean:
-        return column
-    raise SourceError(f"{where}: column {name!r}: expected {kind} values, but its type is {dtype}")
+        return pl.col(column.name).cast(pl.String)
+    if column.accepts(dtype):
+        return column.taken(dtype)
+    kind = column.feature.type
+    raise SourceError(f"{where}: column {column.name!r}: expected {kind} values, but its type is {dtype}")
+
+
+def _kept(name: str, dtype: pl.DataType, where: str) -> pl.Expr:
+    """Return a column that isn't predicted from, but that rows are split by, as text, of whatever type it was."""
+    if dtype in (pl.String, pl.Categorical, pl.Enum) or dtype == pl.Null:
+        return pl.col(name).cast(pl.String)
+    if not dtype.is_nested():
+        return _as_text(pl.col(name), dtype)
+    raise SourceError(f"{where}: column {name!r}: expected split values, but its type is {dtype}")
 
 
 def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from molino.contracts.model_file import ModelFile
 from training.ingest.cleaning import Tally
-from training.ingest.profile import ColumnProfile
+from training.profiles.profile import ColumnProfile
 
 BARS_SHOWN = 12
 """A category's values beyond these are drawn as one bar."""
@@ -101,7 +101,7 @@ def chart(column: ColumnProfile) -> dict[str, Any]:
     """Return the bars of a column (label, count, and height as a share of the highest) and where they begin and end."""
     counts, labels = list(column.counts), []
     if column.edges is not None:
-        labels = [_span(low, high, column.type) for low, high in itertools.pairwise(column.edges)]
+        labels = [_span(low, high, column.whole) for low, high in itertools.pairwise(column.edges)]
     elif column.values is not None:
         labels, counts = list(column.values[:BARS_SHOWN]), counts[:BARS_SHOWN]
         rest = sum(column.counts[BARS_SHOWN:]) + column.other_values
@@ -112,13 +112,13 @@ def chart(column: ColumnProfile) -> dict[str, Any]:
         {"label": label, "count": count, "share": count / highest} for label, count in zip(labels, counts, strict=True)
     ]
     low, high = (column.edges[0], column.edges[-1]) if column.edges else (None, None)
-    if high is not None and column.type == "integer":
+    if high is not None and column.whole:
         high -= 1
     return {"numeric": column.edges is not None, "bars": bars, "low": low, "high": high}
 
 
-def _span(low: float, high: float, kind: str) -> str:
+def _span(low: float, high: float, whole: bool) -> str:
     """Return which values a bin holds; the upper edge belongs to the next one."""
-    if kind != "integer":
+    if not whole:
         return f"{figure(low)} to {figure(high)}"
     return figure(low) if high - low == 1 else f"{figure(low)} to {figure(high - 1)}"

@@ -13,7 +13,7 @@ from training.ingest.clean_parquet import write_clean
 from training.ingest.cleaning import Cleaner
 from training.ingest.open_source import OpenSource, open_source
 from training.ingest.prefetch import prefetch
-from training.ingest.profile import ColumnProfiler
+from training.ingest.profiler import ColumnProfiler
 from training.ingest.quality_report import QualityReport, SourceFacts, quality_report
 from training.ingest.source import LocalSource, fetch_source
 from training.step import Context, Outcome
@@ -58,7 +58,7 @@ class RowStream:
                 if cleaned.quarantined is not None:
                     cleaned.quarantined.write_csv(file, include_header=file.tell() == 0)
                 for profiler in self.profilers:
-                    profiler.add(cleaned.clean[profiler.feature.name])
+                    profiler.add(cleaned.clean[profiler.column.name])
                 self._tell()
                 yield cleaned.clean
 

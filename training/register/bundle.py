@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from molino.contracts.errors import ReleaseError, StepError
-from molino.contracts.model_file import Category, Feature, ModelFile
+from molino.contracts.features import FEATURES, Cell
+from molino.contracts.model_file import Feature, ModelFile
 from molino.contracts.record import Artifact
 from molino.contracts.release import (
     MODEL_FILENAME,
@@ -28,8 +29,6 @@ from training.graphs.graph import Graph, read_batches
 from training.stores.folder import Store, sha256_of
 
 EXAMPLE_ROWS = 5
-MISSING_IN_REQUESTS = {"refuse": "refuse", "drop": "refuse", "impute": "impute"}
-"""A row that ingest would drop can't be answered: a request with it is refused."""
 
 References = TypeAdapter(dict[str, Reference])
 
@@ -72,10 +71,9 @@ def build_release(
 
 def release_feature(feature: Feature, reference: Reference) -> ReleaseFeature:
     """Return a feature of the model file as requests may give it; values not listed are those learnt."""
-    known = feature.model_dump(exclude={"missing"}) | {"missing": MISSING_IN_REQUESTS[feature.missing]}
-    if isinstance(feature, Category):
-        known["values"] = feature.values or reference.values
-    return ReleaseFeature.model_validate(known)
+    keys = feature.released(reference.values)
+    options = {key: keys.pop(key) for key in list(keys) if key not in ReleaseFeature.model_fields}
+    return ReleaseFeature.model_validate(keys | ({"options": options} if options else {}))
 
 
 def build_example(features: tuple[ReleaseFeature, ...], graph: Graph, held_out: Path) -> Example:
@@ -96,19 +94,16 @@ def build_example(features: tuple[ReleaseFeature, ...], graph: Graph, held_out: 
     )
 
 
-def as_json(value: Any, feature: ReleaseFeature) -> float | int | bool | str | None:
+def as_json(value: Any, feature: ReleaseFeature) -> Cell:
     """Return a cell as a request's JSON gives it: null where it is missing."""
-    if value is None or value != value:
-        return None
-    kind = {"number": float, "integer": int, "boolean": bool, "category": str}[feature.type]
-    return kind(value)  # type: ignore[no-any-return]
+    return None if value is None or value != value else FEATURES[feature.type].as_json(value)
 
 
 def may_be_asked(value: Any, feature: ReleaseFeature) -> bool:
     """Tell whether serving lets a cell through."""
     if value is None:
         return feature.missing == "impute"
-    return feature.type != "category" or feature.unseen == "other" or value in (feature.values or ())
+    return FEATURES[feature.type].may_be_asked(value, feature.values, feature.unseen)
 
 
 def write_bundle(store: Store, release: Release, onnx: Path) -> tuple[Artifact, Artifact]:

@@ -120,8 +120,8 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
     model, encoding = material.model, material.encoding
     spread = 1.0 if material.classes else float(material.train.target.std()) or 1.0
     worst = 0.0
-    for rows in (session.held_out_rows.features, generate_rows(model, encoding, material.seed)):
-        found = measure_parity(model, encoding, trained.predict, graph_predictions(path, model, encoding), rows, spread)
+    for rows in (session.held_out_rows.features, generate_rows(encoding, material.seed)):
+        found = measure_parity(encoding, trained.predict, graph_predictions(path, model, encoding), rows, spread)
         check_parity(candidate.name, found, model.training.parity_tolerance)
         worst = max(worst, found.worst)
     return worst

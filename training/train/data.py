@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
-from molino.contracts.model_file import Category, ModelFile
+from molino.contracts.model_file import ModelFile
 from molino.contracts.splits import SplitIdentity
+from training.features import type_of
+from training.features.category import value_positions
+from training.features.fitted import Float32Array
 from training.splits import TEST, TRAIN, VALIDATION, Placement, identify, place
 from training.splits.contract import Parts
 from training.splits.hashing import uniforms
@@ -21,11 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 PIECE_ROWS = 131_072
-MOST_VALUES = 1000
-"""Of a learnt category: each value is a column of the one-hot encoding."""
 SAMPLE_STREAM = 1
-
-Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ class Dataset:
 
         self.path = path
         self.model = model
+        self.types = [type_of(feature) for feature in model.features]
         self.rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
         self.columns = (*model.columns, *model.columns_kept)
         self.split, self.placement = self._place(split_seed)
@@ -142,18 +142,13 @@ class Dataset:
                     f"{self.model.name}: {self.rows} clean rows leave {counts[part_of]} {name} rows, and at least 2 "
                     f"are needed; {self._about_split()}"
                 )
-        learnt = [
-            feature.name for feature in self.model.features if isinstance(feature, Category) and feature.values is None
-        ]
+        learnt = [column.name for column in self.types if column.learns]
         seen: dict[str, pl.DataFrame] = {}
         if learnt:
             for _, piece, part in self._pieces(learnt):
                 _count_values(seen, piece.filter(pl.Series(part == TRAIN)), learnt)
-        values = {
-            feature.name: feature.values or _learn(feature, seen[feature.name])
-            for feature in self.model.features
-            if isinstance(feature, Category)
-        }
+        found = {column.name: column.known(seen.get(column.name)) for column in self.types}
+        values = {name: listed for name, listed in found.items() if listed is not None}
         return Overview(self.rows, {part_of: int(counts[part_of]) for part_of in (TRAIN, VALIDATION, TEST)}, values)
 
     def _about_split(self) -> str:
@@ -181,9 +176,8 @@ class Dataset:
 
         piece = piece.filter(pl.Series(chosen))
         features = np.empty((len(piece), len(self.model.features)), np.float32)
-        for index, feature in enumerate(self.model.features):
-            known = self.overview.values.get(feature.name)
-            features[:, index] = _numbers(piece[feature.name]) if known is None else _codes(piece[feature.name], known)
+        for index, column in enumerate(self.types):
+            features[:, index] = column.codes(piece[column.name], self.overview.values.get(column.name))
         return Rows(features, self._target(piece[self.model.target.name]))
 
     def _target(self, column: "pl.Series") -> NDArray[Any]:
@@ -191,22 +185,7 @@ class Dataset:
 
         if self.model.target.classes is None:
             return column.cast(pl.Float64).to_numpy()
-        return _codes(column, self.model.target.classes).astype(np.int64)
-
-
-def _numbers(column: "pl.Series") -> Float32Array:
-    import polars as pl
-
-    return column.cast(pl.Float64).to_numpy().astype(np.float32)
-
-
-def _codes(column: "pl.Series", known: tuple[str, ...]) -> Float32Array:
-    import polars as pl
-
-    codes = column.cast(pl.String).replace_strict(
-        list(known), list(range(len(known))), default=len(known), return_dtype=pl.Float32
-    )
-    return np.where(column.is_null().to_numpy(), np.float32(np.nan), codes.to_numpy()).astype(np.float32)
+        return value_positions(column, self.model.target.classes).astype(np.int64)
 
 
 def _count_values(seen: dict[str, "pl.DataFrame"], piece: "pl.DataFrame", names: list[str]) -> None:
@@ -216,19 +195,6 @@ def _count_values(seen: dict[str, "pl.DataFrame"], piece: "pl.DataFrame", names:
         counted = piece[name].cast(pl.String).drop_nulls().alias("value").value_counts(name="rows")
         both = pl.concat([seen[name], counted]) if name in seen else counted
         seen[name] = both.group_by("value").agg(pl.col("rows").sum())
-
-
-def _learn(feature: Category, seen: "pl.DataFrame") -> tuple[str, ...]:
-    """Return the values of a category in alphabetical order; the most frequent ones, of too many."""
-    if len(seen) > MOST_VALUES and feature.unseen == "refuse":
-        raise StepError(
-            f"feature {feature.name!r} has {len(seen)} values, more than {MOST_VALUES}; "
-            "list its values or set unseen: other in the model file"
-        )
-    if not len(seen):
-        raise StepError(f"feature {feature.name!r} has no value in any training row; take it out of the model file")
-    kept = seen.sort(["rows", "value"], descending=[True, False]).head(MOST_VALUES)
-    return tuple(sorted(kept["value"]))
 
 
 def _joined(found: list[Rows]) -> Rows:

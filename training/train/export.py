@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from molino.contracts.model_file import ModelFile
-from training.train.encoding import Categorical, Encoding
+from training.features import type_of
+from training.train.encoding import Encoding
 
 if TYPE_CHECKING:
     import onnx
@@ -34,7 +35,7 @@ class Export:
     def __init__(self, model: ModelFile, encoding: Encoding) -> None:
         self.model = model
         self.encoding = encoding
-        self.matrix = not encoding.categorical
+        self.matrix = all(type_of(feature).dtype == "float32" for feature in model.features)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
 
@@ -70,14 +71,14 @@ class Export:
             parts.append(self.node("Mul", [centred, self.constant("factors", self.encoding.factors)], "scaled"))
         for column in self.encoding.categorical:
             table = self.constant(f"{column.name}/table", column.table)
-            parts.append(self.node("Gather", [table, self._code(column)], f"{column.name}/one_hot"))
+            parts.append(self.node("Gather", [table, column.export_position(self)], f"{column.name}/one_hot"))
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
     def indexed(self) -> str:
         """Add the nodes of `Encoding.indexed` and return their output, [n, features]."""
         parts = [self._numbers()] if self.encoding.numeric else []
         for column in self.encoding.categorical:
-            code = self._code(column, missing=np.nan)
+            code = column.export_code(self)
             parts.append(self.node("Reshape", [code, self._one_column()], f"{column.name}/column"))
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
@@ -106,28 +107,14 @@ class Export:
     def _one_column(self) -> str:
         return self.constant("one_column", np.array([-1, 1], np.int64))
 
-    def _code(self, column: Categorical, missing: float | None = None) -> str:
-        """Return a category's code, [n]: int64, or float32 where `missing` is a code of its own."""
-        keys = [*column.values, ""]
-        known = len(column.values)
-        name = f"{column.name}/code"
-        if missing is None:
-            codes = [*range(known), known + 1]
-            return self.node("LabelEncoder", [column.name], name, ml=True,
-                             keys_strings=keys, values_int64s=codes, default_int64=known)  # fmt: skip
-        floats = [*map(float, range(known)), missing]
-        return self.node("LabelEncoder", [column.name], name, ml=True,
-                         keys_strings=keys, values_floats=floats, default_float=float(known))  # fmt: skip
-
     def _inputs(self) -> list["onnx.ValueInfoProto"]:
         from onnx import TensorProto, helper
 
+        kinds = {"float32": TensorProto.FLOAT, "string": TensorProto.STRING}
         if self.matrix:
             return [helper.make_tensor_value_info(MATRIX_INPUT, TensorProto.FLOAT, ["rows", len(self.model.features)])]
         return [
-            helper.make_tensor_value_info(
-                feature.name, TensorProto.STRING if feature.type == "category" else TensorProto.FLOAT, ["rows"]
-            )
+            helper.make_tensor_value_info(feature.name, kinds[type_of(feature).dtype], ["rows"])
             for feature in self.model.features
         ]
 

@@ -7,13 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.model_file import ModelFile
-from training.train.data import Float32Array
-from training.train.encoding import Categorical, Encoding
+from training.features.fitted import Float32Array
+from training.train.encoding import Encoding
 from training.train.export import MATRIX_INPUT
 from training.train.parity import Predict
-
-OTHER = "\N{REPLACEMENT CHARACTER}"
-"""A string that no category lists."""
 
 
 def graph_predictions(path: Path, model: ModelFile, encoding: Encoding) -> Predict:
@@ -21,10 +18,10 @@ def graph_predictions(path: Path, model: ModelFile, encoding: Encoding) -> Predi
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    categories = {column.index: column for column in encoding.categorical}
+    matrix = len(session.get_inputs()[0].shape) == 2
 
     def predict(rows: Float32Array) -> NDArray[np.float64]:
-        outputs = session.run(None, _feeds(model, categories, rows))
+        outputs = session.run(None, _feeds(encoding, matrix, rows))
         if model.target.classes is None:
             return np.asarray(outputs[0], np.float64)
         return np.stack(outputs[1:], axis=1).astype(np.float64)
@@ -32,17 +29,7 @@ def graph_predictions(path: Path, model: ModelFile, encoding: Encoding) -> Predi
     return predict
 
 
-def _feeds(model: ModelFile, categories: dict[int, Categorical], rows: Float32Array) -> dict[str, NDArray[Any]]:
-    if not categories:
+def _feeds(encoding: Encoding, matrix: bool, rows: Float32Array) -> dict[str, NDArray[Any]]:
+    if matrix:
         return {MATRIX_INPUT: rows}
-    return {
-        feature.name: _strings(categories[index], rows[:, index])
-        if index in categories
-        else np.ascontiguousarray(rows[:, index])
-        for index, feature in enumerate(model.features)
-    }
-
-
-def _strings(column: Categorical, codes: Float32Array) -> NDArray[Any]:
-    spelled = np.array([*column.values, OTHER, ""], object)
-    return spelled[np.where(np.isnan(codes), len(column.values) + 1, codes).astype(np.intp)]
+    return {column.name: column.input(rows[:, column.index]) for column in encoding.columns}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from molino.contracts.model_file import ModelFile
+from molino.contracts.model_file import Feature, ModelFile
+from training.features import type_of
 
 if TYPE_CHECKING:
     import onnx
@@ -69,7 +70,7 @@ def _signature(model: ModelFile) -> Any:
 
     anything: Any = AnyType
     inputs: list[Any] = [
-        ColSpec(DataType.string if one.type == "category" and one.missing != "impute" else anything(), one.name)
+        ColSpec(DataType.string if _is_text(one) and one.missing != "impute" else anything(), one.name)
         for one in model.features
     ]
     outputs: list[Any]
@@ -87,10 +88,14 @@ def _frame(model: ModelFile, rows: "pl.DataFrame") -> Any:
 
     return pd.DataFrame(
         {
-            feature.name: np.array(rows[feature.name].to_list(), object if feature.type == "category" else float)
+            feature.name: np.array(rows[feature.name].to_list(), object if _is_text(feature) else float)
             for feature in model.features
         }
     )
+
+
+def _is_text(feature: Feature) -> bool:
+    return type_of(feature).dtype == "string"
 
 
 def _installed(name: str) -> str:

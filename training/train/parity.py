@@ -7,13 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
-from molino.contracts.model_file import Category, Integer, ModelFile, Number
-from training.train.data import Float32Array
+from training.features.fitted import Float32Array
 from training.train.encoding import Encoding
 
 GENERATED_ROWS = 10_000
-MISSING_SHARE = 0.05
-OTHER_SHARE = 0.05
 
 Predict = Callable[[Float32Array], NDArray[np.float64]]
 
@@ -28,32 +25,17 @@ class Parity:
     onnx: float
 
 
-def generate_rows(model: ModelFile, encoding: Encoding, seed: int, count: int = GENERATED_ROWS) -> Float32Array:
-    """Draw rows [count, features] over the ranges of the model file, or of the training rows where it names none."""
+def generate_rows(encoding: Encoding, seed: int, count: int = GENERATED_ROWS) -> Float32Array:
+    """Draw rows [count, features] over the ranges of the training rows, with values missing where they may be."""
     rng = np.random.default_rng(seed)
-    rows = np.empty((count, len(model.features)), np.float32)
-    for column in encoding.numeric:
-        rows[:, column.index] = _draw(model, column.index, column.low, column.high, rng, count)
-    for category in encoding.categorical:
-        known = len(category.values)
-        rows[:, category.index] = rng.integers(0, known, count)
-        feature = model.features[category.index]
-        if isinstance(feature, Category) and feature.unseen == "other":
-            rows[rng.random(count) < OTHER_SHARE, category.index] = known
-    for index, of_any in enumerate(model.features):
-        if of_any.missing == "impute":
-            rows[rng.random(count) < MISSING_SHARE, index] = np.nan
-    return rows
+    return np.stack([column.draw(rng, count) for column in encoding.columns], axis=1)
 
 
-def measure_parity(
-    model: ModelFile, encoding: Encoding, native: Predict, graph: Predict, rows: Float32Array, spread: float
-) -> Parity:
+def measure_parity(encoding: Encoding, native: Predict, graph: Predict, rows: Float32Array, spread: float) -> Parity:
     """Predict both about the same 32-bit rows.
 
     Args:
-        model: names the features.
-        encoding: knows the categories' values.
+        encoding: knows the features.
         native: the trained model.
         graph: its ONNX graph.
         rows: [n, features].
@@ -63,7 +45,7 @@ def measure_parity(
     difference = np.abs(ours - theirs) / spread
     difference = np.where(np.isfinite(difference), difference, np.inf)
     at = np.unravel_index(int(np.argmax(difference)), difference.shape)
-    row = _readable(model, encoding, rows[at[0]])
+    row = _readable(encoding, rows[at[0]])
     return Parity(float(difference[at]), row, float(ours[at]), float(theirs[at]))
 
 
@@ -80,24 +62,8 @@ def check_parity(name: str, found: Parity, tolerance: float) -> None:
         )
 
 
-def _draw(
-    model: ModelFile, index: int, low: float, high: float, rng: np.random.Generator, count: int
-) -> NDArray[np.float64]:
-    feature = model.features[index]
-    if isinstance(feature, Number | Integer):
-        low = low if feature.minimum is None else feature.minimum
-        high = high if feature.maximum is None else feature.maximum
-    if isinstance(feature, Number):
-        return rng.uniform(low, high, count)
-    return rng.integers(int(low), int(high) + 1, count).astype(np.float64)
-
-
-def _readable(model: ModelFile, encoding: Encoding, row: Float32Array) -> dict[str, float | str | None]:
-    values = {column.index: (*column.values, "(other)") for column in encoding.categorical}
-    readable: dict[str, float | str | None] = {}
-    for index, feature in enumerate(model.features):
-        if np.isnan(row[index]):
-            readable[feature.name] = None
-        else:
-            readable[feature.name] = values[index][int(row[index])] if index in values else float(row[index])
-    return readable
+def _readable(encoding: Encoding, row: Float32Array) -> dict[str, float | str | None]:
+    return {
+        column.name: None if np.isnan(code) else column.readable(float(code))
+        for column, code in zip(encoding.columns, row, strict=True)
+    }

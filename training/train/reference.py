@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from molino.contracts.model_file import Boolean, Category, ModelFile
+from molino.contracts.model_file import ModelFile
 from molino.contracts.release import Reference
-from training.train.data import Float32Array
-
-BINS = 10
+from training.features import type_of
+from training.features.fitted import Float32Array
 
 
 def reference_statistics(
@@ -21,50 +19,7 @@ def reference_statistics(
     """
     found = {}
     for index, feature in enumerate(model.features):
-        column = features[:, index].astype(np.float64)
-        present = column[~np.isnan(column)]
-        if isinstance(feature, Category):
-            found[feature.name] = _discrete(values[feature.name], present, len(column))
-        elif isinstance(feature, Boolean):
-            found[feature.name] = _discrete(("false", "true"), present, len(column))
-        else:
-            found[feature.name] = _numeric(present, len(column))
+        codes = features[:, index].astype(np.float64)
+        present = codes[~np.isnan(codes)]
+        found[feature.name] = type_of(feature).reference(present, len(codes), values.get(feature.name))
     return found
-
-
-def _discrete(values: tuple[str, ...], codes: NDArray[np.float64], rows: int) -> Reference:
-    counts = np.bincount(codes.astype(np.intp), minlength=len(values))[: len(values)]
-    return Reference(rows=rows, missing=rows - len(codes), values=values, counts=tuple(int(count) for count in counts))
-
-
-def _numeric(present: NDArray[np.float64], rows: int) -> Reference:
-    if not len(present):
-        return Reference(rows=rows, missing=rows, edges=(0.0, 1.0), counts=(0,))
-    edges = bin_edges(present)
-    inner = np.searchsorted(edges[1:-1], present, side="right")
-    counts = np.bincount(inner, minlength=len(edges) - 1)
-    return Reference(
-        rows=rows,
-        missing=rows - len(present),
-        edges=tuple(float(edge) for edge in edges),
-        counts=tuple(int(count) for count in counts),
-        mean=float(present.mean()),
-        std=float(present.std()),
-    )
-
-
-def bin_edges(present: NDArray[np.float64], bins: int = BINS) -> NDArray[np.float64]:
-    """Return ascending edges of at most `bins` bins that hold about as many values each.
-
-    Inner edges lie half way between neighbouring values, so that a value never sits on an edge: rounded to 32 bits
-    or not, it falls into the same bin. Few distinct values get a bin each.
-    """
-    distinct = np.unique(present)
-    if len(distinct) == 1:
-        return np.array([distinct[0] - 0.5, distinct[0] + 0.5])
-    between = (distinct[1:] + distinct[:-1]) / 2
-    if len(distinct) > bins:
-        wanted = np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])
-        above = np.searchsorted(distinct, wanted, side="left").clip(1, len(distinct) - 1)
-        between = between[np.unique(above - 1)]
-    return np.concatenate([distinct[:1], between, distinct[-1:]])

@@ -1,6 +1,11 @@
 """The model file `pipelines/models/<name>/model.yaml`: its schema, read and checked."""
 
 from molino.contracts.candidates import Candidate
+from molino.contracts.features import Feature
+from molino.contracts.features.boolean import Boolean
+from molino.contracts.features.category import Category
+from molino.contracts.features.integer import Integer
+from molino.contracts.features.number import Number
 from molino.contracts.model_file.reading import (
     MODEL_FILENAME,
     LoadedModel,
@@ -9,14 +14,9 @@ from molino.contracts.model_file.reading import (
     parse_model,
 )
 from molino.contracts.model_file.schema import (
-    Boolean,
     Bound,
-    Category,
-    Feature,
     Gate,
-    Integer,
     ModelFile,
-    Number,
     Quality,
     Resources,
     Serving,

@@ -7,12 +7,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from molino.contracts.candidates import AnyCandidate
+from molino.contracts.features import AnyFeature
 from molino.contracts.model_file.document import Key, locate, walk
-from molino.contracts.model_file.schema import CONTRADICTION, Feature, ModelFile
+from molino.contracts.model_file.schema import CONTRADICTION, ModelFile
 from molino.contracts.part import PATTERN_WORDS
 from molino.contracts.splits import DEFAULT_KIND, SPLITS
 
-VARIANTS: Mapping[str, tuple[str, Any]] = {"features": ("type", Feature), "candidates": ("kind", AnyCandidate)}
+VARIANTS: Mapping[str, tuple[str, Any]] = {"features": ("type", AnyFeature), "candidates": ("kind", AnyCandidate)}
 """Lists whose entries are told apart by a key: its name, and the union of what they may be."""
 COLUMN_TAGS = ("name", "list")
 """By which pydantic tells one column from a list of them."""

@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from molino.contracts.contradictions import Contradiction, Key, reversed_range, unusable_values
 from molino.contracts.metrics import metrics_of
 from molino.contracts.splits.base import Model
 
 if TYPE_CHECKING:
-    from molino.contracts.model_file.schema import Bound, Integer, ModelFile, Number, Target
+    from molino.contracts.model_file.schema import ModelFile, Target
 
 GRAPH_OUTPUTS = ("prediction", "label")
 """Names that the ONNX graph needs for its answers, beside `probability_<class>`."""
-
-Key = tuple[str | int, ...]
-Contradiction = tuple[Key, str]
 
 
 def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
@@ -27,10 +25,7 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _example(model)
     for index, feature in enumerate(model.features):
         key: Key = ("features", index)
-        if feature.type == "category":
-            yield from _values(feature.values or (), model.source.missing, (*key, "values"))
-        elif feature.type != "boolean":
-            yield from _range(feature, key)
+        yield from feature.contradictions(key, model.source.missing)
 
 
 def _names(model: "ModelFile") -> Iterator[Contradiction]:
@@ -56,14 +51,14 @@ def _target(model: "ModelFile") -> Iterator[Contradiction]:
         return
     if target.classes:
         yield (*key, "classes"), "classes belong to a classification; take them out or set task: classification"
-    yield from _range(target, key)
+    yield from reversed_range(target, key)
 
 
 def _classes(target: "Target", missing: tuple[str, ...]) -> Iterator[Contradiction]:
     if not target.classes:
         yield ("target", "classes"), "this key is required: list the classes in the order of the probabilities"
         return
-    yield from _values(target.classes, missing, ("target", "classes"))
+    yield from unusable_values(target.classes, missing, ("target", "classes"))
     for bound in ("minimum", "maximum"):
         if getattr(target, bound) is not None:
             yield ("target", bound), "a range belongs to a regression; take it out or set task: regression"
@@ -77,7 +72,7 @@ def _metrics(model: "ModelFile") -> Iterator[Contradiction]:
         if metric not in fitting:
             yield key, f"expected a metric of a {model.task}: {', '.join(fitting)}"
     for name, bound in model.gate.bounds.items():
-        yield from _range(bound, ("gate", "bounds", name))
+        yield from reversed_range(bound, ("gate", "bounds", name))
 
 
 def _resources(model: "ModelFile") -> Iterator[Contradiction]:
@@ -95,18 +90,3 @@ def _example(model: "ModelFile") -> Iterator[Contradiction]:
     row, wanted = model.serving.example, len(model.features)
     if row is not None and len(row) != wanted:
         yield ("serving", "example"), f"expected one value per feature, which are {wanted} (got {len(row)})"
-
-
-def _range(part: "Number | Integer | Target | Bound", key: Key) -> Iterator[Contradiction]:
-    if part.minimum is not None and part.maximum is not None and part.minimum > part.maximum:
-        yield (*key, "minimum"), f"expected no more than maximum, which is {part.maximum}"
-
-
-def _values(values: tuple[str, ...], missing: tuple[str, ...], key: Key) -> Iterator[Contradiction]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            yield (*key, index), f"{value!r} is listed twice; expected each value once"
-        if value in missing:
-            yield (*key, index), f"{value!r} is also in source.missing, so that no row can have it"
-        if value != value.strip():
-            yield (*key, index), f"{value!r} has blanks around it, which ingest takes off; expected {value.strip()!r}"

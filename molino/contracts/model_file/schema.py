@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from molino.contracts.candidates import AnyCandidate
+from molino.contracts.features import AnyFeature
 from molino.contracts.metrics import MetricName
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Part
@@ -29,55 +30,6 @@ class Source(Part):
     """What parts the cells of a CSV."""
     missing: tuple[str, ...] = ("", "NA")
     """Cells of a CSV that mean no value; the empty cell always does."""
-
-
-class Number(Part):
-    """A real number."""
-
-    name: str = Field(pattern=COLUMN_PATTERN)
-    type: Literal["number"]
-    description: str = ""
-    unit: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    missing: Literal["refuse", "drop", "impute"] = "refuse"
-
-
-class Integer(Part):
-    """A whole number, exact in 32-bit floats (at most 2**24 in size)."""
-
-    name: str = Field(pattern=COLUMN_PATTERN)
-    type: Literal["integer"]
-    description: str = ""
-    unit: str | None = None
-    minimum: int | None = Field(default=None, ge=-(2**24), le=2**24)
-    maximum: int | None = Field(default=None, ge=-(2**24), le=2**24)
-    missing: Literal["refuse", "drop", "impute"] = "refuse"
-
-
-class Boolean(Part):
-    """True or false; in a CSV also 0 and 1."""
-
-    name: str = Field(pattern=COLUMN_PATTERN)
-    type: Literal["boolean"]
-    description: str = ""
-    missing: Literal["refuse", "drop", "impute"] = "refuse"
-
-
-class Category(Part):
-    """One of a set of strings, listed here or learnt from the training rows."""
-
-    name: str = Field(pattern=COLUMN_PATTERN)
-    type: Literal["category"]
-    description: str = ""
-    values: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
-    """Allowed values; learnt from the training rows when not given."""
-    unseen: Literal["refuse", "other"] = "refuse"
-    """What a value outside the set means: an error, or one more value called other."""
-    missing: Literal["refuse", "drop", "impute"] = "refuse"
-
-
-Feature = Annotated[Number | Integer | Boolean | Category, Field(discriminator="type")]
 
 
 class Target(Part):
@@ -160,7 +112,7 @@ class ModelFile(Part):
     task: Literal["regression", "classification"]
     source: Source
     target: Target
-    features: tuple[Feature, ...] = Field(min_length=1, max_length=2000)
+    features: tuple[AnyFeature, ...] = Field(min_length=1, max_length=2000)
     quality: Quality = Quality()
     split: AnySplit = Auto()
     training: Training = Training()

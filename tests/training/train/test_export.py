@@ -27,7 +27,7 @@ class Exported:
     def worst(self, rows):
         spread = 1.0 if self.model.target.classes else float(self.case.material.train.target.std())
         ask = graph_predictions(self.path, self.model, self.encoding)
-        return measure_parity(self.model, self.encoding, self.trained.predict, ask, rows, spread).worst
+        return measure_parity(self.encoding, self.trained.predict, ask, rows, spread).worst
 
 
 @pytest.fixture(scope="module", params=TASKS)
@@ -50,7 +50,7 @@ def test_a_graph_answers_training_rows_as_the_native_model_does(exported):
 
 
 def test_a_graph_answers_generated_rows_as_the_native_model_does(exported):
-    assert exported.worst(generate_rows(exported.model, exported.encoding, 0)) < 1e-5
+    assert exported.worst(generate_rows(exported.encoding, 0)) < 1e-5
 
 
 def test_a_graph_answers_rows_with_nothing_in_them(exported):

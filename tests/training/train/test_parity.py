@@ -15,11 +15,11 @@ def case(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rows(case):
-    return generate_rows(MODEL, case.material.encoding, 0)
+    return generate_rows(case.material.encoding, 0)
 
 
 def parity(case, native, graph, rows, spread=1.0):
-    return measure_parity(MODEL, case.material.encoding, native, graph, rows, spread)
+    return measure_parity(case.material.encoding, native, graph, rows, spread)
 
 
 def off_at(row, by):

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.model_file import ModelFile
-from training.train.data import Float32Array, Rows
+from training.features.fitted import Float32Array
+from training.train.data import Rows
 from training.train.encoding import Encoding
 from training.train.export import Export
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.candidates.gradient_boosting import GradientBoosting
+from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
-from training.train.data import Float32Array
 from training.train.encoding import Encoding
 from training.train.export import Export
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.candidates.keras_mlp import KerasMlp
+from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
-from training.train.data import Float32Array, Rows
+from training.train.data import Rows
 from training.train.encoding import Encoding
 from training.train.export import Export
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.candidates.linear import Linear
+from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
-from training.train.data import Float32Array
 from training.train.encoding import Encoding
 from training.train.export import Export
 

@@ -32,8 +32,8 @@ def worst(case, trained, folder):
     path.write_bytes(export_candidate(case.model, case.material.encoding, trained).SerializeToString())
     ask = graph_predictions(path, case.model, case.material.encoding)
     spread = 1.0 if case.model.target.classes else float(case.material.train.target.std())
-    rows = generate_rows(case.model, case.material.encoding, 0)
-    return measure_parity(case.model, case.material.encoding, trained.predict, ask, rows, spread).worst
+    rows = generate_rows(case.material.encoding, 0)
+    return measure_parity(case.material.encoding, trained.predict, ask, rows, spread).worst
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "tanh"])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from mixed import case_of, model_of
 
-from training.train.reference import bin_edges, reference_statistics
+from training.profiles.reference import bin_edges
+from training.train.reference import reference_statistics
 
 MODEL = model_of("regression")
 

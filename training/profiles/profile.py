@@ -2,12 +2,12 @@
 
 import math
 from collections import Counter
+from typing import Any, Protocol
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from molino.contracts.model_file import Boolean, Category, Feature, Integer
-from training.ingest.histogram import COARSEST_START, Histogram
+from training.profiles.histogram import COARSEST_START, Histogram
 
 SHOWN_BINS = 32
 MOST_VALUES = 10_000
@@ -36,6 +36,8 @@ class ColumnProfile(BaseModel):
     p95: float | None = None
     edges: tuple[float, ...] | None = None
     """Of numbers: edges of the histogram, one more than `counts`; a value on an edge belongs to the bin above it."""
+    whole: bool = False
+    """Of numbers: none has a fraction."""
     values: tuple[str, ...] | None = None
     """Of categories and booleans: what was found, the commonest first."""
     other_values: int = 0
@@ -43,30 +45,25 @@ class ColumnProfile(BaseModel):
     counts: tuple[int, ...] = ()
 
 
-class ColumnProfiler:
-    """Takes in a column part by part."""
-
-    def __init__(self, feature: Feature) -> None:
-        self.feature = feature
-        self.rows = self.missing = self.other = 0
-        self.counter: Counter[str] = Counter()
-        self.low, self.high, self.mean, self.squares = math.inf, -math.inf, 0.0, 0.0
-        self.histogram = Histogram(0 if isinstance(feature, Integer) else COARSEST_START)
+class Measure(Protocol):
+    """Takes in what a column holds, part by part."""
 
     def add(self, column: pl.Series) -> None:
-        """Count some rows."""
-        self.rows += len(column)
-        self.missing += column.null_count()
-        if column.null_count():
-            column = column.drop_nulls()
-        if not len(column):
-            return
-        if isinstance(self.feature, Category | Boolean):
-            self._count(column)
-        else:
-            self._measure(column.cast(pl.Float64))
+        """Take in some values, of which none is missing."""
 
-    def _count(self, column: pl.Series) -> None:
+    def found(self) -> dict[str, Any]:
+        """Return fields of `ColumnProfile`."""
+
+
+class Counts:
+    """How often each of a few values comes."""
+
+    def __init__(self) -> None:
+        self.counter: Counter[str] = Counter()
+        self.other = 0
+
+    def add(self, column: pl.Series) -> None:
+        """Count some values."""
         found = column.cast(pl.String).value_counts(sort=True)
         for value, count in sorted(found.rows(), key=lambda row: (-row[1], row[0])):
             if value in self.counter or len(self.counter) < MOST_VALUES:
@@ -74,49 +71,53 @@ class ColumnProfiler:
             else:
                 self.other += count
 
-    def _measure(self, column: pl.Series) -> None:
+    def found(self) -> dict[str, Any]:
+        """Return the values, the commonest first, and how often they come."""
+        listed = sorted(self.counter.items(), key=lambda item: (-item[1], item[0]))
+        values, counts = tuple(value for value, _ in listed), tuple(count for _, count in listed)
+        return {"values": values, "counts": counts, "other_values": self.other}
+
+
+class Spread:
+    """Range, mean, standard deviation and histogram of numbers."""
+
+    def __init__(self, whole: bool) -> None:
+        self.whole = whole
+        self.size = 0
+        self.low, self.high, self.mean, self.squares = math.inf, -math.inf, 0.0, 0.0
+        self.histogram = Histogram(0 if whole else COARSEST_START)
+
+    def add(self, column: pl.Series) -> None:
         """Join the mean and the squares of the part to those so far (Chan, Golub & LeVeque 1979)."""
-        values = column.to_numpy()
+        values = column.cast(pl.Float64).to_numpy()
         low, high, size = float(values.min()), float(values.max()), len(values)
         mean = float(values.mean())
-        before = self.rows - self.missing - size
+        before = self.size
         delta = mean - self.mean
         self.squares += float(values.var(mean=mean)) * size + delta * delta * before * size / (before + size)
         self.mean += delta * size / (before + size)
+        self.size += size
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.histogram.add(values, low, high)
 
-    def profile(self) -> ColumnProfile:
-        """Return what was found."""
-        feature, present = self.feature, self.rows - self.missing
-        base = ColumnProfile(
-            name=feature.name,
-            type=feature.type,
-            unit=getattr(feature, "unit", None),
-            description=feature.description,
-            rows=self.rows,
-            missing=self.missing,
-        )
-        if isinstance(feature, Category | Boolean):
-            listed = sorted(self.counter.items(), key=lambda item: (-item[1], item[0]))
-            found = {"values": tuple(v for v, _ in listed), "counts": tuple(c for _, c in listed)}
-            return base.model_copy(update={**found, "other_values": self.other})
-        return base if not present else base.model_copy(update=self._measures(present))
-
-    def _measures(self, present: int) -> dict[str, object]:
+    def found(self) -> dict[str, Any]:
+        """Return the measures and the histogram; nothing where there was no number."""
+        if not self.size:
+            return {"whole": self.whole}
         edges, counts = self.histogram.shown(SHOWN_BINS)
         quantiles = {"p05": 0.05, "median": 0.5, "p95": 0.95}
         return {
             "minimum": self.low,
             "maximum": self.high,
             "mean": self.mean,
-            "std": math.sqrt(self.squares / (present - 1)) if present > 1 else None,
+            "std": math.sqrt(self.squares / (self.size - 1)) if self.size > 1 else None,
             **{name: self._quantile(share) for name, share in quantiles.items()},
             "edges": tuple(edges),
             "counts": tuple(counts),
+            "whole": self.whole,
         }
 
     def _quantile(self, share: float) -> float:
         found = self.histogram.quantile(share)
-        found = float(math.floor(found)) if isinstance(self.feature, Integer) else found
+        found = float(math.floor(found)) if self.whole else found
         return min(max(found, self.low), self.high)

@@ -3,14 +3,16 @@ import polars as pl
 import pytest
 
 from molino.contracts.model_file import Boolean, Category, Integer, Number
-from training.ingest import profile
-from training.ingest.profile import ColumnProfile, ColumnProfiler
+from training.features import type_of
+from training.ingest.profiler import ColumnProfiler
+from training.profiles import profile
+from training.profiles.profile import ColumnProfile
 
 VALUES = np.random.default_rng(0).normal(1e6, 3, 10_000)
 
 
 def profiled(feature, *parts: list[object], dtype=None) -> ColumnProfile:
-    profiler = ColumnProfiler(feature)
+    profiler = ColumnProfiler(type_of(feature))
     for part in parts:
         profiler.add(pl.Series(part, dtype=dtype))
     return profiler.profile()

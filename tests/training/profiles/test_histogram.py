@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.ingest.histogram import FINE_BINS, Histogram
+from training.profiles.histogram import FINE_BINS, Histogram
 
 MAGNITUDES = st.just(0.0) | st.floats(1e-30, 3.4e38)
 VALUES = st.lists(MAGNITUDES | MAGNITUDES.map(lambda value: -value), min_size=1, max_size=60)

@@ -1,0 +1,74 @@
+"""What every feature of a model file has, and what each type of it says about requests and releases."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field
+
+from molino.contracts.contradictions import Contradiction, Key
+from molino.contracts.part import COLUMN_PATTERN, Part
+
+Cell = float | int | bool | str | None
+"""A value as the JSON of a request gives it; null where it is missing."""
+
+
+class Feature(Part):
+    """A feature: its name, its type, and the keys of that type."""
+
+    name: str = Field(pattern=COLUMN_PATTERN)
+    type: str
+    description: str = ""
+    missing: Literal["refuse", "drop", "impute"] = "refuse"
+
+    def contradictions(self, key: Key, missing: tuple[str, ...]) -> Iterator[Contradiction]:
+        """Yield the feature's keys that contradict each other.
+
+        Args:
+            key: of the feature in the model file.
+            missing: cells that mean no value.
+        """
+        del key, missing
+        yield from ()
+
+    def released(self, learnt: tuple[str, ...] | None) -> dict[str, Any]:
+        """Return the keys that a release has of the feature.
+
+        A row that ingest would drop can't be answered, so that a request with it is refused.
+
+        Args:
+            learnt: the values that the training rows had, of a type that learns them.
+        """
+        del learnt
+        return self.model_dump() | {"missing": "impute" if self.missing == "impute" else "refuse"}
+
+    @classmethod
+    def from_cell(cls, cell: str) -> Cell:
+        """Return a CSV's cell, tidy and not empty, as a request gives it; as it stands where it is of another type."""
+        return cell
+
+    @classmethod
+    def as_json(cls, value: Any) -> Cell:
+        """Return a value of the clean data, which isn't missing, as a request gives it."""
+        raise NotImplementedError
+
+    @classmethod
+    def may_be_asked(cls, value: Any, known: tuple[str, ...] | None, unseen: str) -> bool:
+        """Tell whether a request may give a value of the clean data.
+
+        Args:
+            value: isn't missing.
+            known: the values that the release lists, if any.
+            unseen: what the release makes of others.
+        """
+        del value, known, unseen
+        return True
+
+
+def number_in(cell: str) -> float | None:
+    """Return a cell as ingest reads a number, or none; Python takes 1_000 for one, ingest doesn't."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in cell else None

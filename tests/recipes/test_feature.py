@@ -1,0 +1,150 @@
+"""CONTRIBUTING's recipe "Add a feature type": a file on each side of the border, and a CSV of it can be trained on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from tree import ROOT, copy_with, molino, run
+
+SECTION = '''
+from typing import Any, Literal
+
+from molino.contracts.features.base import Cell, Feature, number_in
+
+
+class Percentage(Feature):
+    """A share, written 12.5%."""
+
+    type: Literal["percentage"]
+
+    @classmethod
+    def from_cell(cls, cell: str) -> Cell:
+        number = number_in(cell.removesuffix("%"))
+        return cell if number is None else number
+
+    @classmethod
+    def as_json(cls, value: Any) -> Cell:
+        return float(value)
+'''
+WORK = """
+import polars as pl
+
+from molino.contracts.features.percentage import Percentage
+from training.features.numeric import NumericType
+
+
+class PercentageType(NumericType[Percentage]):
+    expected = "a percentage such as 12.5%"
+    reads_numbers = False
+
+    def parsed(self, dtype):
+        if dtype == pl.String:
+            return self.column.str.strip_suffix("%").cast(pl.Float64, strict=False)
+        return self.column
+
+    def faults(self):
+        yield from super().faults()
+        yield from self.range_faults(0, 100)
+"""
+FILES = {"molino/contracts/features/percentage.py": SECTION, "training/features/percentage.py": WORK}
+MODEL = {
+    "name": "loans",
+    "title": "Loans",
+    "task": "regression",
+    "source": {"uri": "loans.csv"},
+    "target": {"name": "cost"},
+    "features": [
+        {"name": "rate", "type": "percentage", "missing": "impute"},
+        {"name": "kind", "type": "category"},
+    ],
+    "candidates": [{"name": "linear", "kind": "linear"}],
+    "metric": "rmse",
+}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = copy_with(tmp_path_factory.mktemp("tree"), FILES)
+    folder = root / "pipelines" / "models" / "loans"
+    folder.mkdir()
+    (folder / "model.yaml").write_text(yaml.safe_dump(MODEL))
+    rng = np.random.default_rng(0)
+    rates, kinds = rng.uniform(0, 100, 200).round(1), rng.choice(["long", "short"], 200)
+    rows = [f"{rate}%,{kind},{3 * rate + 10 * (kind == 'long')}" for rate, kind in zip(rates, kinds, strict=True)]
+    (folder / "loans.csv").write_text("\n".join(["rate,kind,cost", *rows, "104%,long,1", "much,long,1", ",long,160"]))
+    return root
+
+
+@pytest.fixture(scope="module")
+def store(tree: Path) -> Path:
+    for step in ("ingest", "version", "train"):
+        molino(tree, "step", step, "--model", "loans", "--run-id", "r1")
+    return tree / "home" / "store" / "runs" / "loans" / "r1"
+
+
+def test_cells_are_cleaned_as_the_type_says(store: Path) -> None:
+    clean = pl.read_parquet(store / "ingest" / "clean.parquet")
+    assert clean["rate"].dtype == pl.Float64
+    assert clean["rate"].null_count() == 1
+
+
+def test_what_breaks_its_rules_is_set_aside(store: Path) -> None:
+    reasons = set(pl.read_csv(store / "ingest" / "quarantine.csv")["reason"])
+    assert reasons == {"rate: above 100", "rate: not a percentage such as 12.5%"}
+
+
+def test_the_report_shows_it(store: Path) -> None:
+    columns = json.loads((store / "ingest" / "quality.json").read_text())["columns"]
+    assert (columns[0]["type"], columns[0]["missing"]) == ("percentage", 1)
+
+
+def test_its_graph_answers_as_the_native_model(store: Path) -> None:
+    (candidate,) = json.loads((store / "train.json").read_text())["result"]["candidates"]
+    assert candidate["parity"] < 1e-5
+
+
+def test_its_graph_takes_it_as_the_type_says(store: Path) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(store / "train" / "linear.onnx")
+    feeds = {"rate": np.array([10, 50], np.float32), "kind": np.array(["short", "long"], object)}
+    assert session.run(None, feeds)[0] == pytest.approx([30, 160], abs=5)
+
+
+def test_drift_is_measured_against_its_training_rows(store: Path) -> None:
+    reference = json.loads((store / "train" / "reference.json").read_text())["rate"]
+    assert len(reference["edges"]) == len(reference["counts"]) + 1
+
+
+def test_a_cell_becomes_what_a_request_gives(tree: Path) -> None:
+    program = (
+        "from molino.predict_csv import _value\nprint([_value(c, 'percentage', ['NA']) for c in ('12.5%', 'NA', 'x')])"
+    )
+    assert run(tree, program).strip() == "[12.5, None, 'x']"
+
+
+def test_a_release_says_what_a_request_may_give(tree: Path) -> None:
+    program = """
+from molino.contracts.model_file import load_model
+from molino.contracts.release import Reference
+from training.register.bundle import as_json, release_feature
+from pathlib import Path
+rate = load_model(Path('pipelines/models/loans')).file.features[0]
+said = release_feature(rate, Reference(rows=1, missing=0, edges=(0, 1), counts=(1,)))
+print(said.type, said.missing, as_json(12.5, said))
+"""
+    assert run(tree, program).split() == ["percentage", "impute", "12.5"]
+
+
+def test_the_schema_for_editors_knows_it(tree: Path) -> None:
+    printed = run(tree, "import json; from molino.contracts.model_file.json_schema import model_file_schema\n"
+                        "print(json.dumps(model_file_schema()))")  # fmt: skip
+    assert json.loads(printed)["$defs"]["Percentage"]["description"] == "A share, written 12.5%."
+
+
+def test_nothing_but_these_files_was_needed(tree: Path) -> None:
+    own = {path.relative_to(tree) for package in ("molino", "training") for path in (tree / package).rglob("*.py")}
+    assert {str(path) for path in own if not (ROOT / path).exists()} == set(FILES)

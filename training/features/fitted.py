@@ -1,0 +1,194 @@
+"""Features fitted to training rows: how codes become columns that a candidate trains on, here and in a graph.
+
+There are two forms, and each type of feature takes one of them: `Scaled` and `OneHot`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32Array = NDArray[np.float32]
+
+MISSING_SHARE = 0.05
+OTHER_SHARE = 0.05
+OTHER = "\N{REPLACEMENT CHARACTER}"
+"""A string that no category lists."""
+
+
+class Nodes(Protocol):
+    """A graph in the making."""
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, *, ml: bool = False, **attributes: Any) -> str:
+        """Add a node with one output and return the output's name."""
+
+    def constant(self, name: str, value: Any) -> str:
+        """Add an array under a name and return the name."""
+
+
+@dataclass(frozen=True)
+class Fitted(ABC):
+    """A feature, fitted; all figures are those of the training rows."""
+
+    index: int
+    """Position among the features."""
+    name: str
+    imputed: bool
+    """True where the model file lets values be missing."""
+
+    has_codes: ClassVar[bool]
+    """True where a code is the position of a value, false where it is the number itself."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Columns of the dense form."""
+
+    def draw(self, rng: np.random.Generator, count: int) -> Float32Array:
+        """Draw codes over all that the graph may be asked about."""
+        drawn = self.drawn(rng, count)
+        if self.imputed:
+            drawn[rng.random(count) < MISSING_SHARE] = np.nan
+        return drawn
+
+    @abstractmethod
+    def drawn(self, rng: np.random.Generator, count: int) -> Float32Array:
+        """Draw codes, none of which is missing."""
+
+    @abstractmethod
+    def input(self, codes: Float32Array) -> NDArray[Any]:
+        """Return codes as the graph's input of this feature."""
+
+    @abstractmethod
+    def readable(self, code: float) -> float | str:
+        """Return a code that isn't missing as a person would write it."""
+
+
+@dataclass(frozen=True)
+class Scaled(Fitted):
+    """A number, imputed by the median and normalised."""
+
+    median: np.float32
+    mean: np.float32
+    factor: np.float32
+    """1 / standard deviation, or 1 of a constant."""
+    low: float
+    high: float
+    whole: bool
+    """True where no value has a fraction."""
+
+    has_codes = False
+
+    @property
+    def width(self) -> int:
+        """One."""
+        return 1
+
+    def drawn(self, rng: np.random.Generator, count: int) -> Float32Array:
+        """Draw over the range of the training rows."""
+        if self.whole:
+            return rng.integers(int(self.low), int(self.high) + 1, count).astype(np.float32)
+        return rng.uniform(self.low, self.high, count).astype(np.float32)
+
+    def input(self, codes: Float32Array) -> NDArray[Any]:
+        """Return the numbers."""
+        return np.ascontiguousarray(codes)
+
+    def readable(self, code: float) -> float | str:
+        """Return the number."""
+        return float(code)
+
+
+@dataclass(frozen=True)
+class OneHot(Fitted):
+    """One of some known values. A row has the code of its value, one more for other, two for missing."""
+
+    values: tuple[str, ...]
+    other: bool
+    """True where other values may be asked about."""
+    table: Float32Array
+    """[values + 2, width]: the one-hot row of each code. Other and missing have a column of their own where training
+    rows had them; else all their columns are 0, so that no untrained weight answers for them."""
+
+    has_codes = True
+
+    @property
+    def width(self) -> int:
+        """A column a value, and those of other and missing where training rows had them."""
+        return int(self.table.shape[1])
+
+    def positions(self, codes: Float32Array) -> NDArray[np.intp]:
+        """Return codes as rows of the table."""
+        return np.where(np.isnan(codes), len(self.values) + 1, codes).astype(np.intp)
+
+    def drawn(self, rng: np.random.Generator, count: int) -> Float32Array:
+        """Draw known values, and now and then another one where that may be."""
+        found = rng.integers(0, len(self.values), count).astype(np.float32)
+        if self.other:
+            found[rng.random(count) < OTHER_SHARE] = len(self.values)
+        return found
+
+    def input(self, codes: Float32Array) -> NDArray[Any]:
+        """Return the values as strings; a missing one is empty."""
+        spelled = np.array([*self.values, OTHER, ""], object)
+        return spelled[self.positions(codes)]
+
+    def readable(self, code: float) -> float | str:
+        """Return the value."""
+        return (*self.values, "(other)")[int(code)]
+
+    def export_position(self, graph: Nodes) -> str:
+        """Add the node that turns strings into rows of the table, int64."""
+        known = len(self.values)
+        return graph.node("LabelEncoder", [self.name], f"{self.name}/code", ml=True, keys_strings=[*self.values, ""],
+                          values_int64s=[*range(known), known + 1], default_int64=known)  # fmt: skip
+
+    def export_code(self, graph: Nodes) -> str:
+        """Add the node that turns strings into codes, float32 and NaN where missing."""
+        known = len(self.values)
+        floats = [*map(float, range(known)), float("nan")]
+        return graph.node("LabelEncoder", [self.name], f"{self.name}/code", ml=True, keys_strings=[*self.values, ""],
+                          values_floats=floats, default_float=float(known))  # fmt: skip
+
+
+def fit_scaled(index: int, name: str, imputed: bool, codes: Float32Array, whole: bool) -> Scaled:
+    """Fit a number to training rows."""
+    present = codes[~np.isnan(codes)].astype(np.float64)
+    if not len(present):
+        present = np.zeros(1)
+    median = np.float32(np.median(present))
+    filled = np.where(np.isnan(codes), median, codes).astype(np.float64)
+    spread = float(filled.std())
+    return Scaled(
+        index=index,
+        name=name,
+        imputed=imputed,
+        median=median,
+        mean=np.float32(filled.mean()),
+        factor=np.float32(1 / spread if spread > 1e-12 else 1.0),
+        low=float(present.min()),
+        high=float(present.max()),
+        whole=whole,
+    )
+
+
+def fit_one_hot(
+    index: int, name: str, imputed: bool, codes: Float32Array, values: tuple[str, ...], other: bool
+) -> OneHot:
+    """Fit a category to training rows; `other` tells whether a value outside of the known ones may be asked about."""
+    return OneHot(index, name, imputed, values, other, _one_hot_table(codes, len(values)))
+
+
+def _one_hot_table(codes: Float32Array, known: int) -> Float32Array:
+    """Return the one-hot rows of the codes 0 … known + 1."""
+    other, missing = bool((codes == known).any()), bool(np.isnan(codes).any())
+    table = np.zeros((known + 2, known + other + missing), np.float32)
+    table[np.arange(known), np.arange(known)] = 1
+    if other:
+        table[known, known] = 1
+    if missing:
+        table[known + 1, -1] = 1
+    return table

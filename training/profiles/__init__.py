@@ -1,0 +1,1 @@
+"""What columns look like: counts, ranges and histograms of the clean rows, and of the training rows for drift."""
