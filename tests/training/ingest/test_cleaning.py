@@ -133,7 +133,10 @@ def test_the_first_row_of_a_reason_is_told() -> None:
 def test_integers_beyond_32_bit_floats_are_set_aside() -> None:
     described = model(features=[{"name": "size", "type": "integer"}, *FEATURES[1:]])
     data = csv_text("16777216,1,1,north,1", "16777217,1,1,north,1", "-16777217,1,1,north,1")
-    assert [row[1] for row in quarantined_rows(data, described)] == ["size: above 16777216", "size: below -16777216"]
+    assert [row[1] for row in quarantined_rows(data, described)] == [
+        "size: above 16777216 (use type: number)",
+        "size: below -16777216 (use type: number)",
+    ]
 
 
 def test_numbers_beyond_32_bit_floats_are_set_aside() -> None:
