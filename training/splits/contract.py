@@ -41,6 +41,8 @@ class SplitKind:
 
     unit = "rows equal in every feature"
     """What falls into a part together, for errors."""
+    ordered = False
+    """Whether later rows are apart from earlier ones, so that the last known answer is one to beat."""
     stratified = False
     """Whether parts depend on the row's class."""
 

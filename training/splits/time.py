@@ -20,6 +20,8 @@ WITH_ZONE = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
 class Time(SplitKind):
     """Positions are numbers, or microseconds since 1970 in UTC; the last are test rows."""
 
+    ordered = True
+
     unit = "rows of one time"
 
     def faults(self, column: "pl.Expr") -> Iterator[tuple[str, "pl.Expr"]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RUN_TAG = "molino.run_id"
 BATCH_METRICS = 1000
+MOST_TAG_CHARACTERS = 5000
 SQLITE = "sqlite:///"
 
 
@@ -71,6 +72,12 @@ class Tracker:
         """End a run."""
         with tracking_errors():
             self.client.set_terminated(mlflow_run_id, status)
+
+    def tag(self, mlflow_run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        with tracking_errors():
+            for name, value in tags.items():
+                self.client.set_tag(mlflow_run_id, name, value[:MOST_TAG_CHARACTERS])
 
     def log_params(self, mlflow_run_id: str, params: Mapping[str, Any]) -> None:
         """Write parameters."""

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from molino.contracts.errors import StepError
 from molino.contracts.model_file import Candidate
 from molino.contracts.results import CandidateResult, VersionResult
+from training.graphs.graph import Predictions
+from training.metrics.score import values
 from training.step import Context
 from training.train.candidates import fit
 from training.train.candidates.contract import Material, Trained
@@ -46,7 +49,7 @@ def train_candidate(session: Session, candidate: Candidate) -> tuple[CandidateRe
     """Train a candidate under a child run of its own, and return what the record needs of it with its metrics.
 
     Raises:
-        StepError: its graph answers otherwise than the native model.
+        StepError: it can't be trained, or its graph answers otherwise than the native model.
         TrackingError: MLflow refused.
     """
     context = session.context
@@ -61,14 +64,26 @@ def train_candidate(session: Session, candidate: Candidate) -> tuple[CandidateRe
         shutil.rmtree(folder, ignore_errors=True)
         material = replace(session.material, tensorboard=folder, report=progress)
         started = time.monotonic()
-        trained = fit(candidate, material)
+        trained = _fit(candidate, material)
         seconds = time.monotonic() - started
         progress.close()
         result, metrics = _keep(session, candidate, trained, child, seconds)
         status = "FINISHED"
+    except StepError as error:
+        tracker.tag(child, {"molino.failed": str(error)})
+        raise
     finally:
         tracker.close(child, status)
     return result, metrics
+
+
+def _fit(candidate: Candidate, material: Material) -> Trained:
+    """Train a candidate; what its hyperparameters and the data make impossible is its own failure."""
+    try:
+        return fit(candidate, material)
+    except (ArithmeticError, MemoryError, ValueError, np.linalg.LinAlgError) as error:
+        cause = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise StepError(f"it can't be trained on this data: {cause}") from error
 
 
 def _keep(
@@ -80,8 +95,8 @@ def _keep(
     path = context.workdir / f"{candidate.name}.onnx"
     path.write_bytes(graph.SerializeToString(deterministic=True))
     parity = _parity(session, candidate, trained, path)
-    answers = trained.predict(material.validation.features)
-    metrics = validation_metrics(material.validation.target, answers) | {"parity": parity}
+    on_validation = validation_metrics(material.validation, trained.predict(material.validation.features))
+    metrics = {f"validation_{name}": value for name, value in on_validation.items()} | {"parity": parity}
     sampled = trained.rows_trained < material.rows_train
     if sampled:
         context.log.info(
@@ -107,6 +122,7 @@ def _keep(
         rows_trained=trained.rows_trained,
         sampled=sampled,
         seconds=seconds,
+        validation=on_validation,
     )
     context.log.info(
         "candidate", name=candidate.name, rounded={name: round(value, 6) for name, value in metrics.items()}
@@ -127,24 +143,20 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
     return worst
 
 
-def validation_metrics(target: NDArray[Any], answers: NDArray[np.float64]) -> dict[str, float]:
-    """Return how a candidate does on the validation rows.
+def validation_metrics(rows: Rows, answers: NDArray[np.float64]) -> dict[str, float]:
+    """Return every metric of the task that is defined on the validation rows.
 
     Args:
-        target: [n] numbers, or positions of the classes.
+        rows: the validation rows.
         answers: [n] predictions, or [n, classes] probabilities.
+
+    Raises:
+        StepError: an answer is NaN or infinite.
     """
-    if answers.ndim == 1:
-        error = answers - target
-        return {
-            "validation_rmse": float(np.sqrt(np.mean(error**2))),
-            "validation_mae": float(np.mean(np.abs(error))),
-        }
-    own = answers[np.arange(len(target)), target].clip(np.finfo(np.float32).eps, 1)
-    return {
-        "validation_accuracy": float(np.mean(answers.argmax(axis=1) == target)),
-        "validation_log_loss": float(-np.mean(np.log(own))),
-    }
+    if not np.isfinite(answers).all():
+        raise StepError("it answers validation rows with NaN or infinity; try a smaller learning_rate")
+    labels = answers.argmax(axis=1).astype(np.intp) if answers.ndim > 1 else None
+    return values(rows.target, Predictions(answers, labels))
 
 
 def shared_params(session: Session) -> dict[str, Any]:

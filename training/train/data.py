@@ -93,6 +93,19 @@ class Dataset:
             pl.scan_parquet(Path(folder) / "*.parquet").sink_parquet(path)
         return self.count(TEST)
 
+    def last_target(self) -> float | None:
+        """Return the target of the last training row, or the mean of several; none where rows have no order."""
+        if not known(self.split.kind).ordered:
+            return None
+        train, when = self.parts == TRAIN, self.placement.positions
+        last = train & (when == when[train].max())
+        found = [
+            self._target(self._read(start, [self.model.target.name])[self.model.target.name])[chosen]
+            for start in range(0, self.rows, PIECE_ROWS)
+            if (chosen := last[start : start + PIECE_ROWS]).any()
+        ]
+        return float(np.concatenate(found).mean())
+
     def sample(self, part: int, most: int, seed: int) -> Rows:
         """Return all rows of a part, or, of more than `most`, about as many drawn by the seed."""
         total = self.count(part)

@@ -14,6 +14,7 @@ from training.step import Context, Outcome
 from training.stores.folder import sha256_of
 from training.train.candidate_run import Session, log_dataset, shared_params, train_candidate
 from training.train.candidates.contract import Material
+from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
 from training.train.encoding import fit_encoding
 from training.train.reference import reference_statistics
@@ -30,7 +31,7 @@ def run(context: Context) -> Outcome:
 
     Raises:
         VersionError: the data revision can't be had.
-        StepError: the data is not what ingest wrote, is too small, or a graph and its native model disagree.
+        StepError: the data is not what ingest wrote, is too small, or no candidate could be trained.
         TrackingError: MLflow refused.
     """
     from training.data_repository.repository import fetch_revision
@@ -44,7 +45,7 @@ def run(context: Context) -> Outcome:
     dataset.write_held_out(held_out_path)
     held_out = context.store.upload(held_out_path, context.key("held_out.parquet"), dataset.count(TEST))
     session, reference = _open(context, dataset, version, held_out_path)
-    candidates = _train_all(session)
+    candidates, failed = _train_all(session)
     result = TrainResult(
         revision=version.revision,
         mlflow_experiment_id=session.experiment,
@@ -56,6 +57,9 @@ def run(context: Context) -> Outcome:
         rows_validation=dataset.count(VALIDATION),
         rows_test=dataset.count(TEST),
         split=dataset.split,
+        selected=select(context.model, [candidate for candidate, _ in candidates]),
+        baseline=baseline(dataset, session.material.train),
+        failed=failed,
     )
     return Outcome(
         result,
@@ -134,18 +138,33 @@ def _chosen(context: Context) -> list[Candidate]:
     return [candidate for candidate in candidates if candidate.name in named]
 
 
-def _train_all(session: Session) -> list[tuple[CandidateResult, dict[str, float]]]:
+def _train_all(session: Session) -> tuple[list[tuple[CandidateResult, dict[str, float]]], dict[str, str]]:
+    """Train each candidate, and return those that could be, with their metrics, and the causes of those that couldn't.
+
+    Raises:
+        StepError: none could be trained; names each cause.
+    """
     tracker, version = session.context.tracker, session.version
     status: Any = "FAILED"
     try:
         tracker.log_params(session.parent, shared_params(session))
         log_dataset(session, session.parent)
-        found = [train_candidate(session, candidate) for candidate in _chosen(session.context)]
-        for candidate, metrics in found:
-            named = {f"{candidate.name}.{name}": value for name, value in metrics.items()}
+        found: list[tuple[CandidateResult, dict[str, float]]] = []
+        failed: dict[str, str] = {}
+        for candidate in _chosen(session.context):
+            try:
+                found.append(train_candidate(session, candidate))
+            except StepError as error:
+                failed[candidate.name] = str(error).removeprefix(f"candidate {candidate.name}: ")
+                session.context.log.warning("candidate failed", candidate=candidate.name, cause=failed[candidate.name])
+        if not found:
+            causes = "; ".join(f"candidate {name}: {cause}" for name, cause in failed.items())
+            raise StepError(f"no candidate of {session.context.model.name} could be trained: {causes}")
+        for trained, metrics in found:
+            named = {f"{trained.name}.{name}": value for name, value in metrics.items()}
             tracker.log_metrics(session.parent, named)
         status = "FINISHED"
     finally:
         tracker.close(session.parent, status)
     session.context.log.info("trained", candidates=len(found), revision=version.revision)
-    return found
+    return found, failed

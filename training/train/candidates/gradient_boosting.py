@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.candidates.gradient_boosting import GradientBoosting
+from molino.contracts.errors import StepError
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
@@ -83,6 +84,11 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     rounds = estimator.n_iter_
     for done in range(1, rounds + 1):
         material.report(done, rounds, float(on_train[done]), float(on_validation[done]))
+    if not np.isfinite(on_validation[1:]).any():
+        raise StepError(
+            f"the loss on validation rows was never finite in {rounds} rounds; try a learning_rate smaller than "
+            f"{candidate.learning_rate:g}"
+        )
     best = max(1, int(np.argmin(on_validation)))
     estimator._predictors = estimator._predictors[:best]
     return Boosting(estimator, material.encoding, len(train))

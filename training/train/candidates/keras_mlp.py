@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.candidates.keras_mlp import KerasMlp
+from molino.contracts.errors import StepError
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
 from training.train.data import Rows
@@ -112,6 +113,11 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
         elif epoch - network.best_epoch >= candidate.patience:
             break
     writer.close()
+    if not network.best_epoch:
+        raise StepError(
+            f"the loss on validation rows was never finite in {epoch} epochs; try a learning_rate smaller than "
+            f"{candidate.learning_rate:g}"
+        )
     net.set_weights(best_weights)
     return network
 
