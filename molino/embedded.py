@@ -15,7 +15,7 @@ from molino.contracts.errors import RunError
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES, STEPS
-from molino.runs import Plan, find_run, plan
+from molino.runs import Plan, find_run, plan, settle
 from pipelines import services
 from pipelines.local import LocalRun, run_steps
 from pipelines.process import POLL_SECONDS
@@ -83,9 +83,10 @@ class _Embedded:
         self._start(*(service for service in self.services if service.name != "mlflow"))
         self._wait_for_serving()
         store = open_store(self.settings)
-        chosen = plan(store, self.loaded, self._served_version(), self.settings.source)
+        served = self._served_version()
+        chosen = plan(store, self.loaded, served, self.settings.source, self.settings.overrides)
         _say(_describe(chosen, self.model))
-        self._run_steps(chosen)
+        chosen = self._run_steps(chosen, served)
         self._say_where(chosen)
         self._say_rejection(chosen)
         self._show_answer()
@@ -125,20 +126,34 @@ class _Embedded:
     def _start(self, *wanted: services.Service) -> None:
         self.stack.start(wanted, self._environment())
 
-    def _run_steps(self, chosen: Plan) -> None:
-        """Run what isn't done. MLflow's server starts after train, which makes the database where there is none.
+    def _run_steps(self, chosen: Plan, served: str | None) -> Plan:
+        """Run what isn't done, and return the plan of the run that the end is told of.
 
-        Both would make it at the same time, each in the way of the other: MLflow holds no lock there.
+        Data that an earlier run has trained on already is left to that run. MLflow's server starts after train, which
+        makes the database where there is none: both would make it at the same time, each in the way of the other, for
+        MLflow holds no lock there.
         """
         logs = self.settings.root / "logs" / self.model / chosen.run_id
-        run = LocalRun(self.model, chosen.run_id, logs, self._environment())
+        data_run = {"MOLINO_DATA_RUN": chosen.data_run} if chosen.data_run else {}
+        run = LocalRun(self.model, chosen.run_id, logs, self._environment() | data_run)
         waiting = [step for step in STEPS if step.name not in chosen.done]
+        data = [step for step in waiting if step.group == "data"]
         tracked = STEP_NAMES.index("train") + 1
-        first = [step for step in waiting if step in STEPS[:tracked]]
+        first = [step for step in waiting if step in STEPS[:tracked] and step not in data]
         with reporting() as reporter:
-            run_steps(run, first, reporter, self.stack.watch)
+            run_steps(run, data, reporter, self.stack.watch)
+            settled = self._settled(chosen, served) if data else None
+            run_steps(run, [] if settled else first, reporter, self.stack.watch)
             self._start(*(service for service in self.services if service.name == "mlflow"))
-            run_steps(run, waiting[len(first) :], reporter, self.stack.watch)
+            run_steps(run, [] if settled else waiting[len(data) + len(first) :], reporter, self.stack.watch)
+        return settled or chosen
+
+    def _settled(self, chosen: Plan, served: str | None) -> Plan | None:
+        """Return the plan to leave it at an earlier run, and say so, where that one has trained on the same data."""
+        settled = settle(open_store(self.settings), self.loaded, chosen.run_id, served, self.settings.overrides)
+        if settled:
+            _say(_describe(settled, self.model))
+        return settled
 
     def _served(self) -> dict[str, Any] | None:
         """Return what the API says about the model, or none while it serves no version of it."""
@@ -182,7 +197,8 @@ def _describe(chosen: Plan, model: str) -> str:
         return f"{model}: run {chosen.run_id} is there ({chosen.reason}); no step runs again."
     if chosen.kind == "resume":
         return f"{model}: run {chosen.run_id} goes on ({chosen.reason})."
-    return f"{model}: run {chosen.run_id} starts ({chosen.reason})."
+    data = f" on the data of run {chosen.data_run}" if chosen.data_run else ""
+    return f"{model}: run {chosen.run_id} starts{data} ({chosen.reason})."
 
 
 def _code_revision(settings: Settings) -> str:

@@ -4,12 +4,12 @@ It is durable, not deferrable: the pod's identity is kept in the task state stor
 pod; deferring would hand each step through the scheduler twice more, and that costs seconds per step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
+from airflow.sdk import Asset, AssetAlias, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
 
@@ -115,8 +115,10 @@ class StepOperator(KubernetesPodOperator):
             raise
         if self._killed:
             raise AirflowException(f"{self.task_id} was killed before its step had ended; its pod is deleted")
-        if self.asset is not None:
+        if self.asset is not None and self.asset in self.outlets:
             context["outlet_events"][self.asset].extra = {"run_id": self.run_id_template}
+        elif self.asset is not None:
+            announce(context, self.asset, self.run_id_template, self.summary())
         return result
 
     def summary(self) -> dict[str, Any]:
@@ -138,6 +140,28 @@ class StepOperator(KubernetesPodOperator):
             if pod.metadata.labels.get(RUN_LABEL) != own:
                 self.log.warning("deleting the orphaned pod %s", pod.metadata.name)
                 self.process_pod_deletion(pod, reraise=False)
+
+
+def announcement(asset: Asset) -> AssetAlias:
+    """Return the outlet of a task that tells of an asset only where there is something new.
+
+    An asset that is an outlet itself has an event whenever its task succeeds; an alias has those that are added.
+    """
+    return AssetAlias(name=f"{asset.name}-new")
+
+
+def announce(context: "Context", asset: Asset, run_id: str, summary: Mapping[str, Any]) -> None:
+    """Add the asset's event, unless the step says that what it made is what the newest event told of.
+
+    Unchanged data whose revision no event has told of is announced too: the run that made it was lost, or Airflow's
+    database is a new one.
+    """
+    revision = summary.get("revision")
+    known = list(context["inlet_events"][asset]) if summary.get("created") is False else []
+    if known and known[-1].extra.get("revision", revision) == revision:
+        return
+    extra = {"run_id": run_id} | ({"revision": revision} if revision else {})
+    context["outlet_events"][announcement(asset)].add(asset, extra=extra)
 
 
 def _secrets(settings: PodSettings) -> list[k8s.V1EnvVar]:

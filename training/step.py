@@ -16,10 +16,11 @@ from pydantic import BaseModel
 from molino.contracts.errors import StepError
 from molino.contracts.identifiers import check_run_id
 from molino.contracts.model_file import LoadedModel, ModelFile
+from molino.contracts.model_file.parts import changed_overrides, changed_parts, used_parts
 from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact, Record, Status, parse_record, record_key, run_prefix
 from molino.contracts.settings import Settings
-from molino.contracts.steps import STEP_NAMES, STEPS
+from molino.contracts.steps import STEP_NAMES, STEPS, step_named
 from training.stores.folder import Store, open_store
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
     done = read_record(store, name, run_id, step)
     if done:
         _refuse_another_model_file(done, loaded, store)
+        _refuse_other_overrides(done, settings, store)
         log.info("already done", record=store.uri(record_key(name, run_id, step)))
         return done
     workdir = settings.work_folder.resolve() / name / run_id / step
@@ -126,6 +128,8 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
         step=step,
         status=outcome.status,
         model_file_sha256=loaded.sha256,
+        model_file_parts=used_parts(step, loaded.file),
+        overrides={name: settings.overrides[name] for name in step_named(step).overrides if name in settings.overrides},
         inputs=outcome.inputs,
         outputs=outcome.outputs,
         metrics=outcome.metrics,
@@ -166,6 +170,16 @@ def read_record(store: Store, model: str, run_id: str, step: str) -> Record | No
 
 
 def _refuse_another_model_file(record: Record, loaded: LoadedModel, store: Store) -> None:
-    if record.model_file_sha256 != loaded.sha256:
+    """Refuse to go on where parts of the model file that a step used have changed since."""
+    if parts := changed_parts(record, loaded):
         where = store.uri(record_key(record.model, record.run_id, record.step))
-        raise StepError(f"{loaded.path} has changed since {where} was written: start a new run")
+        what = "" if parts == ("model file",) else f" in {', '.join(parts)}"
+        raise StepError(f"{loaded.path} has changed{what} since {where} was written: start a new run")
+
+
+def _refuse_other_overrides(record: Record, settings: Settings, store: Store) -> None:
+    """Refuse to take a step for done that was asked for with another seed, or other candidates."""
+    if names := changed_overrides(record, settings.overrides):
+        where = store.uri(record_key(record.model, record.run_id, record.step))
+        variables = " and ".join(f"MOLINO_{name.upper()}" for name in names)
+        raise StepError(f"{variables} changed since {where} was written: start a new run")

@@ -18,8 +18,9 @@ def run(
 ) -> None:
     """Run the six steps, serve the model, and show an answer; Ctrl-C stops everything.
 
-    What is there is taken up: nothing runs again while model file and source are unchanged, and an interrupted run is
-    resumed. All state is in `MOLINO_HOME`, by default `.molino/` in the working folder.
+    What is there is taken up: nothing runs again while model file and source are unchanged, an interrupted run is
+    resumed, and a change after the data alone, such as another candidate, trains on the data that is there. All state
+    is in `MOLINO_HOME`, by default `.molino/` in the working folder.
 
     Example: `molino run --model penguins --port 8001 --once`
     """

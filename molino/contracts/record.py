@@ -51,6 +51,10 @@ class Record(BaseModel):
     status: Status
     """`rejected`: the gate said no, so nothing was registered or deployed; not an error."""
     model_file_sha256: str
+    model_file_parts: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each parsed key of the model file that bears on the step (`molino.contracts.model_file.parts`)."""
+    overrides: dict[str, str] = Field(default_factory=dict)
+    """Settings that override the model file: `seed` and `candidates`, where they were given."""
     inputs: tuple[Artifact, ...] = ()
     outputs: tuple[Artifact, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)

@@ -98,6 +98,13 @@ class Settings(BaseSettings):
         return url.rstrip("/")
 
     @property
+    def overrides(self) -> dict[str, str]:
+        """What is given over the model file's training: `seed`, and `candidates` in no order."""
+        names = sorted({name.strip() for name in (self.candidates or "").split(",")} - {""})
+        given = {"seed": None if self.seed is None else str(self.seed), "candidates": ",".join(names)}
+        return {name: value for name, value in given.items() if value}
+
+    @property
     def root(self) -> Path:
         """`home`, absolute."""
         return self.home.expanduser().resolve()

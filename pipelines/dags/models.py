@@ -1,4 +1,7 @@
-"""Two DAGs per model file: `<model>_data` makes a data version, and each new version starts `<model>_model`."""
+"""Two DAGs per model file: `<model>_data` makes a data version, and each new version starts `<model>_model`.
+
+Unchanged data starts nothing; after a change of the model file alone a person starts `<model>_model` by its button.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,7 +14,7 @@ from molino.contracts.identifiers import RUN_ID_PATTERN, check_run_id
 from molino.contracts.model_file import ModelFile
 from molino.contracts.steps import STEPS
 from pipelines.model_files import read_model_files
-from pipelines.operator import RUN_TEMPLATE, StepOperator
+from pipelines.operator import RUN_TEMPLATE, StepOperator, announcement
 from pipelines.pods import PodSettings, run_id_of, step_pod
 
 RETRIES = 2
@@ -82,8 +85,8 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
                 pod=pod,
                 settings=settings,
                 asset=outlet if last else None,
-                inlets=[data] if group == "model" and before is None else [],
-                outlets=[outlet] if last else [],
+                inlets=[data] if (last if group == "data" else before is None) else [],
+                outlets=([announcement(data)] if group == "data" else [served]) if last else [],
                 doc_md=step.purpose,
             )
             if before is not None:

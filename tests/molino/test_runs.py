@@ -8,9 +8,10 @@ import yaml
 
 from molino.contracts.errors import StoreError
 from molino.contracts.model_file import LoadedModel, load_model
+from molino.contracts.model_file.parts import used_parts
 from molino.contracts.record import Record, record_key
 from molino.contracts.steps import STEP_NAMES
-from molino.runs import find_run, list_runs, new_run_id, plan
+from molino.runs import find_run, list_runs, new_run_id, plan, settle
 from training.ingest.source import redacted
 from training.stores.folder import FolderStore
 
@@ -236,3 +237,77 @@ def test_a_folder_that_no_run_can_have_is_passed_over(store: FolderStore, loaded
     keep(store, loaded, "a", 1)
     store.write("runs/rows/a b/ingest.json", store.read(record_key("rows", "a", "ingest")))
     assert [run.run_id for run in list_runs(store)] == ["a"]
+
+
+def rewritten(loaded: LoadedModel, **changes: Any) -> LoadedModel:
+    """Return the model file with keys set anew."""
+    path = loaded.path.parent / "model.yaml"
+    path.write_text("# other bytes\n" + yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+    return load_model(loaded.path.parent)
+
+
+def keep_with_parts(store: FolderStore, loaded: LoadedModel, run_id: str, steps: int, hour: int = 0) -> None:
+    """Write records that know the parts of the model file, and a data version that another run may share."""
+    keep(store, loaded, run_id, steps, hour)
+    for step in STEP_NAMES[:steps]:
+        record = Record.model_validate_json(store.read(record_key("rows", run_id, step)))
+        changes: dict[str, Any] = {"model_file_parts": used_parts(step, loaded.file)}
+        if step == "version":
+            changes["result"] = {"path": "rows/clean.parquet", "revision": "1" * 40, "created": hour == 0}
+        store.write(record_key("rows", run_id, step), record.model_copy(update=changes).model_dump_json().encode())
+
+
+def test_a_comment_in_the_model_file_begins_nothing(store: FolderStore, loaded: LoadedModel) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    assert plan(store, rewritten(loaded), "1").kind == "complete"
+
+
+def test_another_candidate_takes_the_data_of_the_run_before(store: FolderStore, loaded: LoadedModel) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    other = rewritten(loaded, candidates=[{"name": "linear", "kind": "linear", "alpha": 2.0}])
+    chosen = plan(store, other, "1")
+    assert (chosen.kind, chosen.data_run, chosen.done) == ("new", "a", ("ingest", "version"))
+    assert chosen.reason == "the model file has changed in candidates since run a"
+
+
+def test_another_feature_wants_its_data_anew(store: FolderStore, loaded: LoadedModel) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    chosen = plan(store, rewritten(loaded, features=[{"name": "x", "type": "number", "minimum": 0.0}]), "1")
+    assert (chosen.kind, chosen.data_run, chosen.done) == ("new", None, ())
+
+
+@pytest.mark.parametrize("overrides", [{"seed": "3"}, {"candidates": "linear"}])
+def test_another_seed_or_other_candidates_of_the_settings_begin_a_run(
+    store: FolderStore, loaded: LoadedModel, overrides: dict[str, str]
+) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    chosen = plan(store, loaded, "1", overrides=overrides)
+    assert (chosen.kind, chosen.data_run) == ("new", "a")
+    assert chosen.reason == f"MOLINO_{next(iter(overrides)).upper()} has changed since run a"
+
+
+def test_data_that_made_no_version_is_trained_on_no_more(store: FolderStore, loaded: LoadedModel) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    keep_with_parts(store, loaded, "b", 2, hour=1)
+    assert find_run(store, "b").state == "unchanged"
+    settled = settle(store, loaded, "b", "1")
+    assert settled is not None
+    assert (settled.kind, settled.run_id) == ("complete", "a")
+    assert plan(store, loaded, "1") == settled
+
+
+@pytest.mark.parametrize("served", [None, "2"])
+def test_unchanged_data_is_trained_on_where_its_model_is_not_served(
+    store: FolderStore, loaded: LoadedModel, served: str | None
+) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    keep_with_parts(store, loaded, "b", 2, hour=1)
+    assert settle(store, loaded, "b", served) is None
+
+
+def test_unchanged_data_is_trained_on_by_other_candidates(store: FolderStore, loaded: LoadedModel) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    keep_with_parts(store, loaded, "b", 2, hour=1)
+    other = rewritten(loaded, candidates=[{"name": "linear", "kind": "linear", "alpha": 2.0}])
+    assert settle(store, other, "b", "1") is None
+    assert plan(store, other, "1").kind == "resume"

@@ -7,8 +7,11 @@ from typing import Any
 
 import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # as the DAG processor does before it parses
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from kubernetes.client import ApiClient
+
+from molino.contracts.errors import RunError
 
 HEAVY = ("tensorflow", "keras", "sklearn", "mlflow", "dvc", "pandas", "polars", "onnxruntime", "training")
 
@@ -31,6 +34,19 @@ def scheduled(dag: Any) -> str:
     return str(DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable.summary)
 
 
+def asked(dag: Any, name: str, value: Any) -> str:
+    """Return what becomes of a parameter that a person gives: of its form, and of the task's own check."""
+    try:
+        dag.params.get_param(name).resolve(value)
+        if name == "run_id":
+            dag.user_defined_macros["molino_run_id"](SimpleNamespace(run_id="own"), {"run_id": value}, {})
+    except ParamValidationError:
+        return "refused by the form"
+    except RunError:
+        return "refused by the task"
+    return "taken"
+
+
 bag = DagBag(sys.argv[1])
 made = {"asset": [SimpleNamespace(extra={"run_id": run}) for run in ("made-before", "made-by-data")]}
 found = {
@@ -44,6 +60,10 @@ if not bag.import_errors:
     found["ingest"] = rendered(bag.dags["housing_data"], "ingest", {"source": "s3://rows/own.csv", "run_id": None}, {})
     found["train"] = rendered(bag.dags["housing_model"], "train", {"candidates": ["one", "two"], "run_id": None}, made)
     found["by hand"] = rendered(bag.dags["penguins_model"], "train", {"candidates": None, "run_id": None}, {}, made)
+    data, model = bag.dags["housing_data"], bag.dags["housing_model"]
+    strange = ("../..", "a/b", "a\n", ".a", "x" * 201, "r1")
+    found["run ids"] = {run_id: asked(data, "run_id", run_id) for run_id in strange}
+    found["candidates"] = {name: asked(model, "candidates", [name]) for name in ("mlp", "no-such")}
     found["inlets"] = {
         task.task_id: [asset.name for asset in task.inlets] for dag in bag.dags.values() for task in dag.tasks
     }

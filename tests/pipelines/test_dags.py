@@ -101,7 +101,7 @@ def test_a_model_dag_that_a_person_starts_is_a_new_run_on_the_newest_data(parsed
 
 
 def test_the_newest_data_is_known_to_the_step_that_takes_it(parsed: Parsed) -> None:
-    assert {step for step, assets in parsed["inlets"].items() if assets} == {"train"}
+    assert {step for step, assets in parsed["inlets"].items() if assets} == {"version", "train"}
 
 
 def test_a_pod_is_labelled_with_model_run_and_step(parsed: Parsed) -> None:
@@ -121,6 +121,45 @@ def test_no_service_passes_for_a_setting(parsed: Parsed) -> None:
 def test_a_step_is_held_to_the_policy_of_the_chart(parsed: Parsed) -> None:
     wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert container(parsed["ingest"])["securityContext"] == wanted
+
+
+@pytest.mark.parametrize("run_id", ["../..", "a/b", "a\n", ".a", "x" * 201])
+def test_a_run_id_that_no_run_can_have_is_refused(parsed: Parsed, run_id: str) -> None:
+    assert parsed["run ids"][run_id] == ("refused by the task" if run_id == "a\n" else "refused by the form")
+
+
+def test_a_run_id_is_taken(parsed: Parsed) -> None:
+    assert parsed["run ids"]["r1"] == "taken"
+
+
+def test_candidates_that_the_model_file_has_not_are_refused(parsed: Parsed) -> None:
+    assert parsed["candidates"] == {"mlp": "taken", "no-such": "refused by the form"}
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, str]]]:
+    """The asset events that there are after each end of a version step, in a real Airflow."""
+    if not PYTHON:
+        pytest.skip("no Airflow to run in: MOLINO_TEST_AIRFLOW names no Python that has images/airflow's lock")
+    home = tmp_path_factory.mktemp("airflow-events")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(home)}
+    environment["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    command = [PYTHON, ROOT / "tests" / "pipelines" / "airflow_events.py"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_a_new_data_version_has_an_event(events: list[list[dict[str, str]]]) -> None:
+    assert events[0] == [{"run_id": "r1", "revision": "a"}]
+
+
+def test_unchanged_data_has_no_event(events: list[list[dict[str, str]]]) -> None:
+    assert events[1] == events[0]
+
+
+def test_a_version_that_no_event_told_of_has_one_though_its_run_was_lost(events: list[list[dict[str, str]]]) -> None:
+    assert events[2][len(events[1]) :] == [{"run_id": "r3", "revision": "b"}]
 
 
 def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(tmp_path: Path, parsed: Parsed) -> None:

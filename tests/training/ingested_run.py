@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from molino.contracts.model_file import load_model
+from molino.contracts.model_file.parts import used_parts
 from molino.contracts.record import Record, record_key
 from molino.contracts.results import IngestResult, VersionResult
 from molino.contracts.settings import Settings
@@ -37,6 +38,7 @@ class IngestedRun:
         )  # fmt: skip
         record = Record(
             model=self.model, run_id=self.run_id, step="ingest", status="done", model_file_sha256=self.loaded.sha256,
+            model_file_parts=used_parts("ingest", self.loaded.file),
             result=result.model_dump(mode="json"), code_revision="4" * 40, image=None, started=ENDED, ended=ENDED,
             host="here",
         )  # fmt: skip

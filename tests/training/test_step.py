@@ -6,6 +6,7 @@ import pytest
 from ingested_run import IngestedRun
 
 from molino.contracts.errors import RunError, StepError
+from molino.contracts.model_file import load_model
 from molino.contracts.settings import Settings
 from training.step import read_record, run_step
 
@@ -44,3 +45,12 @@ def test_a_strange_run_id_is_refused(tmp_path: Path, run_id: str) -> None:
     run = IngestedRun(Settings(home=tmp_path))
     with pytest.raises(RunError, match="expected letters, digits"):
         run_step("ingest", run.loaded, run_id, run.settings)
+
+
+def test_a_comment_in_the_model_file_stops_no_run(tmp_path: Path) -> None:
+    run = IngestedRun(Settings(home=tmp_path))
+    run.version()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.yaml").write_bytes(run.loaded.path.read_bytes() + b"# a comment\n")
+    record = run_step("version", load_model(tmp_path / "model"), run.run_id, run.settings)
+    assert record.model_file_sha256 == run.loaded.sha256

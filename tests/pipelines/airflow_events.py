@@ -1,0 +1,54 @@
+"""Ends tasks as a version step ends, in a real Airflow, and prints as JSON the asset events after each."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from airflow.models.asset import AssetEvent
+from airflow.sdk import DAG, Asset, task
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from pipelines.operator import announce, announcement
+
+ENDS = (
+    ("r1", {"created": True, "revision": "a"}),
+    ("r2", {"created": False, "revision": "a"}),
+    ("r3", {"created": False, "revision": "b"}),
+)
+
+data = Asset(name="rows-data", uri="molino://rows/data")
+with DAG(dag_id="rows_data", schedule=None) as dag:
+
+    @task(inlets=[data], outlets=[announcement(data)])
+    def version(**context: Any) -> None:
+        run_id, summary = context["dag_run"].conf["end"]
+        announce(context, data, run_id, summary)
+
+    version()
+
+with DAG(dag_id="rows_model", schedule=[data]) as model_dag:
+
+    @task
+    def train() -> None:
+        """Never run: its DAG is what makes the asset known."""
+
+    train()
+
+
+def events() -> list[dict[str, str]]:
+    with create_session() as session:
+        return [dict(event.extra) for event in session.scalars(select(AssetEvent).order_by(AssetEvent.id))]
+
+
+if __name__ == "__main__":
+    airflow = [str(Path(sys.executable).with_name("airflow")), "db", "migrate"]
+    subprocess.run(airflow, check=True, stdout=sys.stderr)
+    found = []
+    for end in ENDS:
+        ended = dag.test(run_conf={"end": end})
+        assert str(ended.state) == "success", ended.state
+        found.append(events())
+    print("\n" + json.dumps(found))
