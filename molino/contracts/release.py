@@ -102,7 +102,7 @@ class Score(_Part):
 
 
 class Example(_Part):
-    """Held-out rows in feature order, and what the graph answers: used to warm up and to check a deploy."""
+    """Typical rows, none of the data, in feature order, and what the graph answers: for warm-up and deploy."""
 
     data: tuple[tuple[float | int | bool | str | None, ...], ...]
     predictions: tuple[float | str, ...]

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from molino.contracts.errors import ReleaseError, StepError
@@ -25,6 +24,7 @@ from molino.contracts.release import (
 from molino.contracts.release import Feature as ReleaseFeature
 from molino.contracts.results import Interval
 from molino.contracts.splits import SplitIdentity
+from training.examples import typical_rows
 from training.graphs.graph import Graph, read_batches
 from training.stores.folder import Store, sha256_of
 
@@ -77,7 +77,9 @@ def release_feature(feature: Feature, reference: Reference) -> ReleaseFeature:
 
 
 def build_example(features: tuple[ReleaseFeature, ...], graph: Graph, held_out: Path) -> Example:
-    """Return a few held-out rows, spread over the file, that a request may give, and what the graph answers.
+    """Return a few rows as a request may give them, typical of the held-out ones, and what the graph answers.
+
+    A release is public: it holds no row of the data.
 
     Raises:
         StepError: no held-out row would be let through.
@@ -86,9 +88,9 @@ def build_example(features: tuple[ReleaseFeature, ...], graph: Graph, held_out: 
         data = [tuple(map(as_json, row, features)) for row in rows.iter_rows()]
         fit = [index for index, row in enumerate(data) if all(map(may_be_asked, row, features))]
         if fit:
-            spread = np.linspace(0, len(fit) - 1, min(EXAMPLE_ROWS, len(fit))).astype(int)
-            taken = [fit[index] for index in spread]
-            return Example(data=tuple(data[index] for index in taken), predictions=graph.labels(rows[taken]))
+            made = typical_rows(rows[fit], EXAMPLE_ROWS)
+            shown = tuple(tuple(map(as_json, row, features)) for row in made.iter_rows())
+            return Example(data=shown, predictions=graph.labels(made))
     raise StepError(
         "no held-out row has only values that a request may give; give more rows, or list values in features"
     )

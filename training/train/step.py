@@ -9,6 +9,7 @@ from molino.contracts.errors import StepError
 from molino.contracts.model_file import Candidate, ModelFile
 from molino.contracts.record import Artifact
 from molino.contracts.results import CandidateResult, IngestResult, TrainResult, VersionResult
+from training.examples import typical_rows
 from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.folder import sha256_of
@@ -108,12 +109,11 @@ def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: 
 
 
 def _example(model: ModelFile, held_out: Path) -> "pl.DataFrame":
-    """Return a few held-out rows, if may be without missing values."""
+    """Return a few rows that are typical of the held-out ones, and none of them."""
     import polars as pl
 
     rows = pl.scan_parquet(held_out).select([feature.name for feature in model.features]).head(1000).collect()
-    whole = rows.drop_nulls()
-    return (whole if len(whole) else rows).head(EXAMPLE_ROWS)
+    return typical_rows(rows, EXAMPLE_ROWS)
 
 
 def _check_classes(model: ModelFile, train: Rows) -> None:

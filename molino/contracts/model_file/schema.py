@@ -100,7 +100,7 @@ class Serving(Part):
     """What a number outside its feature's range means in a request: counted as drift, or an error."""
     max_rows: int = Field(default=10_000, ge=1)
     example: tuple[float | int | bool | str | None, ...] | None = None
-    """A row in feature order that is shown as the example of a request; a held-out row when not given."""
+    """A row in feature order that is shown as the example of a request; a typical row when not given."""
 
 
 class ModelFile(Part):
