@@ -15,6 +15,7 @@ from molino.contracts.errors import RunError
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES, STEPS
+from molino.run_end import tell_end
 from molino.runs import Plan, find_run, plan, settle
 from pipelines import services
 from pipelines.local import LocalRun, run_steps
@@ -177,7 +178,9 @@ class _Embedded:
             _say("\n".join(["The gate refused this run, so what served before still does:", *reasons, ""]))
 
     def _say_where(self, chosen: Plan) -> None:
-        lines = [f"  {service.title:<12}{service.url}" for service in self.services]
+        store = open_store(self.settings)
+        lines = [f"  {title:<12}{told}" for title, told in tell_end(find_run(store, chosen.run_id, self.model), store)]
+        lines += [f"  {service.title:<12}{service.url}" for service in self.services]
         lines.append(f"  {'State':<12}{self.settings.root}")
         lines.append(f"  {'Lineage':<12}molino runs show {chosen.run_id}")
         _say("\n".join(["", *lines, ""]))

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models.asset import AssetEvent
 from airflow.sdk import DAG, Asset, task
 from airflow.utils.session import create_session
@@ -46,6 +48,8 @@ def events() -> list[dict[str, str]]:
 if __name__ == "__main__":
     airflow = [str(Path(sys.executable).with_name("airflow")), "db", "migrate"]
     subprocess.run(airflow, check=True, stdout=sys.stderr)
+    DagBundlesManager().sync_bundles_to_db()
+    sync_bag_to_db(DagBag(__file__), "dags-folder", None)
     found = []
     for end in ENDS:
         ended = dag.test(run_conf={"end": end})

@@ -1,0 +1,59 @@
+"""What a person is told at the end of a run: winner and metric, rows set aside and why, and where it all lies."""
+
+import json
+from urllib.parse import unquote, urlsplit
+
+from molino.contracts.errors import StoreError
+from molino.contracts.reading import read_object
+from molino.contracts.results import EvaluateResult, IngestResult
+from molino.runs import Run
+from training.stores.folder import Store
+
+REASONS_SHOWN = 3
+
+
+def tell_end(run: Run, store: Store) -> list[tuple[str, str]]:
+    """Return titles and what is told of each; what a record of another version doesn't hold is left out."""
+    told: list[tuple[str, str]] = []
+    if "evaluate" in run.records:
+        told += _winner(read_object(EvaluateResult, run.records["evaluate"].result))
+    if "ingest" in run.records:
+        told += _rows(read_object(IngestResult, run.records["ingest"].result), store)
+    return told
+
+
+def _winner(evaluated: EvaluateResult | str) -> list[tuple[str, str]]:
+    if isinstance(evaluated, str):
+        return []
+    score = evaluated.scores[evaluated.best][evaluated.metric]
+    interval = f"95 % interval {score.low:.4g} to {score.high:.4g}"
+    beaten = f", best of {len(evaluated.scores)}" if len(evaluated.scores) > 1 else ""
+    return [("Winner", f"{evaluated.best}{beaten}: {evaluated.metric} {score.value:.4g} on held-out rows ({interval})")]
+
+
+def _rows(ingested: IngestResult | str, store: Store) -> list[tuple[str, str]]:
+    if isinstance(ingested, str):
+        return []
+    rows = f"{ingested.rows_read} read, {ingested.rows_clean} clean, {ingested.rows_quarantined} set aside"
+    dropped = f", {ingested.rows_dropped} dropped" if ingested.rows_dropped else ""
+    told = [("Rows", rows + dropped)]
+    told += [("", reason) for reason in _reasons(ingested.report_json.key, store)]
+    if ingested.quarantine:
+        told.append(("Set aside", place(ingested.quarantine.uri)))
+    return [*told, ("Report", place(ingested.report_html.uri))]
+
+
+def _reasons(key: str, store: Store) -> list[str]:
+    """Return why rows were set aside or dropped, the most frequent reasons first."""
+    try:
+        reasons = sorted(json.loads(store.read(key))["reasons"], key=lambda reason: -int(reason["rows"]))
+        told = [f"{reason['rows']} × {reason['reason']}" for reason in reasons]
+    except (StoreError, ValueError, KeyError, TypeError):
+        return []
+    more = len(told) - REASONS_SHOWN
+    return told[:REASONS_SHOWN] + ([f"and {more} reasons more, in the report"] if more > 0 else [])
+
+
+def place(uri: str) -> str:
+    """Return where an object is, as a path where it is a file of this machine."""
+    return unquote(urlsplit(uri).path) if uri.startswith("file://") else uri

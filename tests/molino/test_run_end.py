@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from molino.contracts.record import parse_record, record_key
+from molino.contracts.steps import STEP_NAMES
+from molino.run_end import tell_end
+from molino.runs import Run, find_run
+from training.stores.folder import FolderStore
+
+FIXTURE = Path(__file__).parent / "contracts" / "fixtures" / "e016fe5"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    """A store with a run of an earlier version, which set three rows aside."""
+    store = FolderStore(tmp_path)
+    for step in STEP_NAMES:
+        content = json.loads((FIXTURE / f"{step}.json").read_bytes())
+        if step == "ingest":
+            result = content["result"]
+            result |= {"rows_read": 347, "rows_quarantined": 3, "quarantine": result["report_html"] | {
+                "uri": "file:///srv/my%20rows/quarantine.csv"
+            }}  # fmt: skip
+            reasons = [{"reason": f"rule {number} is broken", "rows": number, "first_row": 1} for number in range(1, 6)]
+            store.write(result["report_json"]["key"], json.dumps({"reasons": reasons}).encode())
+        store.write(record_key("penguins", "r1", step), json.dumps(content).encode())
+    return store
+
+
+def test_the_end_of_a_run_tells_winner_rows_and_places(store: FolderStore) -> None:
+    told = tell_end(find_run(store, "r1"), store)
+    assert told[0][0] == "Winner"
+    assert told[0][1].startswith("logistic: log_loss 0.0")
+    assert "95 % interval" in told[0][1]
+    assert told[1:5] == [
+        ("Rows", "347 read, 344 clean, 3 set aside"),
+        ("", "5 × rule 5 is broken"),
+        ("", "4 × rule 4 is broken"),
+        ("", "3 × rule 3 is broken"),
+    ]
+    assert told[5:7] == [("", "and 2 reasons more, in the report"), ("Set aside", "/srv/my rows/quarantine.csv")]
+    assert told[7][0] == "Report"
+    assert told[7][1].startswith("/srv/molino/store/runs/penguins/")
+
+
+def test_a_report_that_is_gone_takes_only_the_reasons(store: FolderStore) -> None:
+    run = find_run(store, "r1")
+    store.delete(run.records["ingest"].result["report_json"]["key"])
+    assert [title for title, _ in tell_end(run, store)] == ["Winner", "Rows", "Set aside", "Report"]
+
+
+def test_results_of_another_form_are_left_out(store: FolderStore) -> None:
+    record = parse_record((FIXTURE / "ingest.json").read_bytes(), "penguins", "ingest")
+    assert not isinstance(record, str)
+    strange = {step: record.model_copy(update={"step": step, "result": {}}) for step in ("ingest", "evaluate")}
+    assert tell_end(Run("penguins", "r1", strange), store) == []
