@@ -22,7 +22,7 @@ LINE = '        Metric("mape", "regression", "lower", "absolute"),\n'
 PARSE = """
 from molino.contracts.model_file import parse_model
 text = open('pipelines/models/housing/model.yaml', 'rb').read().replace(b'metric: rmse', b'metric: mape')
-model = parse_model(text, 'model.yaml').file
+model = parse_model(text, 'model.yaml')
 """
 
 
