@@ -173,7 +173,15 @@ class EvaluateResult(Result):
     best: str
     champion_version: str | None
     champion_scores: dict[str, Interval] | None
-    """The champion on the same held-out rows; none before the first deploy."""
+    """The champion on the rows of the comparison; none where it isn't compared."""
+    compared_rows: int | None = None
+    """Held-out rows that neither the candidate nor the champion has seen."""
+    difference: Interval | None = None
+    """Candidate less champion by the metric, paired over those rows."""
+    baseline_scores: dict[str, Interval] = Field(default_factory=dict)
+    """The metric of each baseline on the held-out rows, by what it answers."""
+    ignored_classes: tuple[str, ...] = ()
+    """Classes that the best candidate all but ignores."""
     importance: dict[str, float]
     """Permutation importance of the best candidate: rise of the loss when a feature is shuffled."""
     verdict: Verdict

@@ -21,8 +21,10 @@ from onnx import TensorProto, helper, numpy_helper
 from molino.contracts.model_file import LoadedModel, load_model
 from molino.contracts.record import Artifact, Record, record_key
 from molino.contracts.release import Reference
-from molino.contracts.results import CandidateResult, IngestResult, TrainResult, VersionResult
+from molino.contracts.results import Baseline, CandidateResult, IngestResult, TrainResult, VersionResult
 from molino.contracts.settings import Settings
+from molino.contracts.splits import SplitIdentity
+from training.splits import unseen
 from training.step import run_step
 from training.stores.folder import FolderStore
 
@@ -42,6 +44,8 @@ class TrainedRun:
     """Keys of the model file to set anew."""
     noise: float = 0.0
     """Added to the good candidate's answers: how much worse it is."""
+    selected: str | None = GOOD
+    """The candidate that was chosen on validation rows; none as in records from before the choice was kept."""
     tracking: str | None = None
     """Address of a tracking server; a database of its own without one."""
 
@@ -77,8 +81,11 @@ class TrainedRun:
 
     def _train(self) -> TrainResult:
         frame = read_rows(self.loaded)
-        test = frame.gather_every(5)
-        train = frame.filter(pl.int_range(pl.len()) % 5 != 0)
+        names = tuple(feature.name for feature in self.loaded.file.features)
+        split = SplitIdentity(kind="hash", seed=0, test=0.2, validation=0.15, columns=tuple(sorted(names)),
+                              features=names)  # fmt: skip
+        held_out = unseen(split, frame)
+        test, train = frame.filter(held_out), frame.filter(~held_out)
         folder = self.home / "made" / self.run_id
         folder.mkdir(parents=True)
         test.write_parquet(folder / "held_out.parquet")
@@ -96,6 +103,9 @@ class TrainedRun:
             rows_train=len(train),
             rows_validation=0,
             rows_test=len(test),
+            split=split,
+            selected=self.selected,
+            baseline=find_baseline(self.loaded, train),
         )
         self._record("ingest", self._ingested())
         self._record("version", VersionResult(
@@ -170,6 +180,14 @@ def read_rows(loaded: LoadedModel) -> pl.DataFrame:
     return pl.read_csv(source, null_values=["", "NA"], infer_schema=False).select(
         pl.col(name).cast(kind) for name, kind in schema.items()
     )
+
+
+def find_baseline(loaded: LoadedModel, train: pl.DataFrame) -> Baseline:
+    """Return what answers without a look at any feature."""
+    target, classes = train[loaded.file.target.name], loaded.file.target.classes
+    if classes is None:
+        return Baseline(kind="mean", value=float(target.to_numpy().mean()))
+    return Baseline(kind="prior", probabilities=tuple(float((target == name).mean()) for name in classes))
 
 
 def count(loaded: LoadedModel, train: pl.DataFrame) -> dict[str, Reference]:

@@ -1,5 +1,11 @@
-"""The champion: the release that serves now, scored on the rows that the candidates are scored on."""
+"""The champion, and the best of the last releases, beside the candidate: on rows that none of them has seen.
 
+A single comparison lets a candidate through that is a little worse, within the tolerance or the noise. So that this
+doesn't add up from release to release, the candidate is compared by the same rule with that of the last `LAST_RELEASES`
+which had the best metric when it was registered: all of the slide has to stay within one tolerance.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,68 +14,96 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from molino.contracts.errors import ReleaseError
+from molino.contracts.errors import MolinoError, ReleaseError
+from molino.contracts.metrics import METRICS
 from molino.contracts.model_file import ModelFile
 from molino.contracts.record import Artifact
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, release_prefix
-from training.graphs.graph import Graph, answer_file
+from training.evaluate.gate import Compared
+from training.graphs.graph import Graph, Predictions, answer_file
 from training.metrics.resamples import Measure, Resamples
 from training.metrics.score import measure
+from training.splits import unseen
 from training.stores.folder import Store, fetch
-from training.tracking.registry import CHAMPION, aliased_version
 
 if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
+    import polars as pl
+
+LAST_RELEASES = 10
+LEAST_ROWS = 30
+"""Fewer rows than this tell nothing of two models."""
 
 
 @dataclass(frozen=True)
-class Champion:
-    """What is known of the champion on the held-out rows."""
+class Beside:
+    """A release beside the candidate on rows that neither has seen, by every metric that is defined on them."""
 
-    version: str | None
-    measures: dict[str, Measure] | None
-    about: str
-    """Names it, or says in a sentence why there is nothing to compare with."""
+    version: str
+    rows: int
+    release: dict[str, Measure]
+    candidate: dict[str, Measure]
+
+    def by(self, metric: str, name: str) -> Compared:
+        """Return the comparison by one metric."""
+        return Compared(f"{name}, version {self.version},", self.release[metric], self.candidate[metric], self.rows)
 
 
-def score_champion(
-    client: "MlflowClient",
-    store: Store,
-    model: ModelFile,
-    held_out: Path,
-    actual: NDArray[Any],
-    resamples: Resamples,
-    folder: Path,
-) -> Champion:
-    """Score the release of the alias `champion` on the held-out rows, where it can be.
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out rows, and what the candidate answered."""
 
-    Raises:
-        ReleaseError: its bundle in the store is no release.
-        StoreError: its bundle is missing or altered.
-    """
-    version = aliased_version(client, model.name, CHAMPION)
-    if version is None:
-        return Champion(None, None, "There is no champion yet to compare with.")
-    release = read_release(store, model.name, version)
-    obstacle = why_not_comparable(release, model)
-    if obstacle:
-        about = f"The champion, version {version}, is not compared: {obstacle}."
-        return Champion(version, None, about)
-    key = release_prefix(model.name, version) + MODEL_FILENAME
-    artifact = Artifact(key=key, uri=store.uri(key), sha256=release.onnx_sha256, bytes=release.onnx_bytes)
-    path = fetch(store, artifact, folder / "champion.onnx")
-    graph = Graph(path, [feature.name for feature in release.features], model.target.classes)
-    measures = measure(np.asarray(actual), answer_file(graph, held_out), resamples)
-    return Champion(version, measures, f"the champion, version {version},")
+    path: Path
+    actual: NDArray[Any]
+    answers: Predictions
+    seed: int
+
+
+def compare(store: Store, model: ModelFile, version: str, held_out: HeldOut, folder: Path) -> Beside | str:
+    """Put a release beside the candidate, or say why it can't be compared."""
+    try:
+        release = read_release(store, model.name, version)
+        obstacle = why_not_comparable(release, model)
+        return obstacle or _beside(store, model, release, held_out, folder)
+    except MolinoError as error:
+        return str(error)
+
+
+def best_of_last(releases: Iterable[Release], metric: str) -> str | None:
+    """Return the version of the release, of the last ones, with the best metric when it was registered."""
+    last = sorted(releases, key=lambda release: int(release.version))[-LAST_RELEASES:]
+    known = [release for release in last if metric in release.metrics]
+    best = min(known, key=lambda release: METRICS[metric].loss(release.metrics[metric].value), default=None)
+    return None if best is None else best.version
+
+
+def read_last(store: Store, model: ModelFile) -> tuple[list[Release], dict[str, str]]:
+    """Return the last releases that answer what the model file asks, and those that can't be read with the cause."""
+    prefix = f"releases/{model.name}/"
+    versions = {key.removeprefix(prefix).split("/")[0] for key in store.list(prefix)}
+    releases, unread = [], {}
+    for version in sorted((one for one in versions if one.isdecimal()), key=int)[-LAST_RELEASES:]:
+        try:
+            release = read_release(store, model.name, version)
+        except MolinoError as error:
+            unread[version] = str(error)
+            continue
+        if why_not_comparable(release, model) is None:
+            releases.append(release)
+    return releases, unread
 
 
 def read_release(store: Store, model: str, version: str) -> Release:
-    """Read and check `release.json` of a version."""
+    """Read and check `release.json` of a version.
+
+    Raises:
+        ReleaseError: it is no release.
+        StoreError: it can't be had.
+    """
     key = release_prefix(model, version) + RELEASE_FILENAME
     try:
         return Release.model_validate_json(store.read(key))
     except ValidationError as error:
-        raise ReleaseError(f"{store.uri(key)} is no release of this version of Molino; deploy another one") from error
+        raise ReleaseError(f"{store.uri(key)} is no release of this version of Molino") from error
 
 
 def why_not_comparable(release: Release, model: ModelFile) -> str | None:
@@ -83,3 +117,59 @@ def why_not_comparable(release: Release, model: ModelFile) -> str | None:
     if gone:
         return f"it needs {', '.join(gone)}, which the model file no longer has in that form"
     return None
+
+
+def why_unanswerable(release: Release, rows: "pl.DataFrame") -> str | None:
+    """Return what keeps a release from answering rows by its own rules, or none."""
+    import polars as pl
+
+    for feature in release.features:
+        column = rows[feature.name]
+        missing = column.null_count()
+        if missing and feature.missing == "refuse":
+            return f"it takes no missing {feature.name}, which {missing} of the rows have"
+        if feature.values is not None and feature.unseen == "refuse":
+            unknown = column.drop_nulls().cast(pl.String).unique().sort().to_list()
+            unknown = [value for value in unknown if value not in feature.values]
+            if unknown:
+                return f"it knows no {feature.name} {', '.join(map(repr, unknown[:3]))}, which some of the rows have"
+    return None
+
+
+def _beside(store: Store, model: ModelFile, release: Release, held_out: HeldOut, folder: Path) -> Beside | str:
+    import polars as pl
+
+    rows = pl.read_parquet(held_out.path)
+    clean = unseen(release.split, rows)
+    if isinstance(clean, str):
+        return clean
+    chosen = np.flatnonzero(clean)
+    if len(chosen) < LEAST_ROWS:
+        return f"only {len(chosen)} of the held-out rows are such that it hasn't seen them; {LEAST_ROWS} are needed"
+    rows = rows[chosen]
+    obstacle = why_unanswerable(release, rows)
+    if obstacle:
+        return obstacle
+    asked = folder / f"compared-{release.version}.parquet"
+    rows.write_parquet(asked)
+    actual, resamples = held_out.actual[chosen], Resamples(len(chosen), held_out.seed)
+    theirs = measure(actual, _answers(store, model, release, asked, folder), resamples)
+    own = measure(actual, held_out.answers.take(chosen), resamples)
+    if model.metric not in theirs or model.metric not in own:
+        return f"{model.metric} is undefined on the {len(chosen)} held-out rows that it hasn't seen"
+    return Beside(release.version, len(chosen), theirs, own)
+
+
+def _answers(store: Store, model: ModelFile, release: Release, rows: Path, folder: Path) -> Predictions:
+    key = release_prefix(model.name, release.version) + MODEL_FILENAME
+    artifact = Artifact(key=key, uri=store.uri(key), sha256=release.onnx_sha256, bytes=release.onnx_bytes)
+    path = fetch(store, artifact, folder / f"release-{release.version}.onnx")
+    graph = Graph(path, _names(release), model.target.classes)
+    try:
+        return answer_file(graph, rows)
+    except Exception as error:  # onnxruntime's own exceptions have no public base class
+        raise ReleaseError(f"its graph can't answer these rows: {str(error).splitlines()[0]}") from error
+
+
+def _names(release: Release) -> Sequence[str]:
+    return [feature.name for feature in release.features]

@@ -1,8 +1,9 @@
-"""The gate: decides whether the best candidate may be registered, and says why in full sentences."""
+"""The gate: decides whether the chosen candidate may be registered, and says why in full sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from molino.contracts.metrics import METRICS
+from molino.contracts.metrics import METRICS, Metric
 from molino.contracts.model_file import Bound, ModelFile
 from molino.contracts.results import Interval, Verdict
 from training.metrics.resamples import LEVEL, Measure
@@ -10,42 +11,60 @@ from training.metrics.resamples import LEVEL, Measure
 EQUAL = 1e-6
 """Relative difference below which two metrics are the same: what 32-bit graphs leave between two machines."""
 
-
-def loss_of(metric: str, value: float) -> float:
-    """Return a metric turned so that lower is better."""
-    return METRICS[metric].loss(value)
+Check = tuple[bool, str]
+"""Whether something holds, and a sentence about it."""
 
 
-def pick_best(metric: str, measures: Mapping[str, Mapping[str, Measure]]) -> str:
-    """Return the candidate with the best metric; the first listed where two are equal."""
-    return min(measures, key=lambda name: loss_of(metric, measures[name][metric].value))
+@dataclass(frozen=True)
+class Compared:
+    """A release and the candidate on rows that neither has seen, by the model file's metric and the same resamples."""
+
+    name: str
+    """Such as `the champion, version 3`."""
+    release: Measure
+    candidate: Measure
+    rows: int
+
+    @property
+    def difference(self) -> Measure:
+        """Candidate less release, paired."""
+        return self.candidate.minus(self.release)
+
+
+def pick_best(metric: str, values: Mapping[str, float]) -> str:
+    """Return the candidate with the best value of a metric; the first listed where two are equal."""
+    return min(values, key=lambda name: METRICS[metric].loss(values[name]))
 
 
 def decide(
     model: ModelFile,
-    best: str,
-    measures: Mapping[str, Mapping[str, Measure]],
-    champion: Mapping[str, Measure] | None,
-    about_champion: str,
+    chosen: str,
+    scores: Mapping[str, Measure],
+    compared: Sequence[Compared],
+    baselines: Mapping[str, Measure] | None,
+    notes: Sequence[str] = (),
 ) -> Verdict:
-    """Return the verdict on the best candidate.
+    """Return the verdict on the chosen candidate.
 
     Args:
         model: its gate and metric count.
-        best: name of the candidate.
-        measures: metrics of every candidate, by name.
-        champion: the champion's metrics on the same rows and resamples, where it can be compared.
-        about_champion: names the champion (`the champion, version 3`), or says why there is none to compare with.
+        chosen: the candidate's sentence, such as `Of 2 candidates mlp was chosen on validation rows`.
+        scores: the candidate's metrics on the held-out rows.
+        compared: the releases that it is compared with.
+        baselines: the metric of each baseline on the held-out rows, by name; none where none is known.
+        notes: sentences that decide nothing: what could not be compared, what else a person should know.
     """
-    scores = measures[best]
-    rows = f"{len(measures)} candidates" if len(measures) > 1 else "1 candidate"
-    first = f"Of {rows} {best} has the best {model.metric} on the held-out rows: {shown(scores[model.metric])}."
+    metric = METRICS[model.metric]
+    own = scores[model.metric]
     checks = [_check_bound(name, scores[name].value, bound) for name, bound in model.gate.bounds.items()]
-    if champion is None:
-        reasons = [first, *(text for _, text in checks), about_champion]
-        return Verdict(accepted=all(held for held, _ in checks), reasons=tuple(reasons))
-    checks.append(_check_champion(model, best, scores[model.metric], champion[model.metric], about_champion))
-    return Verdict(accepted=all(held for held, _ in checks), reasons=(first, *(text for _, text in checks)))
+    if model.gate.baseline and baselines:
+        checks.append(_check_baseline(metric, own.value, baselines))
+    checks += [_check_release(model, one) for one in compared]
+    first = f"{chosen}; its {metric.name} on the held-out rows is {shown(own)}."
+    return Verdict(
+        accepted=all(held for held, _ in checks),
+        reasons=(first, *(text for _, text in checks), *notes),
+    )
 
 
 def shown(measure: Measure) -> str:
@@ -53,7 +72,7 @@ def shown(measure: Measure) -> str:
     return f"{_figure(measure.value)} ({_shown_interval(measure.interval())})"
 
 
-def _check_bound(metric: str, value: float, bound: Bound) -> tuple[bool, str]:
+def _check_bound(metric: str, value: float, bound: Bound) -> Check:
     if bound.maximum is not None and value > bound.maximum:
         return False, f"Its {metric} of {_figure(value)} is above the gate's maximum of {bound.maximum:g}."
     if bound.minimum is not None and value < bound.minimum:
@@ -66,27 +85,40 @@ def _check_bound(metric: str, value: float, bound: Bound) -> tuple[bool, str]:
     return True, f"Its {metric} of {_figure(value)} keeps the gate's {' and '.join(limits)}."
 
 
-def _check_champion(
-    model: ModelFile, best: str, candidate: Measure, champion: Measure, about_champion: str
-) -> tuple[bool, str]:
-    metric, tolerance = model.metric, model.gate.champion_tolerance
-    scale = abs(champion.value)
-    worse = loss_of(metric, candidate.value) - loss_of(metric, champion.value)
-    difference = candidate.minus(champion).interval()
-    compared = (
-        f"On the same rows {about_champion} has {metric} {shown(champion)}; "
-        f"the difference of {best} to it is {difference.value:+.4g} ({_shown_interval(difference)})"
+def _check_baseline(metric: Metric, value: float, baselines: Mapping[str, Measure]) -> Check:
+    """The floor: a model has to tell more than the best of the answers that look at no feature."""
+    hardest = min(baselines, key=lambda name: metric.loss(baselines[name].value))
+    floor = baselines[hardest].value
+    better = metric.loss(value) < metric.loss(floor) - EQUAL * abs(floor)
+    return better, (
+        f"The baseline, {hardest}, has {metric.name} {_figure(floor)} there, which it "
+        f"{'beats' if better else 'does not beat'}."
     )
-    if worse <= EQUAL * scale:
-        return True, f"{compared}, which is {'better' if worse < -EQUAL * scale else 'not worse'}."
-    allowed = f"the {tolerance:.3g} of the champion's {metric} that the gate allows"
-    if worse <= (tolerance + EQUAL) * scale:
-        return True, f"{compared}, which is worse by {_share(worse, scale)}, within {allowed}."
-    return False, f"{compared}, which is worse by {_share(worse, scale)}, more than {allowed}."
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.3g} of it" if whole else f"{part:.4g}"
+def _check_release(model: ModelFile, compared: Compared) -> Check:
+    """Go by the paired interval of the difference: `not_worse` refuses with confidence, `better` accepts with it."""
+    metric, gate = METRICS[model.metric], model.gate
+    difference = compared.difference
+    scale = abs(compared.release.value)
+    worse = Measure(difference.samples if metric.better == "lower" else -difference.samples).interval()
+    text = (
+        f"On {compared.rows} rows that neither has seen {compared.name} has {metric.name} {shown(compared.release)}; "
+        f"the difference of the candidate to it is {difference.value:+.4g} "
+        f"({_shown_interval(difference.interval())}), which is "
+    )
+    equal = EQUAL * scale
+    if gate.champion == "better":
+        if worse.high < -equal:
+            return True, f"{text}better with confidence."
+        return False, f"{text}not better with confidence, as the gate asks."
+    allowed = metric.allowance(gate.champion_tolerance, compared.release.value)
+    beyond = f" by more than the {_figure(allowed)} that the gate allows" if allowed else ""
+    if worse.low > allowed + equal:
+        return False, f"{text}worse{beyond} with confidence."
+    if worse.high < -equal:
+        return True, f"{text}better with confidence."
+    return True, f"{text}not worse{beyond} with confidence."
 
 
 def _shown_interval(interval: Interval) -> str:

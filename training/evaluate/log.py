@@ -1,6 +1,6 @@
 """What evaluate leaves in MLflow: metrics, tags and plots of each candidate's run, the verdict on their parent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from training.tracking.tracker import tracking_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.evaluate.champion import Champion
 
 PREFIX = "test_"
 PLOTS = "plots"
@@ -41,30 +39,41 @@ class EvaluationLog:
         measures: Mapping[str, Measure],
         answers: Predictions,
         actual: NDArray[Any],
-        importance: Mapping[str, float],
-        *,
-        best: bool,
+        importance: Mapping[str, float] | None,
     ) -> None:
-        """Log metrics and plots of one candidate; answers and target are those of the rows to plot."""
-        self._log(candidate.mlflow_run_id, measures, {"molino.best": str(best).lower()})
+        """Log metrics and plots of one candidate; answers and target are those of the rows to plot.
+
+        The best candidate alone has an importance.
+        """
+        self._log(candidate.mlflow_run_id, measures, {"molino.best": str(importance is not None).lower()})
         folder = self.context.workdir / PLOTS / candidate.name
-        figures = self._figures(candidate, answers, actual) | {
-            "importance": plots.importance(importance, self._loss(), f"{candidate.name}: permutation importance")
-        }
+        figures = self._figures(candidate, answers, actual)
+        if importance is not None:
+            title = f"{candidate.name}: permutation importance"
+            figures["importance"] = plots.importance(importance, self._loss(), title)
         for name, figure in figures.items():
             plots.save(figure, folder / f"{name}.png")
         with tracking_errors():
             self.client.log_artifacts(candidate.mlflow_run_id, str(folder), PLOTS)
 
-    def verdict(self, best: str, measures: Mapping[str, Measure], champion: "Champion", verdict: Verdict) -> None:
+    def verdict(
+        self,
+        best: str,
+        measures: Mapping[str, Measure],
+        champion: str | None,
+        ignored: Sequence[str],
+        verdict: Verdict,
+    ) -> None:
         """Log the verdict and the best candidate's metrics on the parent run."""
         tags = {
             "molino.best": best,
             "molino.verdict": "accepted" if verdict.accepted else "rejected",
             "molino.reasons": "\n".join(verdict.reasons)[:TAG_CHARACTERS],
         }
-        if champion.version is not None:
-            tags["molino.champion_version"] = champion.version
+        if champion is not None:
+            tags["molino.champion_version"] = champion
+        if ignored:
+            tags["molino.ignored_classes"] = ", ".join(ignored)[:TAG_CHARACTERS]
         self._log(self.trained.mlflow_run_id, measures, tags)
 
     def _log(self, run_id: str, measures: Mapping[str, Measure], tags: Mapping[str, str]) -> None:

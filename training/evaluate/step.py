@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from molino.contracts.errors import MolinoError, StepError
 from molino.contracts.model_file import ModelFile
 from molino.contracts.results import CandidateResult, EvaluateResult, TrainResult
-from training.evaluate.champion import score_champion
-from training.evaluate.gate import decide, pick_best
+from training.evaluate.baseline import baseline_measures
+from training.evaluate.champion import Beside, HeldOut, best_of_last, compare, read_last
+from training.evaluate.gate import Compared, decide, pick_best
+from training.evaluate.ignored import ignored_classes
 from training.evaluate.importance import permutation_importance
 from training.evaluate.log import EvaluationLog
 from training.graphs.graph import Graph, Predictions, answer_file, read_sample
@@ -20,6 +22,7 @@ from training.metrics.resamples import Measure, Resamples
 from training.metrics.score import measure
 from training.step import Context, Outcome
 from training.stores.folder import fetch
+from training.tracking.registry import CHAMPION, aliased_version
 
 SAMPLE_ROWS = 3000
 """Plots and permutation importance take at most this many of the held-out rows."""
@@ -50,34 +53,103 @@ def run(context: Context) -> Outcome:
     resamples = Resamples(len(actual), seed)
     scored = {one.name: _score(context, one, held_out, actual, resamples) for one in trained.candidates}
     measures = {name: one.measures for name, one in scored.items()}
-    best = pick_best(model.metric, measures)
-    champion = score_champion(
-        context.tracker.client, context.store, model, held_out, actual, resamples, context.workdir
-    )
-    verdict = decide(model, best, measures, champion.measures, champion.about)
+    best, chosen = choose(model, trained, measures)
+    releases = _compare(context, HeldOut(held_out, actual, scored[best].answers, seed))
+    baselines = baseline_measures(trained.baseline, model.metric, actual, resamples) if trained.baseline else {}
+    ignored = _ignored(model, actual, scored[best].answers)
+    notes = [*releases.notes, *_about_floor(model, trained), *ignored.values()]
+    verdict = decide(model, chosen, measures[best], releases.compared, baselines, notes)
     rows = np.sort(np.random.default_rng(seed).permutation(len(actual))[:SAMPLE_ROWS])
     sample = read_sample(held_out, [feature.name for feature in model.features], rows)
+    importance = permutation_importance(scored[best].graph, sample, actual[rows], seed)
     log = EvaluationLog(context, trained)
-    rises: dict[str, dict[str, float]] = {}
     for name, one in scored.items():
-        rises[name] = permutation_importance(one.graph, sample, actual[rows], seed)
-        log.candidate(one.candidate, one.measures, one.answers.take(rows), actual[rows], rises[name], best=name == best)
+        log.candidate(one.candidate, one.measures, one.answers.take(rows), actual[rows],
+                      importance if name == best else None)  # fmt: skip
         context.log.info(
             "candidate scored", candidate=name, **{model.metric: round(one.measures[model.metric].value, 6)}
         )
-    log.verdict(best, measures[best], champion, verdict)
+    log.verdict(best, measures[best], releases.version, list(ignored), verdict)
     context.log.info("verdict", accepted=verdict.accepted, best=best, reasons=verdict.reasons)
+    champion = releases.champion
     result = EvaluateResult(
         metric=model.metric,
         scores={name: _intervals(one) for name, one in measures.items()},
         best=best,
-        champion_version=champion.version,
-        champion_scores=_intervals(champion.measures) if champion.measures else None,
-        importance=rises[best],
+        champion_version=releases.version,
+        champion_scores=_intervals(champion.release) if champion else None,
+        compared_rows=champion.rows if champion else None,
+        difference=champion.by(model.metric, "").difference.interval() if champion else None,
+        baseline_scores=_intervals(baselines),
+        ignored_classes=tuple(ignored),
+        importance=importance,
         verdict=verdict,
     )
     inputs = (trained.held_out, *(one.onnx for one in trained.candidates))
     return Outcome(result, inputs, metrics={name: one.value for name, one in measures[best].items()})
+
+
+def choose(model: ModelFile, trained: TrainResult, measures: Mapping[str, Mapping[str, Measure]]) -> tuple[str, str]:
+    """Return the candidate that the gate judges, and a sentence that says what it was chosen on.
+
+    Test rows only judge: they choose where a record from before says nothing else, and the sentence tells so.
+    """
+    number = f"{len(measures)} candidates" if len(measures) > 1 else "1 candidate"
+    if trained.selected is not None and trained.selected in measures:
+        on = "by folds" if trained.selection == "folds" else "on validation rows"
+        return trained.selected, f"Of {number} {trained.selected} was chosen {on}"
+    validated = {one.name: one.validation for one in trained.candidates}
+    if all(model.metric in found for found in validated.values()):
+        best = pick_best(model.metric, {name: found[model.metric] for name, found in validated.items()})
+        return best, f"Of {number} {best} was chosen on validation rows"
+    best = pick_best(model.metric, {name: one[model.metric].value for name, one in measures.items()})
+    if len(measures) == 1:
+        return best, f"There is 1 candidate, {best}"
+    return best, f"Of {number} {best} is best on the held-out rows themselves, for want of another choice in the record"
+
+
+@dataclass(frozen=True)
+class Releases:
+    """What became of the comparison with the champion and with the best of the last releases."""
+
+    version: str | None
+    """The champion's; none before the first deploy."""
+    champion: Beside | None
+    compared: tuple[Compared, ...]
+    notes: tuple[str, ...]
+
+
+def _compare(context: Context, held_out: HeldOut) -> Releases:
+    store, model, folder = context.store, context.model, context.workdir
+    version = aliased_version(context.tracker.client, model.name, CHAMPION)
+    last, unread = read_last(store, model)
+    for passed_over, cause in unread.items():
+        context.log.warning("release passed over", version=passed_over, cause=cause)
+    wanted = {} if version is None else {version: "the champion"}
+    best = best_of_last(last, model.metric)
+    if best is not None and version is not None:
+        wanted.setdefault(best, "the best of the last releases")
+    found = {one: compare(store, model, one, held_out, folder) for one in wanted}
+    notes = [f"{name.capitalize()}, version {one}, is not compared: {found[one]}."
+             for one, name in wanted.items() if isinstance(found[one], str)]  # fmt: skip
+    beside = {one: put for one, put in found.items() if isinstance(put, Beside)}
+    if version is None:
+        notes.append("There is no champion yet to compare with.")
+    compared = tuple(put.by(model.metric, wanted[one]) for one, put in beside.items())
+    return Releases(version, beside.get(version or ""), compared, tuple(notes))
+
+
+def _about_floor(model: ModelFile, trained: TrainResult) -> list[str]:
+    if model.gate.baseline and trained.baseline is None:
+        return ["No baseline is in the record of train, so that the candidate isn't compared with one."]
+    return []
+
+
+def _ignored(model: ModelFile, actual: NDArray[Any], answers: Predictions) -> dict[str, str]:
+    """Return each class that the candidate all but ignores, with a sentence about it."""
+    if answers.labels is None:
+        return {}
+    return dict(ignored_classes(actual, answers.labels, model.target.classes or ()))
 
 
 def read_target(held_out: Path, model: ModelFile) -> NDArray[Any]:

@@ -14,6 +14,9 @@ from molino.contracts.release import Signature, Tensor
 if TYPE_CHECKING:
     import polars as pl
 
+Feeds = dict[str, NDArray[Any]]
+"""What enters a graph, by the name of its input."""
+
 BATCH_ROWS = 65_536
 PROBABILITY = "probability_"
 DTYPES: dict[str, Literal["float32", "int64", "string"]] = {
@@ -61,12 +64,16 @@ class Graph:
 
     def answer(self, rows: "pl.DataFrame") -> Predictions:
         """Run the graph over rows that have a column per feature."""
+        return self.run(self.feeds(rows))
+
+    def run(self, feeds: Feeds) -> Predictions:
+        """Run the graph over rows in the form of its inputs."""
         names = [tensor.name for tensor in self.signature.outputs]
-        outputs = self.session.run(names, self._feeds(rows))
+        outputs = self.session.run(names, feeds)
         if self.classes is None:
             return Predictions(np.asarray(outputs[0], np.float64).reshape(-1))
         position = {name: index for index, name in enumerate(self.classes)}
-        labels = np.fromiter((position[str(label)] for label in outputs[0]), np.intp, count=len(rows))
+        labels = np.fromiter((position[str(label)] for label in outputs[0]), np.intp, count=len(outputs[0]))
         return Predictions(np.stack(outputs[1:], axis=1).astype(np.float64), labels)
 
     def labels(self, rows: "pl.DataFrame") -> tuple[float | str, ...]:
@@ -76,7 +83,8 @@ class Graph:
             return tuple(float(value) for value in answers.values)
         return tuple(self.classes[index] for index in answers.labels)
 
-    def _feeds(self, rows: "pl.DataFrame") -> dict[str, NDArray[Any]]:
+    def feeds(self, rows: "pl.DataFrame") -> Feeds:
+        """Return rows in the form of the graph's inputs."""
         if self.signature.layout == "columns":
             return {tensor.name: _column(rows[tensor.name], tensor.dtype) for tensor in self.signature.inputs}
         columns = [_column(rows[name], "float32") for name in self.features]

@@ -81,8 +81,15 @@ class Gate(Part):
 
     bounds: dict[str, Bound] = Field(default_factory=dict)
     """Metric name to bounds on the held-out rows."""
+    champion: Literal["not_worse", "better"] = "not_worse"
+    """What it must be beside the champion and the best of the last releases, on rows that neither has seen.
+    `not_worse` refuses what is worse beyond the tolerance with confidence; `better` lets through only what is better
+    with confidence. With confidence means: all of the paired 95 % interval of the difference says so."""
     champion_tolerance: float = Field(default=0.0, ge=0)
-    """How much worse than the champion, as a share of the champion's metric, is still let through."""
+    """How much worse is still let through: of rmse, mae and log_loss a share of the release's metric; of the others,
+    which have a scale of their own, a number of the metric's own."""
+    baseline: bool = True
+    """Whether it must beat the answer that looks at no feature: the mean, the classes' shares, or the last value."""
 
 
 class Resources(Part):
@@ -118,7 +125,7 @@ class ModelFile(Part):
     training: Training = Training()
     candidates: tuple[AnyCandidate, ...] = Field(min_length=1)
     metric: MetricName
-    """What the best candidate is picked by."""
+    """What the best candidate is picked by, and compared with the champion and the baseline."""
     gate: Gate = Gate()
     schedule: str | None = None
     """Cron expression or Airflow preset of the data pipeline; none means by hand or by event."""

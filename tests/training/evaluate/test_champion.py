@@ -1,17 +1,15 @@
 import json
+import re
 
 import numpy as np
+import polars as pl
 import pytest
 
-from molino.contracts.errors import ReleaseError, StoreError
-from molino.contracts.model_file import load_model
-from molino.contracts.release import Release
-from training.evaluate.champion import read_release, score_champion, why_not_comparable
+from molino.contracts.release import Release, Score
+from training.evaluate.champion import HeldOut, best_of_last, compare, read_last, why_not_comparable
 from training.evaluate.step import read_target
 from training.graphs.graph import Graph, answer_file
-from training.metrics.resamples import Resamples
-from training.metrics.score import measure
-from training.tracking.registry import CHAMPION, point_alias
+from training.splits import unseen
 
 
 @pytest.fixture
@@ -56,49 +54,119 @@ def test_a_release_of_another_target_is_not(release, model, registered):
 
 @pytest.fixture
 def scene(new_run, tmp_path):
-    """A run whose release is champion, and how to score it."""
+    """A run whose release is in the store, and how to put it beside the same run's good candidate."""
     run = new_run("penguins", changes={"gate": {}})
     run.step("evaluate")
     run.step("register")
-    point_alias(run.client, "penguins", CHAMPION, "1")
-    held_out = run.home / "made" / "r1" / "held_out.parquet"
-    actual = read_target(held_out, run.loaded.file)
-
-    def score():
-        resamples = Resamples(len(actual), 0)
-        return score_champion(run.client, run.store, run.loaded.file, held_out, actual, resamples, tmp_path)
-
-    return run, held_out, actual, score
+    return Scene(run, tmp_path)
 
 
-def test_the_champion_scores_as_its_graph_does(scene):
-    run, held_out, actual, score = scene
-    graph = Graph(run.home / "made" / "r1" / "good.onnx", *_columns(run))
-    expected = measure(actual, answer_file(graph, held_out), Resamples(len(actual), 0))["log_loss"]
-    assert np.array_equal(score().measures["log_loss"].samples, expected.samples)
+class Scene:
+    def __init__(self, run, folder):
+        self.run, self.folder = run, folder
+        self.path = run.home / "made" / "r1" / "held_out.parquet"
+        self.actual = read_target(self.path, run.loaded.file)
+
+    @property
+    def rows(self):
+        return pl.read_parquet(self.path)
+
+    def compare(self):
+        model = self.run.loaded.file
+        features = [feature.name for feature in model.features]
+        graph = Graph(self.run.home / "made" / "r1" / "good.onnx", features, model.target.classes)
+        held_out = HeldOut(self.path, self.actual, answer_file(graph, self.path), 0)
+        return compare(self.run.store, model, "1", held_out, self.folder)
+
+    def release(self, **changes):
+        """Change the release in the store."""
+        key = "releases/penguins/1/release.json"
+        release = json.loads(self.run.store.read(key))
+        self.run.store.write(key, json.dumps(release | changes).encode())
+
+    def feature(self, position, **changes):
+        """Change one feature of the release in the store."""
+        features = json.loads(self.run.store.read("releases/penguins/1/release.json"))["features"]
+        features[position] |= changes
+        self.release(features=features)
 
 
-def test_a_champion_whose_graph_was_altered_is_refused(scene):
-    run, _, _, score = scene
-    run.store.write("releases/penguins/1/model.onnx", b"another")
-    with pytest.raises(StoreError, match=r"penguins/1/model\.onnx: sha256 is"):
-        score()
+def test_the_release_scores_as_its_graph_does(scene):
+    beside = scene.compare()
+    assert beside.rows == len(scene.actual)
+    assert np.array_equal(beside.release["log_loss"].samples, beside.candidate["log_loss"].samples)
 
 
-def test_a_champion_whose_bundle_is_gone_is_told_of(scene):
-    run, _, _, score = scene
-    run.store.delete("releases/penguins/1/release.json")
-    with pytest.raises(StoreError, match=r"releases/penguins/1/release\.json"):
-        score()
+def test_only_rows_that_the_release_has_not_seen_are_compared(scene):
+    """Under another seed other rows were held out: about a fifth of these."""
+    split = scene.run.trained.split.model_copy(update={"seed": 5, "test": 0.6})
+    scene.release(split=split.model_dump(mode="json"))
+    beside = scene.compare()
+    expected = unseen(split, scene.rows).sum()
+    assert 30 <= beside.rows == expected < len(scene.actual)
 
 
-def test_a_release_of_another_form_is_refused(scene):
-    run, _, _, _ = scene
-    run.store.write("releases/penguins/1/release.json", json.dumps({"name": "penguins"}).encode())
-    with pytest.raises(ReleaseError, match=r"release\.json is no release of this version of Molino"):
-        read_release(run.store, "penguins", "1")
+def test_too_few_rows_to_compare_are_told(scene):
+    scene.release(split=scene.run.trained.split.model_copy(update={"seed": 5, "test": 0.05}).model_dump(mode="json"))
+    assert re.fullmatch(
+        r"only \d of the held-out rows are such that it hasn't seen them; 30 are needed", scene.compare()
+    )
 
 
-def _columns(run):
-    model = load_model(run.loaded.path).file
-    return [feature.name for feature in model.features], model.target.classes
+def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_compared(scene):
+    scene.release(split=None)
+    assert scene.compare() == "its release doesn't say which rows it was trained on"
+
+
+def test_a_release_that_takes_no_missing_values_is_not_asked_about_them(scene):
+    position = next(i for i, name in enumerate(scene.rows.columns) if scene.rows[name].null_count())
+    name = scene.rows.columns[position]
+    scene.feature(position, missing="refuse")
+    expected = f"it takes no missing {name}, which {scene.rows[name].null_count()} of the rows have"
+    assert scene.compare() == expected
+
+
+def test_a_release_that_knows_fewer_values_is_not_asked_about_others(scene):
+    scene.feature(0, values=["Biscoe", "Dream"], unseen="refuse")
+    assert scene.compare() == "it knows no island 'Torgersen', which some of the rows have"
+
+
+def test_a_release_whose_graph_was_altered_is_told_of(scene):
+    scene.run.store.write("releases/penguins/1/model.onnx", b"another")
+    assert "penguins/1/model.onnx: sha256 is" in scene.compare()
+
+
+def test_a_release_whose_graph_does_not_fit_is_told_of(scene):
+    scene.release(features=json.loads(scene.run.store.read("releases/penguins/1/release.json"))["features"][1:])
+    assert "the graph's inputs are" in scene.compare()
+
+
+def test_a_release_that_is_gone_is_told_of(scene):
+    scene.run.store.delete("releases/penguins/1/release.json")
+    assert "releases/penguins/1/release.json" in scene.compare()
+
+
+def test_a_release_of_another_form_is_told_of(scene):
+    scene.run.store.write("releases/penguins/1/release.json", json.dumps({"name": "penguins"}).encode())
+    assert "release.json is no release of this version of Molino" in scene.compare()
+
+
+def test_the_best_of_the_last_releases_is_that_of_the_metric(release):
+    versions = [scored(release, version, loss) for version, loss in (("1", 0.3), ("2", 0.2), ("10", 0.25))]
+    assert best_of_last(versions, "log_loss") == "2"
+
+
+def test_a_release_of_long_ago_is_none_of_the_last(release):
+    versions = [scored(release, str(version), 0.1 * version) for version in range(1, 13)]
+    assert best_of_last(versions, "log_loss") == "3"
+
+
+def test_a_release_that_cannot_be_read_is_passed_over(scene):
+    scene.run.store.write("releases/penguins/2/release.json", b"{}")
+    found, unread = read_last(scene.run.store, scene.run.loaded.file)
+    assert ([one.version for one in found], list(unread)) == (["1"], ["2"])
+
+
+def scored(release, version, loss):
+    score = Score(value=loss, low=loss, high=loss)
+    return release.model_copy(update={"version": version, "metrics": {"log_loss": score}})

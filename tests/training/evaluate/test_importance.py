@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from training.evaluate import importance
 from training.evaluate.importance import permutation_importance
 
 
@@ -29,3 +30,24 @@ def test_the_same_seed_gives_the_same_rises(graphs):
     graph, rows, _ = graphs["housing"]
     first, second = (permutation_importance(graph, rows, rows["medv"].to_numpy(), 5) for _ in range(2))
     assert first == second
+
+
+def test_beyond_the_budget_the_first_features_have_all_shuffles(graphs, monkeypatch):
+    graph, rows, _ = graphs["housing"]
+    actual = graph.answer(rows).values
+    whole = permutation_importance(graph, rows, actual, 0)
+    monkeypatch.setattr(importance, "BUDGET", 2 * 3 * len(rows) * len(graph.features) * importance.REPEATS)
+    capped = permutation_importance(graph, rows, actual, 0)
+    thorough = {name for name in whole if capped[name] == whole[name]}
+    assert (len(thorough), max(whole, key=whole.get) in thorough, set(capped) == set(whole)) == (3, True, True)
+
+
+def test_beyond_the_budget_the_cells_asked_about_are_bounded(graphs, monkeypatch):
+    graph, rows, _ = graphs["housing"]
+    asked = []
+    run = graph.run
+    monkeypatch.setattr(graph, "run", lambda feeds: (asked.append(feeds["features"].size), run(feeds))[1])
+    monkeypatch.setattr(importance, "BUDGET", 100_000)
+    permutation_importance(graph, rows, graph.answer(rows).values, 0)
+    # Each of the two rounds asks once more, for what the loss is without a shuffle.
+    assert sum(asked) <= 100_000 + 2 * rows.width * len(rows) + len(graph.features) ** 2 * importance.LEAST_ROWS

@@ -75,9 +75,10 @@ def test_the_plots_of_a_candidate_are_artifacts_of_its_run(run):
     assert {file.path.removeprefix("plots/") for file in files} == PLOTS[run.model]
 
 
-def test_a_candidate_without_epochs_has_no_learning_curve(run):
+def test_a_candidate_without_epochs_that_is_not_the_best_has_no_learning_curve_and_no_importance(run):
     files = run.client.list_artifacts(run.candidate(BAD).mlflow_run_id, "plots")
-    assert {file.path.removeprefix("plots/") for file in files} == PLOTS[run.model] - {"learning_curve.png"}
+    expected = PLOTS[run.model] - {"learning_curve.png", "importance.png"}
+    assert {file.path.removeprefix("plots/") for file in files} == expected
 
 
 def test_the_train_step_logs_what_a_learning_curve_is_drawn_of(real_run):
@@ -124,27 +125,62 @@ def test_a_failed_gate_is_no_error(new_run):
 
 def test_the_champion_is_scored_on_the_same_rows(new_run):
     deploy(new_run("housing", changes=OPEN_GATE))
-    result = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2", noise=2.0))
+    result = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2", noise=4.0))
     assert result.champion_scores["rmse"].value < result.scores[GOOD]["rmse"].value
 
 
 def test_a_candidate_worse_than_the_champion_is_rejected(new_run):
     deploy(new_run("housing", changes=OPEN_GATE))
-    verdict = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2", noise=2.0)).verdict
-    assert (verdict.accepted, "which is worse by" in verdict.reasons[-1]) == (False, True)
+    verdict = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2", noise=4.0)).verdict
+    assert (verdict.accepted, "which is worse with confidence." in verdict.reasons[-1]) == (False, True)
 
 
 def test_a_candidate_better_than_the_champion_is_accepted(new_run):
-    deploy(new_run("housing", changes=OPEN_GATE, noise=2.0))
+    deploy(new_run("housing", changes=OPEN_GATE, noise=4.0))
     verdict = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2")).verdict
-    assert (verdict.accepted, verdict.reasons[-1].endswith("which is better.")) == (True, True)
+    assert (verdict.accepted, verdict.reasons[-1].endswith("which is better with confidence.")) == (True, True)
 
 
 @pytest.mark.parametrize("model", ["housing", "penguins"])
 def test_the_same_run_again_is_not_worse_than_its_champion(model, new_run):
     deploy(new_run(model, changes=OPEN_GATE))
     verdict = evaluate(new_run(model, changes=OPEN_GATE, run_id="r2")).verdict
-    assert (verdict.accepted, verdict.reasons[-1].endswith("which is not worse.")) == (True, True)
+    assert (verdict.accepted, verdict.reasons[-1].endswith("which is not worse with confidence.")) == (True, True)
+
+
+def test_the_candidate_that_was_chosen_is_judged_though_another_does_better(new_run):
+    """The best of several on the test rows is the luckiest one: it would be judged by what it was chosen on."""
+    result = evaluate(new_run("housing", changes=OPEN_GATE, selected=BAD))
+    assert (result.best, result.verdict.accepted) == (BAD, False)
+
+
+def test_a_record_without_a_choice_is_judged_by_its_best_and_says_so(new_run):
+    result = evaluate(new_run("housing", changes=OPEN_GATE, selected=None))
+    assert result.best == GOOD
+    assert "good is best on the held-out rows themselves" in result.verdict.reasons[0]
+
+
+def test_a_candidate_that_answers_the_mean_is_refused(new_run):
+    reasons = evaluate(new_run("housing", changes=OPEN_GATE, selected=BAD)).verdict.reasons
+    assert any("the mean of the training rows, has rmse" in one and "does not beat" in one for one in reasons)
+
+
+def test_classes_that_are_ignored_are_told_and_tagged(new_run):
+    run = new_run("penguins", changes={"gate": {"baseline": False}}, selected=BAD)
+    result = evaluate(run)
+    assert set(result.ignored_classes) == {"Chinstrap", "Gentoo"}
+    assert "Class Chinstrap is all but ignored" in " ".join(result.verdict.reasons)
+    tags = run.client.get_run(run.trained.mlflow_run_id).data.tags
+    assert tags["molino.ignored_classes"] == "Chinstrap, Gentoo"
+
+
+def test_a_release_that_cannot_be_read_stops_no_evaluation(new_run):
+    first = new_run("housing", changes=OPEN_GATE)
+    deploy(first)
+    first.store.write("releases/housing/1/release.json", b"{}")
+    verdict = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2")).verdict
+    assert verdict.accepted
+    assert verdict.reasons[-1].startswith("The champion, version 1, is not compared: ")
 
 
 def test_a_champion_that_needs_a_feature_gone_since_is_not_compared(new_run):
