@@ -1,5 +1,6 @@
 """The model files that DAGs are made of: those in the image, and those of the chart's values. No Airflow here."""
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,18 +25,24 @@ class ModelFiles:
 
 
 def read_model_files() -> ModelFiles:
-    """Read every model file; one that is wrong doesn't keep the others out."""
-    contents = {path.parent.name: path.read_bytes() for path in sorted(BUILT_IN.glob(f"*/{MODEL_FILENAME}"))}
+    """Read every model file; one that is wrong, whatever it is that is wrong, doesn't keep the others out."""
+    paths = {path.parent.name: path for path in sorted(BUILT_IN.glob(f"*/{MODEL_FILENAME}"))}
     extra = os.environ.get(EXTRA)
     if extra:
-        contents |= {path.stem: path.read_bytes() for path in sorted(Path(extra).glob("*.yaml"))}
+        paths |= {path.stem: path for path in sorted(Path(extra).glob("*.yaml"))}
     models: dict[str, tuple[ModelFile, bytes]] = {}
     errors = {}
-    for name, content in contents.items():
+    for name, path in paths.items():
         try:
+            content = path.read_bytes()
             models[name] = _parse(name, content), content
         except ModelFileError as error:
             errors[name] = str(error)
+        except OSError as error:
+            errors[name] = f"{path}: can't read the model file: {error.strerror}"
+        except Exception as error:  # A bug that one file meets; the DAGs of the others are not to go away by it.
+            logging.getLogger(__name__).exception("%s can't be read", path)
+            errors[name] = f"{path}: Molino fails to read it ({type(error).__name__}: {error}); please report this"
     return ModelFiles(models, errors)
 
 

@@ -9,6 +9,10 @@ from molino.contracts.errors import ModelFileError
 
 Key = tuple[int | str, ...]
 
+CORE = "tag:yaml.org,2002:"
+TAGS = frozenset({None, "!", *(CORE + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))})
+"""What may stand before a value: nothing, or a tag of the core schema."""
+
 
 class CoreLoader(yaml.SafeLoader):
     """Reads `yes`, `on`, `1:30` and dates as strings and `1e-4` as a number, as YAML 1.2 does; knows no aliases."""
@@ -16,11 +20,32 @@ class CoreLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Refuse `*name`: a repeated part has no line of its own, and nesting them can fill the memory."""
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) aren't taken; write the part out", mark)
+        """Refuse what a model file has no use for, each with its line.
+
+        `*name`: a repeated part has no line of its own, and nesting them can fill the memory. `!!set` and its like:
+        what they make is no text, number, list or mapping.
+        """
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        problem = None
+        if isinstance(event, yaml.AliasEvent):
+            problem = "aliases (*name) aren't taken; write the part out"
+        elif getattr(event, "tag", None) not in TAGS:
+            problem = f"the tag {_short(event.tag)} isn't taken; write the value without it"
+        if problem:
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
         return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Make the value of a node; one that its tag can't have is an error with its line."""
+        try:
+            value = super().construct_object(node, deep=deep)
+        except (AttributeError, LookupError, ValueError, OverflowError) as error:
+            problem = f"expected a value of the tag {_short(node.tag)}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+        if isinstance(value, str) and not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+            problem = "half of a surrogate pair stands for no character"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
 
 
 for tag, pattern, first in (
@@ -69,6 +94,11 @@ def _not_yaml(error: Exception, where: str) -> str:
     elif isinstance(error, UnicodeDecodeError | yaml.reader.ReaderError):
         problem = "expected UTF-8 text without control characters"
     return f"{where}{line}: not YAML: {problem or error}"
+
+
+def _short(tag: str) -> str:
+    """Return a tag as a person writes it."""
+    return "!!" + tag.removeprefix(CORE) if tag.startswith(CORE) else tag
 
 
 def line_of(node: yaml.Node) -> int:
