@@ -31,7 +31,10 @@ def describe_model(service: Service, name: str) -> dict[str, Any]:
             return _summary(service, name)
         raise Problem(404, f"no model is called {name[:64]!r}; see /models")
     release = model.release.model_dump(mode="json", exclude={"reference", "name", "version", "title", "task"})
-    return {**_summary(service, name), **release}
+    features = [
+        {**told, "field": served.field()} for told, served in zip(release["features"], model.features, strict=True)
+    ]
+    return {**_summary(service, name), **release, "features": features}
 
 
 def _summary(service: Service, name: str) -> dict[str, Any]:

@@ -6,13 +6,13 @@ and to say what was expected.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from molino.contracts.release import Feature, Release
-from serving.bounds import Bounds, read_bounds
+from serving.features import ServedFeature, serve_features
 
 Row = Sequence[Any]
 
@@ -21,7 +21,7 @@ class BodyDecoder:
     """Reads `{"data": [[…]]}` and `{"records": [{…}]}` of one release."""
 
     def __init__(self, release: Release, max_rows: int) -> None:
-        types = [_typed(feature, read_bounds(release, feature)) for feature in release.features]
+        types = [_typed(feature) for feature in serve_features(release)]
         row: Any = tuple[tuple(types)]  # type: ignore[misc]
         record = _record_type(release.features, types)
         sized = Meta(min_length=1, max_length=max_rows)
@@ -59,19 +59,6 @@ def _record_type(features: Sequence[Feature], types: Sequence[Any]) -> Any:
     return msgspec.defstruct("Record", required, rename=renamed, forbid_unknown_fields=True, kw_only=True)
 
 
-def _typed(feature: Feature, bounds: Bounds) -> Any:
-    kind = _present(feature, bounds)
-    return kind | None if feature.missing == "impute" else kind
-
-
-def _present(feature: Feature, bounds: Bounds) -> Any:
-    """Return the type of a value that is there; 3.0 and 3 are the same number, so integers are read as floats."""
-    if feature.type == "category":
-        if feature.values is not None and feature.unseen == "refuse":
-            return Literal[tuple(feature.values)]
-        return Annotated[str, Meta(min_length=1)]
-    if feature.type == "boolean":
-        return bool | Annotated[float, Meta(ge=0.0, le=1.0, multiple_of=1)]
-    if feature.type == "integer":
-        return Annotated[float, Meta(ge=bounds.minimum, le=bounds.maximum, multiple_of=1)]
-    return Annotated[float, Meta(ge=bounds.minimum, le=bounds.maximum)]
+def _typed(served: ServedFeature) -> Any:
+    kind = served.json_type()
+    return kind | None if served.feature.missing == "impute" else kind

@@ -11,13 +11,12 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from molino.contracts.release import Feature, Reference, Release
 from serving.board import Board, Slab, Vector
+from serving.features import serve_features
 from serving.feeds import Feeds
 
 PREFIX = "drift|"
@@ -52,12 +51,12 @@ class DriftTally:
     def __init__(self, release: Release, slab: Slab) -> None:
         self._slab = slab
         self._features = [
-            (position, feature, release.reference[feature.name])
-            for position, feature in enumerate(release.features)
-            if feature.name in release.reference
+            (position, served, release.reference[served.feature.name])
+            for position, served in enumerate(serve_features(release))
+            if served.feature.name in release.reference
         ]
         self._matrix = release.signature.inputs[0].name if release.signature.layout == "matrix" else None
-        self._names = {feature.name: _name(release, feature.name) for _, feature, _ in self._features}
+        self._names = {served.feature.name: _name(release, served.feature.name) for _, served, _ in self._features}
         self._vectors: dict[str, Vector] = {}
         self._pending: list[Feeds] = []
         self._rows = 0
@@ -90,10 +89,10 @@ class DriftTally:
 
     def _count(self, pending: Sequence[Feeds]) -> None:
         joined = {name: np.concatenate([feeds[name] for feeds in pending]) for name in pending[0]}
-        for position, feature, reference in self._features:
-            column = joined[self._matrix][:, position] if self._matrix else joined[feature.name]
-            vector = self._vector(feature, reference)
-            for index, count in enumerate(_count(column, feature, reference)):
+        for position, served, reference in self._features:
+            column = joined[self._matrix][:, position] if self._matrix else joined[served.feature.name]
+            vector = self._vector(served.feature, reference)
+            for index, count in enumerate(served.count(column, reference)):
                 vector[index] += count
 
     def close(self) -> None:
@@ -143,34 +142,3 @@ def _measure(counts: Sequence[float] | None, reference: Reference) -> Drift:
     psi = population_stability([*reference.counts, reference.missing, *unknown[0]], [*bins, missing, *unknown[1]])
     level = "major" if psi > MAJOR else "moderate" if psi > MODERATE else "none"
     return Drift(rows, int(missing), int(outside), round(psi, 6), level if rows >= LEAST_ROWS else "unknown")
-
-
-def _count(column: NDArray[Any], feature: Feature, reference: Reference) -> list[int]:
-    """Return missing, outside, and the count of each bin."""
-    if feature.type == "category":
-        return _count_values([value for value in column if value], len(column), reference.values or ())
-    present = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-    missing = len(column) - len(present)
-    if reference.values is not None:
-        words = ["true" if value else "false" for value in present]
-        return _count_values(words, len(column), [_word(value) for value in reference.values])
-    edges = np.asarray(reference.edges or (0.0, 0.0), np.float32)
-    bins = np.bincount(np.searchsorted(edges[1:-1], present, side="right"), minlength=len(reference.counts))
-    low = -math.inf if feature.minimum is None else np.float32(feature.minimum)
-    high = math.inf if feature.maximum is None else np.float32(feature.maximum)
-    return [missing, int(((present < low) | (present > high)).sum()), *bins.tolist()]
-
-
-def _count_values(present: Sequence[str], rows: int, values: Sequence[str]) -> list[int]:
-    counted = dict.fromkeys(values, 0)
-    outside = 0
-    for value in present:
-        if value in counted:
-            counted[value] += 1
-        else:
-            outside += 1
-    return [rows - len(present), outside, *counted.values()]
-
-
-def _word(value: str) -> str:
-    return {"1": "true", "0": "false"}.get(value, value.lower())

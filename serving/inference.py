@@ -78,7 +78,7 @@ def _infer(model: Model, content: Any, request_id: str, caller: str) -> Answer:
     if not isinstance(given, str) or not isinstance(content.get("parameters", {}), dict):
         raise Problem(422, '"id" must be a string and "parameters" an object')
     outputs = _wanted_outputs(model, content.get("outputs"))
-    rows = model.validator.read_rows(read_rows(model.release, content["inputs"], model.max_rows))
+    rows = model.validator.read_rows(read_rows(model.release, model.features, content["inputs"], model.max_rows))
     predictions = model.predict(rows)
     answer = {
         "model_name": model.name,

@@ -16,6 +16,7 @@ from molino.contracts.errors import ReleaseError
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release
 from serving.bounds import read_max_rows
 from serving.decoding import BodyDecoder, Row
+from serving.features import serve_features
 from serving.feeds import FeedBuilder, Feeds
 from serving.problem import Problem
 from serving.validation import BodyValidator, read_json
@@ -43,12 +44,14 @@ class Model:
         """Load the graph and answer the release's example.
 
         Raises:
-            ReleaseError: the graph can't be loaded, lacks what the signature names, or answers its example wrong.
+            ReleaseError: a feature's type isn't known, or the graph can't be loaded, lacks what the signature names, or
+                answers its example wrong.
         """
         self.release = release
         self.name = release.name
         self.version = release.version
         self.classes = release.classes if release.task == "classification" else None
+        self.features = serve_features(release)
         self.max_rows = read_max_rows(release)
         self.validator = BodyValidator(release)
         self._decoder = BodyDecoder(release, self.max_rows)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from molino.contracts.release import Feature, Release
-from serving.bounds import read_bounds, read_max_rows
-from serving.tensors import ACCEPTED, DATATYPES, NUMBERS
+from molino.contracts.release import Release
+from serving.bounds import read_max_rows
+from serving.features import ServedFeature, serve_features
+from serving.features.base import NUMBERS
+from serving.tensors import DATATYPES
 
 Schema = dict[str, Any]
 
@@ -36,26 +38,14 @@ PROBLEM: Schema = {
 }
 
 
-def feature_schema(release: Release, feature: Feature) -> Schema:
+def feature_schema(served: ServedFeature) -> Schema:
     """Return what a value of one feature may be."""
-    schema = _value_schema(release, feature)
+    schema, feature = served.schema(), served.feature
     if feature.missing == "impute":
         schema = _nullable(schema)
     words = [feature.description, f"({feature.unit})" if feature.unit else ""]
     description = " ".join(word for word in words if word)
     return {**schema, "description": description} if description else schema
-
-
-def _value_schema(release: Release, feature: Feature) -> Schema:
-    if feature.type == "boolean":
-        return {"enum": [True, False, 0, 1]}
-    if feature.type == "category":
-        if feature.values is not None and feature.unseen == "refuse":
-            return {"type": "string", "enum": list(feature.values)}
-        known = {"examples": list(feature.values[:20])} if feature.values else {}
-        return {"type": "string", "minLength": 1, **known}
-    bounds = read_bounds(release, feature)
-    return {"type": feature.type, "minimum": _plain(bounds.minimum), "maximum": _plain(bounds.maximum)}
 
 
 def _nullable(schema: Schema) -> Schema:
@@ -64,13 +54,9 @@ def _nullable(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
 
 
-def _plain(number: float) -> float | int:
-    return int(number) if abs(number) <= 2**53 and number == int(number) else number
-
-
 def predict_body(release: Release) -> Schema:
     """Return what a body of `/predict` may be."""
-    features = [feature_schema(release, feature) for feature in release.features]
+    features = [feature_schema(served) for served in serve_features(release)]
     sized = {"type": "array", "minItems": 1, "maxItems": read_max_rows(release)}
     row = {"type": "array", "prefixItems": features, "minItems": len(features), "maxItems": len(features)}
     record = {
@@ -157,8 +143,8 @@ def _only(key: str, schema: Schema) -> Schema:
 
 
 def _input_schema(release: Release, name: str) -> Schema:
-    feature = next((feature for feature in release.features if feature.name == name), None)
-    datatypes: Sequence[str] = sorted(ACCEPTED[feature.type] if feature else NUMBERS)
+    found = (served.datatypes for served in serve_features(release) if served.feature.name == name)
+    datatypes: Sequence[str] = sorted(NUMBERS if release.signature.layout == "matrix" else next(found))
     return {
         "type": "object",
         "required": ["name", "shape", "datatype", "data"],

@@ -4,18 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from molino.contracts.release import Feature, Release, Tensor
+from molino.contracts.release import Release, Tensor
+from serving.features import ServedFeature
+from serving.features.base import NUMBERS
 from serving.problem import Problem
 
 DATATYPES = {"float32": "FP32", "int64": "INT64", "string": "BYTES"}
-NUMBERS = frozenset({"FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
-ACCEPTED: Mapping[str, frozenset[str]] = {
-    "number": NUMBERS,
-    "integer": NUMBERS,
-    "boolean": NUMBERS | {"BOOL"},
-    "category": frozenset({"BYTES"}),
-}
-"""Datatypes that a feature takes; the values themselves are checked like those of `/predict`."""
 
 
 def describe(tensor: Tensor) -> dict[str, Any]:
@@ -23,7 +17,7 @@ def describe(tensor: Tensor) -> dict[str, Any]:
     return {"name": tensor.name, "datatype": DATATYPES[tensor.dtype], "shape": list(tensor.shape)}
 
 
-def read_rows(release: Release, inputs: Any, most_rows: int) -> list[list[Any]]:
+def read_rows(release: Release, features: Sequence[ServedFeature], inputs: Any, most_rows: int) -> list[list[Any]]:
     """Return rows in feature order, their values not yet checked.
 
     Raises:
@@ -37,7 +31,7 @@ def read_rows(release: Release, inputs: Any, most_rows: int) -> list[list[Any]]:
         raise Problem(422, f"the inputs must be {', '.join(wanted[:20])}, each once; see the model's metadata")
     if release.signature.layout == "matrix":
         return _read_matrix(release, tensors[wanted[0]], most_rows)
-    columns = [_read_column(feature, tensors[feature.name], most_rows) for feature in release.features]
+    columns = [_read_column(served, tensors[served.feature.name], most_rows) for served in features]
     if len({len(column) for column in columns}) != 1:
         raise Problem(422, "the inputs must have the same number of rows")
     return [list(row) for row in zip(*columns, strict=True)]
@@ -73,14 +67,13 @@ def _read_matrix(release: Release, tensor: Mapping[str, Any], most_rows: int) ->
     return [flat[start : start + width] for start in range(0, len(flat), width)]
 
 
-def _read_column(feature: Feature, tensor: Mapping[str, Any], most_rows: int) -> list[Any]:
-    shape = _shape(tensor, most_rows)
+def _read_column(served: ServedFeature, tensor: Mapping[str, Any], most_rows: int) -> list[Any]:
+    name, shape, datatype = served.feature.name, _shape(tensor, most_rows), tensor["datatype"]
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
-        raise Problem(422, f"input {feature.name}: expected shape [rows], got {shape[:8]}")
-    datatype = tensor["datatype"]
-    if datatype not in ACCEPTED[feature.type]:
-        wanted = ", ".join(sorted(ACCEPTED[feature.type]))
-        raise Problem(422, f"input {feature.name}: expected a datatype of {wanted}, got {datatype[:16]!r}")
+        raise Problem(422, f"input {name}: expected shape [rows], got {shape[:8]}")
+    if datatype not in served.datatypes:
+        wanted = ", ".join(sorted(served.datatypes))
+        raise Problem(422, f"input {name}: expected a datatype of {wanted}, got {datatype[:16]!r}")
     return _flatten(tensor, shape)
 
 

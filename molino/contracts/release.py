@@ -45,7 +45,7 @@ class Feature(_Part):
 
     name: str
     type: str
-    """One of `molino.contracts.features`."""
+    """Found by its name in `serving/features` and `training/features`, which refuse the release where they lack it."""
     description: str = ""
     unit: str | None = None
     minimum: float | None = None

@@ -102,27 +102,25 @@ function makeField(model, feature, value) {
 }
 
 function makeInput(feature, id, value) {
+  const { choices, input } = feature.field;
   const common = { id, name: feature.name, required: feature.missing === "refuse" };
-  const listed = feature.type === "boolean" ? ["true", "false"] : feature.unseen === "refuse" ? feature.values : null;
-  if (listed) {
-    const choices = feature.missing === "refuse" ? listed : ["", ...listed];
-    const select = make("select", common, ...choices.map((choice) =>
+  if (choices) {
+    const listed = feature.missing === "refuse" ? choices : ["", ...choices];
+    const select = make("select", common, ...listed.map((choice) =>
       make("option", { value: choice, textContent: choice || "(missing)" })));
     select.value = value === null ? "" : String(value);
     return select;
   }
-  const numeric = feature.type !== "category";
-  return make("input", { ...common, type: numeric ? "number" : "text", value: value ?? "",
-    placeholder: feature.missing === "impute" ? "missing" : "",
-    ...(numeric ? { step: feature.type === "integer" ? "1" : "any", inputMode: "decimal" } : {}) });
+  return make("input", { type: "text", ...common, ...input, value: value ?? "",
+    placeholder: feature.missing === "impute" ? "missing" : "" });
 }
+
+const SENT = { string: (text) => text, number: Number, boolean: (text) => text === "true" };
 
 function readForm(form, features) {
   return Object.fromEntries(features.map((feature) => {
     const text = form.elements[feature.name].value;
-    if (text === "") return [feature.name, null];
-    if (feature.type === "category") return [feature.name, text];
-    return [feature.name, feature.type === "boolean" ? text === "true" : Number(text)];
+    return [feature.name, text === "" ? null : SENT[feature.field.sends](text)];
   }));
 }
 
