@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
 
+SMALLEST_SPREAD = 1 / float(np.finfo(np.float32).max)
 MISSING_SHARE = 0.05
 OTHER_SHARE = 0.05
 OTHER = "\N{REPLACEMENT CHARACTER}"
@@ -142,16 +143,22 @@ class OneHot(Fitted):
 
     def export_position(self, graph: Nodes) -> str:
         """Add the node that turns strings into rows of the table, int64."""
-        known = len(self.values)
-        return graph.node("LabelEncoder", [self.name], f"{self.name}/code", ml=True, keys_strings=[*self.values, ""],
+        known, keys = len(self.values), [*self.values, ""]
+        return graph.node("LabelEncoder", [self.name], f"columns/{self.name}/row", ml=True, keys_strings=keys,
                           values_int64s=[*range(known), known + 1], default_int64=known)  # fmt: skip
 
-    def export_code(self, graph: Nodes) -> str:
-        """Add the node that turns strings into codes, float32 and NaN where missing."""
-        known = len(self.values)
-        floats = [*map(float, range(known)), float("nan")]
-        return graph.node("LabelEncoder", [self.name], f"{self.name}/code", ml=True, keys_strings=[*self.values, ""],
-                          values_floats=floats, default_float=float(known))  # fmt: skip
+    def export_code(self, graph: Nodes, table: Float32Array | None = None) -> str:
+        """Add the node that turns strings into codes, float32 and NaN where missing.
+
+        Args:
+            graph: takes the node.
+            table: [values + 1], what to give for each code, that of other values last; the code itself where none.
+        """
+        known, keys = len(self.values), [*self.values, ""]
+        given = np.arange(known + 1, dtype=np.float32) if table is None else table
+        floats = [*given[:known].tolist(), float("nan")]
+        return graph.node("LabelEncoder", [self.name], f"columns/{self.name}/code", ml=True, keys_strings=keys,
+                          values_floats=floats, default_float=float(given[known]))  # fmt: skip
 
 
 def fit_scaled(index: int, name: str, imputed: bool, codes: Float32Array, whole: bool) -> Scaled:
@@ -168,11 +175,21 @@ def fit_scaled(index: int, name: str, imputed: bool, codes: Float32Array, whole:
         imputed=imputed,
         median=median,
         mean=np.float32(filled.mean()),
-        factor=np.float32(1 / spread if spread > 1e-12 else 1.0),
+        factor=np.float32(1.0 if _is_constant(present, spread, whole) else 1 / spread),
         low=float(present.min()),
         high=float(present.max()),
         whole=whole,
     )
+
+
+def _is_constant(present: NDArray[np.float64], spread: float, whole: bool) -> bool:
+    """Tell whether values differ by no more than rounding: fractions by one step of the 32-bit floats at their size.
+
+    Whole numbers differ where they do. A spread whose inverse 32 bits can't hold counts as none.
+    """
+    low, high = float(present.min()), float(present.max())
+    step = 0.0 if whole else float(np.spacing(np.float32(max(abs(low), abs(high)))))
+    return high - low <= step or spread <= SMALLEST_SPREAD
 
 
 def fit_one_hot(

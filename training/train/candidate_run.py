@@ -16,13 +16,13 @@ from molino.contracts.results import CandidateResult, VersionResult
 from training.graphs.graph import Predictions
 from training.metrics.score import values
 from training.step import Context
-from training.train.candidates import fit
+from training.train.candidates import bounded, fit
 from training.train.candidates.contract import Material, Trained
 from training.train.data import Rows
 from training.train.export import export_candidate
 from training.train.graph_predictions import graph_predictions
 from training.train.model_log import requirements, save_onnx
-from training.train.parity import check_parity, generate_rows, measure_parity
+from training.train.parity import check_labels, check_parity, generate_rows, measure_parity
 from training.train.progress import Progress
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ def _keep(
     path = context.workdir / f"{candidate.name}.onnx"
     path.write_bytes(graph.SerializeToString(deterministic=True))
     parity = _parity(session, candidate, trained, path)
-    on_validation = validation_metrics(material.validation, trained.predict(material.validation.features))
+    on_validation = validation_metrics(
+        material.validation, bounded(material.model, trained)(material.validation.features)
+    )
     metrics = {f"validation_{name}": value for name, value in on_validation.items()} | {"parity": parity}
     sampled = trained.rows_trained < material.rows_train
     if sampled:
@@ -135,10 +137,13 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
     material = session.material
     model, encoding = material.model, material.encoding
     spread = 1.0 if material.classes else float(material.train.target.std()) or 1.0
-    worst = 0.0
+    native, graph = bounded(model, trained), graph_predictions(path, model, encoding)
+    worst, tolerance = 0.0, model.training.parity_tolerance
     for rows in (session.held_out_rows.features, generate_rows(encoding, material.seed)):
-        found = measure_parity(encoding, trained.predict, graph_predictions(path, model, encoding), rows, spread)
-        check_parity(candidate.name, found, model.training.parity_tolerance)
+        found = measure_parity(encoding, native, graph, rows, spread)
+        check_parity(candidate.name, found, tolerance)
+        if model.target.classes:
+            check_labels(candidate.name, native(rows), graph.labels(rows), model.target.classes, tolerance)
         worst = max(worst, found.worst)
     return worst
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,26 @@ class Encoding:
         scaled = (taken - self.means) * self.factors
         hot = [column.table[column.positions(features[:, column.index])] for column in self.categorical]
         return np.concatenate([scaled, *hot], axis=1)
+
+    def sparse(self, features: Float32Array) -> Any:
+        """Return what `dense` does as a SciPy CSR array of float64, which holds [n, features] cells at most."""
+        from scipy.sparse import csr_array
+
+        numeric, start = self.numeric, len(self.numeric)
+        rows, width = len(features), len(self.columns)
+        places = np.empty((rows, width), np.int32)
+        cells = np.empty((rows, width), np.float64)
+        taken = features[:, [column.index for column in numeric]]
+        cells[:, :start] = (np.where(np.isnan(taken), self.medians, taken) - self.means) * self.factors
+        places[:, :start] = np.arange(start)
+        offset = start
+        for position, column in enumerate(self.categorical, start):
+            found = column.positions(features[:, column.index])
+            places[:, position] = offset + column.table.argmax(axis=1)[found]
+            cells[:, position] = column.table.max(axis=1)[found]
+            offset += column.width
+        pointers = np.arange(0, rows * width + 1, width)
+        return csr_array((cells.ravel(), places.ravel(), pointers), shape=(rows, self.width))
 
     def indexed(self, features: Float32Array) -> Float32Array:
         """Return rows as [n, features] in the order numeric, categorical; a missing value stays NaN."""

@@ -4,13 +4,14 @@ Every candidate shares what is here: the encoding before it and the answer after
 nodes through `Export`. Names and order of nodes are fixed, so that the same weights give the same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from molino.contracts.model_file import ModelFile
 from training.features import type_of
+from training.features.fitted import Float32Array
 from training.train.encoding import Encoding
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ OPSET = 20
 ML_OPSET = 3
 IR_VERSION = 9
 MATRIX_INPUT = "features"
+INTERNAL = "/"
+"""Begins the name of all that is inside a graph; inputs are named as columns, and none of those begins so."""
 
 
 class Exportable(Protocol):
     """What a trained candidate adds to a graph."""
 
     def export(self, graph: "Export") -> str:
-        """Add nodes and return the name of the raw answer: [n, 1] of a regression, logits [n, classes] else."""
+        """Add nodes and return the name of the raw answer: [n, 1] of a regression, logits [n, classes] else.
+
+        A regression adds the centre of its target last: 32-bit floats then keep as many digits as they can.
+        """
 
 
 class Export:
@@ -40,7 +46,10 @@ class Export:
         self.constants: dict[str, onnx.TensorProto] = {}
 
     def node(self, kind: str, inputs: Sequence[str], output: str, *, ml: bool = False, **attributes: Any) -> str:
-        """Add a node with one output and return the output's name."""
+        """Add a node with one output and return the output's name, which no column can have."""
+        return self._add(kind, inputs, INTERNAL + output, ml, attributes)
+
+    def _add(self, kind: str, inputs: Sequence[str], output: str, ml: bool, attributes: dict[str, Any]) -> str:
         from onnx import helper
 
         domain = "ai.onnx.ml" if ml else ""
@@ -48,9 +57,10 @@ class Export:
         return output
 
     def constant(self, name: str, value: Any) -> str:
-        """Add an array (of strings too) under a name and return the name."""
+        """Add an array (of strings too) under a name, and return the one it gets, which no column can have."""
         from onnx import TensorProto, helper, numpy_helper
 
+        name = INTERNAL + name
         array = np.asarray(value)
         if array.dtype.kind in "UO":
             encoded: Any = [str(item).encode() for item in array.ravel()]
@@ -70,16 +80,20 @@ class Export:
             centred = self.node("Sub", [numbers, self.constant("means", self.encoding.means)], "centred")
             parts.append(self.node("Mul", [centred, self.constant("factors", self.encoding.factors)], "scaled"))
         for column in self.encoding.categorical:
-            table = self.constant(f"{column.name}/table", column.table)
-            parts.append(self.node("Gather", [table, column.export_position(self)], f"{column.name}/one_hot"))
+            table = self.constant(f"columns/{column.name}/table", column.table)
+            parts.append(self.node("Gather", [table, column.export_position(self)], f"columns/{column.name}/one_hot"))
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
-    def indexed(self) -> str:
-        """Add the nodes of `Encoding.indexed` and return their output, [n, features]."""
+    def indexed(self, tables: Mapping[int, Float32Array] | None = None) -> str:
+        """Add the nodes of `Encoding.indexed` and return their output, [n, features].
+
+        Args:
+            tables: feature index to what is given for each code of a category, that of other values last.
+        """
         parts = [self._numbers()] if self.encoding.numeric else []
         for column in self.encoding.categorical:
-            code = column.export_code(self)
-            parts.append(self.node("Reshape", [code, self._one_column()], f"{column.name}/column"))
+            code = column.export_code(self, (tables or {}).get(column.index))
+            parts.append(self.node("Reshape", [code, self._one_column()], f"columns/{column.name}/column"))
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
     def finish(self, raw: str) -> "onnx.ModelProto":
@@ -100,7 +114,8 @@ class Export:
             return MATRIX_INPUT
         shape = self._one_column()
         columns = [
-            self.node("Reshape", [column.name, shape], f"{column.name}/column") for column in self.encoding.numeric
+            self.node("Reshape", [column.name, shape], f"columns/{column.name}/column")
+            for column in self.encoding.numeric
         ]
         return columns[0] if len(columns) == 1 else self.node("Concat", columns, "numbers", axis=1)
 
@@ -123,17 +138,27 @@ class Export:
 
         classes = self.model.target.classes
         if classes is None:
-            self.node("Reshape", [raw, self.constant("flat", np.array([-1], np.int64))], "prediction")
+            bounds = [self._bound(side, getattr(self.model.target, side)) for side in ("minimum", "maximum")]
+            if any(bounds):
+                raw = self.node("Clip", [raw, *bounds], "bounded")
+            self._output("Reshape", [raw, self.constant("flat", np.array([-1], np.int64))], "prediction")
             return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])]
         best = self.node("ArgMax", [raw], "best", axis=1, keepdims=0)
-        self.node("Gather", [self.constant("classes", np.array(classes, object)), best], "label")
+        self._output("Gather", [self.constant("classes", np.array(classes, object)), best], "label")
         shares = self.node("Softmax", [raw], "shares", axis=1)
         outputs = [helper.make_tensor_value_info("label", TensorProto.STRING, ["rows"])]
         for index, name in enumerate(classes):
             position = self.constant(f"class_{index}", np.array(index, np.int64))
-            self.node("Gather", [shares, position], f"probability_{name}", axis=1)
+            self._output("Gather", [shares, position], f"probability_{name}", axis=1)
             outputs.append(helper.make_tensor_value_info(f"probability_{name}", TensorProto.FLOAT, ["rows"]))
         return outputs
+
+    def _output(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
+        self._add(kind, inputs, output, False, attributes)
+
+    def _bound(self, side: str, value: float | None) -> str:
+        """Return the constant of a bound; an empty name, which means none, where the model file gives none."""
+        return "" if value is None else self.constant(side, np.array(value, np.float32))
 
 
 def export_candidate(model: ModelFile, encoding: Encoding, trained: Exportable) -> "onnx.ModelProto":

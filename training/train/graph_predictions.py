@@ -10,23 +10,36 @@ from molino.contracts.model_file import ModelFile
 from training.features.fitted import Float32Array
 from training.train.encoding import Encoding
 from training.train.export import MATRIX_INPUT
-from training.train.parity import Predict
 
 
-def graph_predictions(path: Path, model: ModelFile, encoding: Encoding) -> Predict:
-    """Load a graph and return a function from rows [n, features] to predictions [n] or probabilities [n, classes]."""
-    import onnxruntime
+class GraphPredictions:
+    """A loaded graph."""
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    matrix = len(session.get_inputs()[0].shape) == 2
+    def __init__(self, path: Path, model: ModelFile, encoding: Encoding) -> None:
+        import onnxruntime
 
-    def predict(rows: Float32Array) -> NDArray[np.float64]:
-        outputs = session.run(None, _feeds(encoding, matrix, rows))
-        if model.target.classes is None:
+        self.classes = model.target.classes
+        self.encoding = encoding
+        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self.matrix = len(self.session.get_inputs()[0].shape) == 2
+
+    def __call__(self, rows: Float32Array) -> NDArray[np.float64]:
+        """Answer rows [n, features] with predictions [n] or probabilities [n, classes]."""
+        outputs = self.session.run(None, _feeds(self.encoding, self.matrix, rows))
+        if self.classes is None:
             return np.asarray(outputs[0], np.float64)
         return np.stack(outputs[1:], axis=1).astype(np.float64)
 
-    return predict
+    def labels(self, rows: Float32Array) -> NDArray[np.intp]:
+        """Answer rows [n, features] with the positions of the labels in the classes, [n]."""
+        (labels,) = self.session.run(["label"], _feeds(self.encoding, self.matrix, rows))
+        position = {name: index for index, name in enumerate(self.classes or ())}
+        return np.fromiter((position[str(label)] for label in labels), np.intp, count=len(rows))
+
+
+def graph_predictions(path: Path, model: ModelFile, encoding: Encoding) -> GraphPredictions:
+    """Load a graph."""
+    return GraphPredictions(path, model, encoding)
 
 
 def _feeds(encoding: Encoding, matrix: bool, rows: Float32Array) -> dict[str, NDArray[Any]]:

@@ -18,6 +18,7 @@ from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
 from training.train.encoding import fit_encoding
+from training.train.parity import check_target
 from training.train.reference import reference_statistics
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: 
     seed = training.seed if context.settings.seed is None else context.settings.seed
     train = dataset.sample(TRAIN, training.sample_rows, seed)
     _check_classes(model, train)
+    _check_target(context, train)
     values = dataset.overview.values
     statistics = reference_statistics(model, values, train.features)
     reference = {name: one.model_dump(mode="json") for name, one in statistics.items()}
@@ -114,6 +116,15 @@ def _example(model: ModelFile, held_out: Path) -> "pl.DataFrame":
 
     rows = pl.scan_parquet(held_out).select([feature.name for feature in model.features]).head(1000).collect()
     return typical_rows(rows, EXAMPLE_ROWS)
+
+
+def _check_target(context: Context, train: Rows) -> None:
+    """Say where 32-bit floats are coarse for a regression's target; StepError where they can't tell its values apart."""
+    target = context.model.target
+    if target.classes is None:
+        coarse = check_target(target.name, train.target, context.model.training.parity_tolerance)
+        if coarse:
+            context.log.warning("coarse target", cause=coarse)
 
 
 def _check_classes(model: ModelFile, train: Rows) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from mixed import case_of, model_of
+from mixed import case_of, frame_of, model_of
 
 MODEL = model_of("regression")
 SIZE, AGE, ROOMS, GARDEN, COLOUR, STREET = range(6)
@@ -31,8 +31,6 @@ def test_a_missing_number_is_the_median_of_the_training_rows(case):
 
 
 def test_a_constant_number_stays_finite(tmp_path):
-    from mixed import frame_of
-
     frame = frame_of(MODEL).with_columns(size=7.0)
     constant = case_of(tmp_path, MODEL, frame)
     assert set(constant.material.encoding.dense(constant.material.train.features)[:, SIZE].tolist()) == {0.0}
@@ -63,3 +61,20 @@ def test_the_width_is_that_of_the_dense_rows(case):
 def test_indexed_rows_keep_missing_values(case):
     features = case.material.train.features
     assert np.array_equal(case.material.encoding.indexed(features), features, equal_nan=True)
+
+
+@pytest.mark.parametrize("values", [1e9 + np.random.default_rng(0).normal(0, 1e-6, 600), np.full(600, 0.1)])
+def test_a_number_that_differs_by_rounding_alone_is_constant(tmp_path, values):
+    constant = case_of(tmp_path, MODEL, frame_of(MODEL).with_columns(size=values))
+    assert constant.material.encoding.numeric[SIZE].factor == 1
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e-30, 1e20])
+def test_a_number_of_any_size_is_normalised(tmp_path, size):
+    case = case_of(tmp_path, MODEL, frame_of(MODEL).with_columns(size=np.random.default_rng(0).normal(0, size, 600)))
+    assert case.material.encoding.dense(case.material.train.features)[:, SIZE].std() == pytest.approx(1, rel=1e-4)
+
+
+def test_sparse_rows_are_the_dense_ones(case):
+    features, encoding = case.material.train.features, case.material.encoding
+    assert np.allclose(encoding.sparse(features).toarray(), encoding.dense(features), atol=1e-6)

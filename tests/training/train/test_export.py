@@ -2,9 +2,11 @@
 
 import numpy as np
 import onnxruntime
+import polars as pl
 import pytest
-from mixed import FEATURES, NUMBERS, case_of, model_of, train_on
+from mixed import FEATURES, NUMBERS, case_of, frame_of, model_of, train_on
 
+from training.train.candidates import bounded
 from training.train.export import IR_VERSION, OPSET, export_candidate
 from training.train.graph_predictions import graph_predictions
 from training.train.parity import generate_rows, measure_parity
@@ -104,3 +106,26 @@ def test_probabilities_add_up_to_one(labelled):
 def test_a_candidate_learns(labelled, tmp_path):
     target = case_of(tmp_path, model_of("classification", NUMBERS)).material.train.target
     assert np.mean(labelled[1].argmax(axis=1) == target) > 0.7
+
+
+@pytest.mark.parametrize("name", ["raw", "classes", "encoded", "one_column", "shares", "best", "features", "linear"])
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_column_may_have_any_name(tmp_path, name, task):
+    features = [{"name": name, "type": "number"}, {"name": "street", "type": "category"}]
+    model = model_of(task, features)
+    frame = frame_of(model_of(task)).rename({"size": name}).select(name, "street", "y")
+    case = case_of(tmp_path, model, frame)
+    assert export_candidate(model, case.material.encoding, train_on(case, kind="linear"))
+
+
+@pytest.mark.parametrize("candidate", KINDS, ids=lambda candidate: candidate["kind"])
+def test_answers_are_cut_to_the_bounds_of_the_target(tmp_path, candidate):
+    model = model_of("regression", target={"name": "y", "minimum": 5200, "maximum": 5500})
+    frame = frame_of(model).with_columns(y=pl.col("y").clip(5200, 5500))
+    case = case_of(tmp_path, model, frame)
+    trained, path = train_on(case, **candidate), tmp_path / "model.onnx"
+    path.write_bytes(export_candidate(model, case.material.encoding, trained).SerializeToString())
+    ask, rows = graph_predictions(path, model, case.material.encoding), case.material.train.features
+    assert measure_parity(case.material.encoding, bounded(model, trained), ask, rows, 100.0).worst < 1e-5
+    assert (ask(rows).min(), ask(rows).max()) >= (5200, 5200)
+    assert ask(rows).max() <= 5500

@@ -3,7 +3,14 @@ import pytest
 from mixed import case_of, model_of
 
 from molino.contracts.errors import StepError
-from training.train.parity import GENERATED_ROWS, check_parity, generate_rows, measure_parity
+from training.train.parity import (
+    GENERATED_ROWS,
+    check_labels,
+    check_parity,
+    check_target,
+    generate_rows,
+    measure_parity,
+)
 
 MODEL = model_of("regression")
 
@@ -82,3 +89,35 @@ def test_a_difference_within_the_tolerance_passes(case, rows):
 def test_an_answer_that_is_no_number_is_refused(case, rows):
     with pytest.raises(StepError, match="differ by inf"):
         check_parity("mlp", parity(case, off_at(7, 0), off_at(7, np.nan), rows), 1e-4)
+
+
+def test_what_32_bits_round_off_a_large_answer_is_no_difference(case, rows):
+    native = np.full(len(rows), 1e7 + 0.4)
+    found = parity(case, lambda _: native, lambda _: native.astype(np.float32).astype(float), rows, spread=10.0)
+    assert found.worst == 0
+
+
+def test_more_than_32_bits_round_off_is_a_difference(case, rows):
+    native = np.full(len(rows), 1e7)
+    assert parity(case, lambda _: native, lambda _: native + 3, rows, spread=10.0).worst == pytest.approx(0.2)
+
+
+def test_a_label_of_a_less_probable_class_is_refused():
+    native = np.array([[0.6, 0.4], [0.3, 0.7]])
+    with pytest.raises(StepError, match="candidate mlp: ONNX labels row 1 'no', but the native model finds 'yes'"):
+        check_labels("mlp", native, np.array([0, 0]), ("no", "yes"), 1e-4)
+
+
+def test_either_of_two_tied_classes_may_be_the_label():
+    check_labels("mlp", np.array([[0.50001, 0.49999]]), np.array([1]), ("no", "yes"), 1e-4)
+
+
+def test_a_target_that_32_bits_cant_tell_apart_is_refused():
+    with pytest.raises(StepError, match=r"target 'y': 32-bit floats.* step by 64 .*subtract a constant"):
+        check_target("y", 1e9 + np.random.default_rng(0).normal(0, 1, 100), 1e-4)
+
+
+@pytest.mark.parametrize(("centre", "told"), [(1e7, True), (0.0, False)])
+def test_a_target_with_wide_steps_is_told(centre, told):
+    found = check_target("y", centre + np.random.default_rng(0).normal(0, 10, 100), 1e-4)
+    assert (found is not None) is told

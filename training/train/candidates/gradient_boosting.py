@@ -12,6 +12,7 @@ from molino.contracts.errors import StepError
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
+from training.train.candidates.tree_categories import TreeTables, fit_tables, given
 from training.train.encoding import Encoding
 from training.train.export import Export
 
@@ -22,13 +23,17 @@ ROWS_FOR_THREADS = 20_000
 
 
 class Boosting:
-    """Trees over the indexed encoding; a missing value goes the way that the tree has learnt for it."""
+    """Trees over the indexed encoding; a missing value goes the way that the tree has learnt for it.
+
+    A category enters in the order of the target's mean (`training.train.candidates.tree_categories`).
+    """
 
     native_packages = SKLEARN_PACKAGES
 
-    def __init__(self, estimator: Any, encoding: Encoding, rows_trained: int) -> None:
+    def __init__(self, estimator: Any, encoding: Encoding, tables: TreeTables, rows_trained: int) -> None:
         self.estimator = estimator
         self.encoding = encoding
+        self.tables = tables
         self.rows_trained = rows_trained
         round_thresholds_down(estimator)
 
@@ -36,7 +41,7 @@ class Boosting:
         """Answer rows with scikit-learn."""
         asked = getattr(self.estimator, "predict_proba", self.estimator.predict)
         with _threads_for(len(features)):
-            return np.asarray(asked(self.encoding.indexed(features)), np.float64)
+            return np.asarray(asked(self.encoding.indexed(given(self.tables, features))), np.float64)
 
     def export(self, graph: Export) -> str:
         """Add one tree ensemble; two classes have the logits 0 and z, and the trees add to z."""
@@ -47,7 +52,7 @@ class Boosting:
         attributes = tree_attributes(trees, first_target=int(binary))
         attributes["base_values"] = [0.0, *base.tolist()] if binary else base.tolist()
         attributes["n_targets"] = targets + int(binary)
-        return graph.node("TreeEnsembleRegressor", [graph.indexed()], "raw", ml=True, **attributes)
+        return graph.node("TreeEnsembleRegressor", [graph.indexed(self.tables)], "raw", ml=True, **attributes)
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""
@@ -62,6 +67,7 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     """Train on the rows in memory."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+    tables = fit_tables(material.encoding, material.train)
     kind = HistGradientBoostingClassifier if material.classes else HistGradientBoostingRegressor
     estimator = kind(
         learning_rate=candidate.learning_rate,
@@ -76,10 +82,15 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
         categorical_features=None,
         random_state=material.seed,
     )
-    encode = material.encoding.indexed
     train, validation = material.train, material.validation
+
+    def encode(features: Float32Array) -> Float32Array:
+        return material.encoding.indexed(given(tables, features))
+
     with _threads_for(len(train)):
-        estimator.fit(encode(train.features), train.target, X_val=encode(validation.features), y_val=validation.target)
+        encoded = encode(train.features)
+        encoded[:, np.isnan(encoded).all(axis=0)] = 0  # scikit-learn can't bin a column without any value
+        estimator.fit(encoded, train.target, X_val=encode(validation.features), y_val=validation.target)
     on_train, on_validation = -estimator.train_score_, -estimator.validation_score_
     rounds = estimator.n_iter_
     for done in range(1, rounds + 1):
@@ -91,7 +102,7 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
         )
     best = max(1, int(np.argmin(on_validation)))
     estimator._predictors = estimator._predictors[:best]
-    return Boosting(estimator, material.encoding, len(train))
+    return Boosting(estimator, material.encoding, tables, len(train))
 
 
 def _threads_for(rows: int) -> AbstractContextManager[Any]:

@@ -63,17 +63,19 @@ class Network:
             weights, bias = (np.asarray(array) for array in layer.get_weights())
             last = position == len(layers) - 1
             if last and weights.shape[1] == 1:
-                weights, bias = weights * self.spread, bias * self.spread + self.centre
+                weights, bias = weights * self.spread, bias * self.spread
             name = f"dense_{position}"
             inputs = [
                 flow,
                 graph.constant(f"{name}/weights", weights.astype(np.float32)),
                 graph.constant(f"{name}/bias", bias.astype(np.float32)),
             ]
-            flow = graph.node("Gemm", inputs, "raw" if last else name)
+            flow = graph.node("Gemm", inputs, name)
             if not last:
-                flow = _activate(graph, self.activation, flow)
-        return flow
+                flow = _activate(graph, self.activation, name, flow)
+        if self.net.output_shape[-1] > 1:
+            return flow
+        return graph.node("Add", [flow, graph.constant("centre", np.array(self.centre, np.float32))], "raw")
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save the net as an MLflow Keras model; it expects rows in their dense form."""
@@ -195,10 +197,10 @@ def _build(candidate: KerasMlp, material: Material) -> Any:
     return keras.Sequential(layers)
 
 
-def _activate(graph: Export, activation: str, flow: str) -> str:
-    name = f"{flow}/{activation}"
+def _activate(graph: Export, activation: str, layer: str, flow: str) -> str:
+    name = f"{layer}/{activation}"
     if activation == "silu":
-        return graph.node("Mul", [flow, graph.node("Sigmoid", [flow], f"{flow}/sigmoid")], name)
+        return graph.node("Mul", [flow, graph.node("Sigmoid", [flow], f"{layer}/sigmoid")], name)
     return graph.node({"relu": "Relu", "tanh": "Tanh", "gelu": "Gelu"}[activation], [flow], name)
 
 

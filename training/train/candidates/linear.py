@@ -14,6 +14,10 @@ from training.train.encoding import Encoding
 from training.train.export import Export
 
 MAX_ITERATIONS = 1000
+DENSE_BYTES = 1 << 28
+"""Of rows in their dense form; more are trained on in their sparse form, and answered in parts."""
+SPARSE_RIDGE: dict[str, Any] = {"solver": "sparse_cg", "tol": 1e-8}
+"""Comes as near to the dense solution as 32-bit weights can tell."""
 
 
 class LinearModel:
@@ -28,9 +32,10 @@ class LinearModel:
 
     def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows with scikit-learn."""
-        dense = self.encoding.dense(features).astype(np.float64)
         asked = getattr(self.estimator, "predict_proba", self.estimator.predict)
-        return np.asarray(asked(dense), np.float64)
+        rows = max(1, DENSE_BYTES // (8 * self.encoding.width))
+        parts = [features[start : start + rows] for start in range(0, len(features), rows)]
+        return np.concatenate([asked(self.encoding.dense(part).astype(np.float64)) for part in parts])
 
     def export(self, graph: Export) -> str:
         """Add one matrix product; two classes have the logits 0 and z, as a logistic function is a softmax of them."""
@@ -39,9 +44,8 @@ class LinearModel:
         if len(weights) == 1 and hasattr(self.estimator, "classes_"):
             weights, bias = np.vstack([np.zeros_like(weights), weights]), np.array([0.0, bias[0]])
         factors = graph.constant("linear/weights", weights.T.astype(np.float32))
-        return graph.node(
-            "Gemm", [graph.dense(), factors, graph.constant("linear/bias", bias.astype(np.float32))], "raw"
-        )
+        product = graph.node("MatMul", [graph.dense(), factors], "linear/product")
+        return graph.node("Add", [product, graph.constant("linear/bias", bias.astype(np.float32))], "raw")
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""
@@ -57,10 +61,15 @@ def fit(candidate: Linear, material: Material) -> LinearModel:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     rows = material.train
-    dense = material.encoding.dense(rows.features).astype(np.float64)
+    sparse = 8 * len(rows) * material.encoding.width > DENSE_BYTES
     if material.classes:
         estimator = LogisticRegression(C=1 / candidate.alpha, max_iter=MAX_ITERATIONS)
     else:
-        estimator = Ridge(alpha=candidate.alpha)
-    estimator.fit(dense, rows.target)
+        estimator = Ridge(alpha=candidate.alpha, **(SPARSE_RIDGE if sparse else {}))
+    estimator.fit(
+        material.encoding.sparse(rows.features)
+        if sparse
+        else material.encoding.dense(rows.features).astype(np.float64),
+        rows.target,
+    )
     return LinearModel(estimator, material.encoding, len(rows))
