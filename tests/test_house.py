@@ -221,6 +221,7 @@ SHIPPED_AS = {
     "pydantic_core": "pydantic",
     "pydantic_settings": "pydantic-settings",
     "prometheus_client": "prometheus-client",
+    "scipy": "scikit-learn",  # which asks for it
     "sklearn": "scikit-learn",
     "tensorflow": "tensorflow-cpu",
     "werkzeug": "flask",

@@ -43,7 +43,7 @@ class Encoding:
 
     def sparse(self, features: Float32Array) -> Any:
         """Return what `dense` does as a SciPy CSR array of float64, which holds [n, features] cells at most."""
-        from scipy.sparse import csr_array
+        from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
         numeric, start = self.numeric, len(self.numeric)
         rows, width = len(features), len(self.columns)

@@ -119,7 +119,7 @@ def _example(model: ModelFile, held_out: Path) -> "pl.DataFrame":
 
 
 def _check_target(context: Context, train: Rows) -> None:
-    """Say where 32-bit floats are coarse for a regression's target; StepError where they can't tell its values apart."""
+    """Say where 32-bit floats are coarse for a regression's target; StepError where they hide its values."""
     target = context.model.target
     if target.classes is None:
         coarse = check_target(target.name, train.target, context.model.training.parity_tolerance)

@@ -1,6 +1,7 @@
 """Categories in trees: values in the order of the target's mean, so that a threshold parts low ones from high ones.
 
-In that order the best set of values to send one way is a run from one end (Fisher 1958), which the alphabet hides. It needs no more rows of a value than there are, where splits by sets of values leave out those with few rows.
+In that order the best set of values to send one way is a run from one end (Fisher 1958), which the alphabet hides.
+It needs no more rows of a value than there are, where splits by sets of values leave out those with few rows.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ TreeTables = Mapping[int, Float32Array]
 
 
 def fit_tables(encoding: Encoding, train: Rows) -> dict[int, Float32Array]:
-    """Put the values of each category in the order of the target's mean over their rows; a class counts as its position."""
+    """Put the values of each category in the order of the target's mean over their rows; a class is its position."""
     return {
         column.index: _places(train.features[:, column.index], train.target, len(column.values) + 1)
         for column in encoding.categorical
