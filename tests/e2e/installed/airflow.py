@@ -127,6 +127,12 @@ class Airflow:
         """Return the ids of a DAG's runs."""
         return {run["dag_run_id"] for run in self.runs(dag)}
 
+    def asset_events(self, dag: str, run: str) -> list[dict[str, Any]]:
+        """Return the asset events that a run has sent."""
+        path = f"/assets/events?source_dag_id={dag}&source_run_id={quoted(run)}"
+        events: list[dict[str, Any]] = self.call("GET", path)["asset_events"]
+        return events
+
     def wait_answer(self, limit: float = 120.0) -> None:
         """Return once the API answers."""
         until("Airflow's answer", lambda: self.answer(self.dags) is not None, limit)

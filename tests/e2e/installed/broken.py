@@ -27,7 +27,7 @@ class Broken:
     beside: PipelineRun
 
 
-def turn_broken(installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor) -> Broken:
+def run_broken(installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor) -> Broken:
     """Put a graph that no server can load in the place of a release, before either deploy step starts."""
     source = runs.put_rows(installation, "dearer-still", models.dearer(3))
     started_runs = [

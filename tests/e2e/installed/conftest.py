@@ -15,21 +15,21 @@ from playwright.sync_api import Browser, StorageState
 from tests.cluster.cluster import Cluster
 from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.airflow import Airflow
-from tests.e2e.installed.broken import Broken, turn_broken
+from tests.e2e.installed.broken import Broken, run_broken
 from tests.e2e.installed.installation import CHART, Installation
 from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, run_and_kill
-from tests.e2e.installed.outage import Outage, turn_without
+from tests.e2e.installed.outage import Outage, run_without
 from tests.e2e.installed.pages import PASSWORD, log_in_to_airflow, open_browser, open_page, press_trigger
 from tests.e2e.installed.report import LINES, show
-from tests.e2e.installed.runs import FIRST, PipelineRun
+from tests.e2e.installed.runs import FIRST, UNCHANGED, PipelineRun
 from tests.e2e.installed.watch import PodWatch
 
 HERE = Path(__file__).parent
 ASKED = os.environ.get("MOLINO_E2E") == "1"
 collect_ignore_glob = [] if ASKED else ["test_*.py"]
 ORDER = (
-    "test_install", "test_run", "test_pages", "test_bad_values", "test_by_hand", "test_rollout", "test_unreachable",
-    "test_killed", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
+    "test_install", "test_run", "test_pages", "test_bad_values", "test_by_hand", "test_rollout", "test_unchanged",
+    "test_unreachable", "test_killed", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
 )  # fmt: skip
 MAIN_PATH = ("test_install", "test_run")
 """Always run; the other scenarios are skipped when MOLINO_E2E_UNTIL has passed (seconds since 1970)."""
@@ -152,6 +152,12 @@ def beside(airflow: Airflow, killed_scheduler: Killed, under_way: Executor) -> M
 
 
 @pytest.fixture(scope="session")
+def unchanged(airflow: Airflow, alone: None, under_way: Executor) -> Future[dict[str, Any]]:
+    """A run of a data DAG over the rows that it has versioned before."""
+    return under_way.submit(lambda: airflow.wait("penguins_data", airflow.trigger("penguins_data", run_id=UNCHANGED)))
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with open_browser() as browser:
         yield browser
@@ -188,10 +194,10 @@ def alone(killed_scheduler: Killed, beside: Mapping[str, Future[PipelineRun]], b
 
 @pytest.fixture(scope="session")
 def minio_away(
-    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, alone: None
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, alone: None, small_rows: str
 ) -> Outage:
     """A pipeline run during which the object store goes away, under way while unreachable ones are tried."""
-    return turn_without(installation, airflow, pods, under_way, "minio")
+    return run_without(installation, airflow, pods, under_way, "minio", small_rows)
 
 
 @pytest.fixture(scope="session")
@@ -227,7 +233,8 @@ def postgres_away(
     installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, settled: None
 ) -> Outage:
     """A pipeline run during which the database goes away."""
-    return turn_without(installation, airflow, pods, under_way, "postgres")
+    source = runs.put_rows(installation, "dearer-rooms", models.dearer())  # unchanged rows would train nothing
+    return run_without(installation, airflow, pods, under_way, "postgres", source)
 
 
 @pytest.fixture(scope="session")
@@ -236,4 +243,4 @@ def broken(
 ) -> Broken:
     """The pipeline runs after the outage of the database: one whose release no server can load, and one beside it."""
     postgres_away.over.result()
-    return turn_broken(installation, airflow, pods, under_way)
+    return run_broken(installation, airflow, pods, under_way)

@@ -34,14 +34,14 @@ class Outage:
     """How each DAG run ended."""
 
 
-def turn_without(
-    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, component: str
+def run_without(
+    installation: Installation, airflow: Airflow, pods: PodWatch, under_way: Executor, component: str, source: str
 ) -> Outage:
-    """Start a pipeline run, and take a component away while its ingest runs."""
+    """Start a pipeline run of new rows, and take a component away while its ingest runs."""
     run_id = f"e2e-outage-{component}"
 
     def begin() -> StartedRun:
-        started_run = runs.start(airflow, "rooms", run_id)
+        started_run = runs.start(airflow, "rooms", run_id, source=source)
         pods.wait(run_id, "ingest", started=True)
         away(installation, component, SECONDS)
         airflow.wait_answer()

@@ -18,6 +18,8 @@ from tests.e2e.installed.models import Row, rows
 BUCKET = "molino"
 FIRST = "e2e-first"
 """Run id of the first pipeline run."""
+UNCHANGED = "e2e-unchanged"
+"""Run id of a data DAG's run over rows that were versioned before."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ Beside = Mapping[str, Future[PipelineRun]]
 
 
 @pytest.mark.parametrize("model", ["penguins", "homes"])
-def test_the_turn_of_a_model_beside_housing_ends_well(model: str, beside: Beside) -> None:
+def test_the_run_of_a_model_beside_housing_ends_well(model: str, beside: Beside) -> None:
     assert beside[model].result().states == ("success", "success")
 
 
@@ -53,8 +53,8 @@ class Rollout:
 
 
 @pytest.fixture(scope="module")
-def rollout(alone: None, installation: Installation, airflow: Airflow, pods: PodWatch) -> Rollout:
-    """Turn with other rows; from the making of deploy's pod on, requests come without a pause."""
+def rollout(unchanged: Future[object], installation: Installation, airflow: Airflow, pods: PodWatch) -> Rollout:
+    """Run with other rows, beside a data DAG; from the making of deploy's pod on, requests come without a pause."""
     source = runs.put_rows(installation, "dearer", models.dearer())
     before = installation.ask("POST", "/models/homes/predict", EXAMPLE).json["predictions"][0]
     started_run = runs.start(airflow, "homes", RUN, source=source)
