@@ -38,7 +38,7 @@ def test_labels_are_the_classes_with_the_greatest_probability(graphs):
 def test_a_missing_number_is_nan_and_a_missing_category_the_empty_string(graphs):
     graph, rows, _ = graphs["penguins"]
     blank = rows.head(1).with_columns(pl.lit(None).alias("bill_length_mm"), pl.lit(None, pl.String).alias("sex"))
-    feeds = graph._feeds(blank)
+    feeds = graph.feeds(blank)
     assert (np.isnan(feeds["bill_length_mm"][0]), feeds["sex"][0]) == (True, "")
 
 
