@@ -11,13 +11,13 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from molino.contracts.address import redacted
 from molino.contracts.errors import StoreError
 from molino.contracts.identifiers import check_model_name, check_run_id, is_model_name, is_run_id
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.model_file.parts import changed_overrides, changed_parts
 from molino.contracts.record import Record, parse_record, record_key
 from molino.contracts.steps import STEP_NAMES, STEPS
-from training.ingest.source import redacted
 from training.stores.folder import Store
 
 DATA_STEPS = tuple(step.name for step in STEPS if step.group == "data")

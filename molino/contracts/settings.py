@@ -29,6 +29,16 @@ class Settings(BaseSettings):
     """A model file itself, in base64 and gzip, that overrides both: how the DAG hands it to a pod."""
     source: str | None = None
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
+    source_schemes: str | None = None
+    """Schemes that sources may have, with commas between, such as `s3,https`. When not set: all, but where
+    `deploy_target` is kubernetes not `file`. Without `file`, files below the model file's folder alone are taken."""
+    source_hosts: str = ""
+    """Hosts, or buckets, that sources may come from, with commas between, such as `data.example.org,*.internal`; a
+    redirection leads to no other either. All when empty."""
+    source_largest_bytes: int = Field(default=20 * 2**30, gt=0)
+    """Size in bytes of the largest source that is taken."""
+    source_largest_unpacked_bytes: int = Field(default=100 * 2**30, gt=0)
+    """Size in bytes of the largest source that is taken, unpacked from gzip."""
     candidates: str | None = None
     """Names of the candidates to train, with commas between; all of the model file's when not set."""
     data_run: str | None = Field(default=None, pattern=RUN_ID_PATTERN)

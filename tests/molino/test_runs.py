@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
+from molino.contracts.address import redacted
 from molino.contracts.errors import StoreError
 from molino.contracts.model_file import LoadedModel, load_model
 from molino.contracts.model_file.parts import used_parts
 from molino.contracts.record import Record, record_key
 from molino.contracts.steps import STEP_NAMES
 from molino.runs import find_run, list_runs, new_run_id, plan, settle
-from training.ingest.source import redacted
 from training.stores.folder import FolderStore
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -39,7 +39,7 @@ class CsvSource:
         first = next(self.pieces, b"")
         if not first.strip():
             raise SourceError(f"{where}: the file is empty; expected a header and rows")
-        self.header, self.rest = split_header(first, self.delimiter, where)
+        self.header, self.rest = split_header(first, self.delimiter, where, model.columns)
         self.wanted = [name for name in (*model.columns, *model.columns_kept) if name in self.header]
         # The last column shows which rows are short.
         taken = {*self.wanted, self.header[-1]}

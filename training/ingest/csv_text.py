@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from molino.contracts.errors import SourceError
@@ -79,8 +79,10 @@ def _end_of_rows(data: bytes, *, opened: bool) -> int:
     return end
 
 
-def split_header(data: bytes, delimiter: str, where: str) -> tuple[list[str], bytes]:
+def split_header(data: bytes, delimiter: str, where: str, expected: Collection[str]) -> tuple[list[str], bytes]:
     """Return the column names of the first row, and the text after it.
+
+    A row with none of the `expected` columns may be no header, but a secret: an error shows nothing of it.
 
     Raises:
         SourceError: it is no row of a CSV, or gives a name twice.
@@ -93,7 +95,8 @@ def split_header(data: bytes, delimiter: str, where: str) -> tuple[list[str], by
     names = [name.strip() for name in _cells(data[:end].decode(), delimiter, where)]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise SourceError(f"{where}: the header names column {name!r} twice; give each column a name of its own")
+            shown = repr(name) if set(names).intersection(expected) else f"{names.index(name) + 1}"
+            raise SourceError(f"{where}: the header names column {shown} twice; give each column a name of its own")
     return names, data[end:]
 
 

@@ -25,6 +25,10 @@ FOREIGN = {
     b"\xfd7zXZ": "compressed by xz; use gzip or none",
 }
 CHUNK_BYTES = 1 << 20
+MOST_SHOWN = 50
+"""Columns named in a message."""
+LONGEST_SHOWN = 60
+"""Signs of a column's name in a message."""
 
 
 class Table(Protocol):
@@ -54,25 +58,27 @@ class OpenSource:
 
 
 @contextmanager
-def open_source(path: Path, model: ModelFile, where: str, workdir: Path) -> Iterator[OpenSource]:
+def open_source(path: Path, model: ModelFile, where: str, workdir: Path, largest: int) -> Iterator[OpenSource]:
     """Open a source; `where` names it in errors, `workdir` takes an unpacked Parquet file.
 
+    A gzip file may have at most `largest` bytes unpacked; the one that has more is refused as it is read.
+
     Raises:
-        SourceError: it is empty, of another format, or lacks a column of the model file.
+        SourceError: it is empty, of another format, too large, or lacks a column of the model file.
     """
     with path.open("rb", buffering=0) as raw:
         file = HashedFile(raw)
-        table = _table(path, file, model, where, workdir)
+        table = _table(path, file, model, where, workdir, largest)
         _check_columns(table.header, model, where)
         yield OpenSource(table, file, path.stat().st_size)
 
 
-def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: Path) -> Table:
+def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: Path, largest: int) -> Table:
     magic = _magic(path)
     packed = magic.startswith(GZIP)
-    unpacked: Readable = GzipText(file, where) if packed else file
+    unpacked: Readable = GzipText(file, where, largest) if packed else file
     if packed:
-        magic = _unpacked_magic(path, where)
+        magic = _unpacked_magic(path, where, largest)
     _refuse_foreign(magic, model, where)
     if not magic.startswith(PARQUET):
         return CsvSource(unpacked, model, where)
@@ -80,14 +86,25 @@ def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: 
 
 
 class GzipText:
-    """The unpacked bytes of a gzip file."""
+    """The unpacked bytes of a gzip file, counted as they are inflated."""
 
-    def __init__(self, file: IO[bytes] | HashedFile, where: str) -> None:
+    def __init__(self, file: IO[bytes] | HashedFile, where: str, largest: int) -> None:
         self.file = gzip.GzipFile(fileobj=file)
         self.where = where
+        self.largest = largest
+        self.bytes = 0
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; SourceError where the file is damaged."""
+        """Return at most `size` bytes; SourceError where the file is damaged, or has more than `largest`."""
+        data = self._inflated(size)
+        self.bytes += len(data)
+        if self.bytes > self.largest:
+            raise SourceError(
+                f"{self.where}: unpacked it has more than {self.largest} bytes (MOLINO_SOURCE_LARGEST_UNPACKED_BYTES)"
+            )
+        return data
+
+    def _inflated(self, size: int) -> bytes:
         try:
             return self.file.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -99,9 +116,9 @@ def _magic(path: Path) -> bytes:
         return file.read(8)
 
 
-def _unpacked_magic(path: Path, where: str) -> bytes:
+def _unpacked_magic(path: Path, where: str, largest: int) -> bytes:
     with path.open("rb") as file:
-        return GzipText(file, where).read(8)
+        return GzipText(file, where, largest).read(8)
 
 
 def _refuse_foreign(magic: bytes, model: ModelFile, where: str) -> None:
@@ -121,12 +138,19 @@ def _unpack(content: Readable, path: Path) -> Path:
 
 
 def _check_columns(header: list[str], model: ModelFile, where: str) -> None:
+    known = "; " + _shown(header, model)
     missing = [name for name in model.columns if name not in header]
     if missing:
         hint = "; is source.delimiter right?" if len(header) == 1 and len(model.columns) > 1 else ""
-        shown = ", ".join(header[:50]) + (", …" if len(header) > 50 else "")
-        raise SourceError(f"{where}: no column {', '.join(map(repr, missing))}; the columns are {shown}{hint}")
+        raise SourceError(f"{where}: no column {', '.join(map(repr, missing))}{known}{hint}")
     for key, name in model.split.named:
         if name not in header:
-            shown = ", ".join(header[:50]) + (", …" if len(header) > 50 else "")
-            raise SourceError(f"{where}: no column {name!r}, which split.{key} names; the columns are {shown}")
+            raise SourceError(f"{where}: no column {name!r}, which split.{key} names{known}")
+
+
+def _shown(header: list[str], model: ModelFile) -> str:
+    """Return the columns for a message, unless the file has none of the model's: it may be no table, but a secret."""
+    if not set(header).intersection(model.columns):
+        return f"its first row, of {len(header)} cells, has none of the model's columns; is it the header of a table?"
+    names = [name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…" for name in header[:MOST_SHOWN]]
+    return "the columns are " + ", ".join(names) + (", …" if len(header) > MOST_SHOWN else "")

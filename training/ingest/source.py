@@ -1,20 +1,16 @@
 """Where the source rows come from: a file, `s3://` or `http(s)://`, brought to a local file."""
 
-import base64
-import http.client
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
+from molino.contracts.address import redacted
 from molino.contracts.errors import SourceError, StoreError
+from training.ingest.http_source import download
+from training.ingest.source_rules import SourceRules
 from training.step import Context
+from training.stores.folder import Store
 from training.stores.s3 import S3Store
-
-CHUNK_BYTES = 1 << 20
-TIMEOUT_SECONDS = 60
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -35,104 +31,69 @@ def fetch_source(context: Context) -> LocalSource:
         SourceError: it can't be had; says where it was looked for.
     """
     uri = context.settings.source or context.model.source.uri
-    match _scheme(uri):
+    rules = SourceRules(context.settings, context.loaded.path.parent)
+    match rules.check(uri):
         case "s3":
-            return _from_s3(uri, context)
+            return _from_s3(uri, context, rules)
         case "http" | "https":
-            return _from_http(uri, context)
+            local, shown = context.workdir / "source", redacted(uri)
+            download(uri, local, rules, context.log)
+            return LocalSource(path=local, uri=shown, key=shown)
         case "file":
-            return _from_path(Path(unquote(urlsplit(uri).path)))
+            return _from_path(Path(unquote(urlsplit(uri).path)), rules)
         case "":
-            return _from_relative_path(uri, context)
+            return _from_relative_path(uri, context, rules)
         case scheme:
             raise SourceError(f"source {redacted(uri)}: {scheme}:// isn't known; give a path, s3://… or http(s)://…")
 
 
-def _scheme(uri: str) -> str:
-    try:
-        return urlsplit(uri).scheme
-    except ValueError:  # Its text, like the address, may hold a secret.
-        raise SourceError("source.uri of the model file, or MOLINO_SOURCE, is no valid address; correct it") from None
-
-
-def redacted(uri: str) -> str:
-    """Return a URI without user, password, query and fragment, which may hold secrets."""
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _from_path(path: Path) -> LocalSource:
+def _from_path(path: Path, rules: SourceRules) -> LocalSource:
+    rules.check_path(path)
     if not path.is_file():
         problem = "is a folder, not a file" if path.is_dir() else "doesn't exist"
         raise SourceError(f"source {path}: {problem}; correct source.uri of the model file or MOLINO_SOURCE")
+    rules.check_size(path.stat().st_size, str(path))
     uri = path.resolve().as_uri()
     return LocalSource(path=path, uri=uri, key=uri)
 
 
-def _from_relative_path(uri: str, context: Context) -> LocalSource:
-    if context.settings.source is not None:
-        return _from_path(Path(uri).expanduser())
-    path = context.loaded.path.parent / uri
-    if path.exists() or Path(uri).is_absolute():
-        return _from_path(path)
+def _from_relative_path(uri: str, context: Context, rules: SourceRules) -> LocalSource:
+    """Take a file beside the model file, or for `MOLINO_SOURCE` in the working folder; else the store's object."""
+    path = _expanded(uri)
+    if context.settings.source is not None or path.is_absolute():
+        return _from_path(path, rules)
+    path = context.loaded.path.parent / path
+    rules.check_path(path)
+    if path.exists():
+        return _from_path(path, rules)
     key = f"sources/{context.model.name}/{path.name}"
     if not context.store.exists(key):
         raise SourceError(
             f"source {uri}: neither the file {path} nor the object {context.store.uri(key)} exists; "
             "add one of them or set MOLINO_SOURCE"
         )
-    local = context.workdir / "source"
-    context.store.download(key, local)
-    return LocalSource(path=local, uri=context.store.uri(key), key=key)
+    return _from_store(context.store, key, key, context, rules)
 
 
-def _from_s3(uri: str, context: Context) -> LocalSource:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not bucket or not key:
-        raise SourceError(f"source {uri}: expected s3://bucket/key")
-    local = context.workdir / "source"
+def _expanded(path: str) -> Path:
     try:
-        S3Store(bucket, "", context.settings).download(key, local)
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SourceError(f"source {path}: there is no such user's home; write the whole path") from error
+
+
+def _from_s3(uri: str, context: Context, rules: SourceRules) -> LocalSource:
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    if not bucket or not key or "@" in bucket:
+        raise SourceError(f"source {redacted(uri)}: expected s3://bucket/key")
+    try:
+        return _from_store(S3Store(bucket, "", context.settings), key, uri, context, rules)
     except StoreError as error:
         raise SourceError(f"source {error}") from error
-    return LocalSource(path=local, uri=uri, key=uri)
 
 
-def _from_http(uri: str, context: Context) -> LocalSource:
-    """Download in pieces; a broken connection is tried again from the start."""
-    local, shown = context.workdir / "source", redacted(uri)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _download(uri, local)
-            return LocalSource(path=local, uri=shown, key=shown)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code < 500 or attempt == ATTEMPTS:
-                raise SourceError(f"source {shown}: the server answered {error.code} {error.reason}") from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            if attempt == ATTEMPTS or isinstance(error, ValueError):
-                raise SourceError(f"source {shown}: {getattr(error, 'reason', None) or error}") from error
-        context.log.warning("source download failed, trying again", uri=shown, attempt=attempt)
-    raise AssertionError("every attempt returns or raises")
-
-
-def _download(uri: str, path: Path) -> None:
-    with urllib.request.urlopen(_request(uri), timeout=TIMEOUT_SECONDS) as response, path.open("wb") as file:  # noqa: S310
-        while data := response.read(CHUNK_BYTES):
-            file.write(data)
-        size, announced = file.tell(), response.headers.get("Content-Length")
-    if announced is not None and size != int(announced):
-        raise ConnectionError(f"the connection broke after {size} of {announced} bytes")
-
-
-def _request(uri: str) -> urllib.request.Request:
-    """Return the request for an address, with its user and password as basic auth, which a redirection drops."""
-    parts = urlsplit(uri)
-    user, _, host = parts.netloc.rpartition("@")
-    path, query = (quote(part, safe="/%:@!$&'()*+,;=~?") for part in (parts.path, parts.query))
-    # The scheme was checked by the caller.
-    request = urllib.request.Request(urlunsplit((parts.scheme, host, path, query, "")))  # noqa: S310
-    if user:
-        token = base64.b64encode(unquote(user).encode()).decode()
-        request.add_unredirected_header("Authorization", f"Basic {token}")
-    return request
+def _from_store(store: Store, key: str, known_as: str, context: Context, rules: SourceRules) -> LocalSource:
+    rules.check_size(store.size(key), store.uri(key))
+    local = context.workdir / "source"
+    store.download(key, local)
+    return LocalSource(path=local, uri=store.uri(key), key=known_as)

@@ -32,7 +32,8 @@ def run(context: Context) -> Outcome:
     where = f"source {source.uri}"
     cleaner = Cleaner(context.model)
     profilers = [ColumnProfiler(column) for column in cleaner.columns]
-    with open_source(source.path, context.model, where, context.workdir) as opened:
+    largest = context.settings.source_largest_unpacked_bytes
+    with open_source(source.path, context.model, where, context.workdir, largest) as opened:
         rows = RowStream(context, opened, cleaner, profilers)
         sha256 = write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
         cleaner.check(where)

@@ -37,6 +37,9 @@ class Store(Protocol):
     def exists(self, key: str) -> bool:
         """Tell whether a key holds an object."""
 
+    def size(self, key: str) -> int:
+        """Return an object's size in bytes; StoreError when there is none."""
+
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, in order."""
 
@@ -80,6 +83,10 @@ class FolderStore:
 
     def exists(self, key: str) -> bool:
         return self._path(key).is_file()
+
+    def size(self, key: str) -> int:
+        with self._errors(key):
+            return self._path(key).stat().st_size
 
     def list(self, prefix: str) -> Iterator[str]:
         folder = self._path(prefix.rpartition("/")[0])

@@ -85,6 +85,12 @@ class S3Store:
                 return False
             return True
 
+    def size(self, key: str) -> int:
+        if not self.exists(key):
+            raise StoreError(f"{self.uri(key)}: there is no such object")
+        with self._errors(key):
+            return int(self.client.stat_object(self.bucket, self.prefix + key).size or 0)
+
     def list(self, prefix: str) -> Iterator[str]:
         with self._errors(prefix):
             for item in self.client.list_objects(self.bucket, self.prefix + prefix, recursive=True):
