@@ -16,7 +16,6 @@ def test_airflow_shows_its_dags(installation: Installation, browser: Browser, si
     ):
         page.goto(f"http://127.0.0.1:{port}/dags/housing_model")
         expect(page.get_by_text("evaluate").first).to_be_visible(timeout=LIMIT_MS)
-        page.wait_for_load_state("networkidle")
         shoot(page, "airflow")
 
 
