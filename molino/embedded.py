@@ -15,7 +15,7 @@ from molino.contracts.errors import RunError
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES, STEPS
-from molino.run_end import tell_end
+from molino.run_end import tell_end, tell_refusal
 from molino.runs import Plan, find_run, plan, settle
 from pipelines import services
 from pipelines.local import LocalRun, run_steps
@@ -174,8 +174,7 @@ class _Embedded:
         """Say why the gate refused the run, if it did."""
         run = find_run(open_store(self.settings), chosen.run_id, self.model)
         if run.state == "rejected":
-            reasons = run.records["evaluate"].result["verdict"]["reasons"]
-            _say("\n".join(["The gate refused this run, so what served before still does:", *reasons, ""]))
+            _say("\n".join(["The gate refused this run, so what served before still does:", *tell_refusal(run), ""]))
 
     def _say_where(self, chosen: Plan) -> None:
         store = open_store(self.settings)

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from molino.contracts.errors import StoreError
 from molino.contracts.reading import read_object
-from molino.contracts.results import EvaluateResult, IngestResult
+from molino.contracts.results import EvaluateResult, IngestResult, Verdict
 from molino.runs import Run
 from training.stores.folder import Store
 
@@ -22,10 +22,19 @@ def tell_end(run: Run, store: Store) -> list[tuple[str, str]]:
     return told
 
 
+def tell_refusal(run: Run) -> list[str]:
+    """Return why the gate refused a run, as far as its record holds it."""
+    record = run.records.get("evaluate")
+    verdict = read_object(Verdict, record.result.get("verdict")) if record else "there is none"
+    return [f"(its record tells no reason: {verdict})"] if isinstance(verdict, str) else list(verdict.reasons)
+
+
 def _winner(evaluated: EvaluateResult | str) -> list[tuple[str, str]]:
     if isinstance(evaluated, str):
         return []
-    score = evaluated.scores[evaluated.best][evaluated.metric]
+    score = evaluated.scores.get(evaluated.best, {}).get(evaluated.metric)
+    if score is None:
+        return []
     interval = f"95 % interval {score.low:.4g} to {score.high:.4g}"
     beaten = f", best of {len(evaluated.scores)}" if len(evaluated.scores) > 1 else ""
     return [("Winner", f"{evaluated.best}{beaten}: {evaluated.metric} {score.value:.4g} on held-out rows ({interval})")]

@@ -26,6 +26,7 @@ CONNECT_SECONDS, READ_SECONDS = 3.0, 60.0
 PATIENCE_SECONDS = 120.0
 """How long the store is waited for: less than the deploy step waits, which tells why a pod doesn't come up."""
 RELEASES = "releases/"
+PREFIX = "molino.dev/release."
 ANNOTATION = re.compile(r'^molino\.dev/release\.([a-z][a-z0-9-]{0,39})="(\d+)"$')
 
 
@@ -56,6 +57,11 @@ def deployed_releases(annotations: str) -> dict[str, str]:
     """Return model to version from a Downward API file of annotations."""
     matches = (ANNOTATION.match(line) for line in annotations.splitlines())
     return {match[1]: match[2] for match in matches if match}
+
+
+def strange_releases(annotations: str) -> list[str]:
+    """Return the annotations of releases that name no version of a model."""
+    return [line for line in annotations.splitlines() if line.startswith(PREFIX) and not ANNOTATION.match(line)]
 
 
 def fetch_release(client: Objects, bucket: str, prefix: str, home: Path, model: str, version: str) -> None:
@@ -131,7 +137,11 @@ def fetch_all(settings: FetchSettings, home: Path, patience: float = PATIENCE_SE
     bucket, _, prefix = settings.store.removeprefix("s3://").partition("/")
     prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     wait_for_releases(client, bucket, prefix, f"{settings.store} at {settings.s3_endpoint}", patience)
-    deployed = deployed_releases(settings.annotations_file.read_text())
+    annotations = settings.annotations_file.read_text()
+    deployed = deployed_releases(annotations)
+    for line in strange_releases(annotations):
+        cause = f'expected {PREFIX}<model>="<number>"'
+        print(json.dumps({"event": "annotation passed over", "annotation": line, "cause": cause}), file=sys.stderr)
     for model, version in deployed.items():
         try:
             fetch_release(client, bucket, prefix, home, model, version)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from molino.contracts.errors import ReleaseError
-from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, parse_release
 from serving.bounds import read_max_rows
 from serving.decoding import BodyDecoder, Row
 from serving.features import serve_features
@@ -198,12 +197,9 @@ def load_bundle(folder: Path) -> Model:
         graph = (folder / MODEL_FILENAME).read_bytes()
     except OSError as error:
         raise ReleaseError(f"{error.filename}: can't be read: {error.strerror}") from error
-    try:
-        release = Release.model_validate_json(text)
-    except ValidationError as error:
-        fault: Mapping[str, Any] = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise ReleaseError(f"{folder / RELEASE_FILENAME}: {where}: {fault['msg']}") from error
+    release = parse_release(text)
+    if isinstance(release, str):
+        raise ReleaseError(f"{folder / RELEASE_FILENAME}: {release}")
     if hashlib.sha256(graph).hexdigest() != release.onnx_sha256:
         raise ReleaseError(f"{folder / MODEL_FILENAME}: its SHA-256 differs from the one in {RELEASE_FILENAME}")
     return Model(release, graph)

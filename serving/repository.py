@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from molino.contracts.errors import ReleaseError
-from molino.contracts.pointer import bundle_path, pointer_path, read_pointer
+from molino.contracts.pointer import Entries, bundle_path, pointer_path, read_entries
 from serving.model import Model, load_bundle
 from serving.problem import Problem
 from serving.roster import Roster
@@ -54,12 +54,12 @@ class Repository:
         with self._lock:
             self._stamp = self._stamp_now()
             try:
-                deployed = read_pointer(self.home)
+                entries = read_entries(self.home)
             except ReleaseError as error:
                 self._log.error("pointer file can't be read", cause=str(error))
                 self.state = State(self.state.models, {**self.state.failures, "": str(error)})
                 return
-            self._follow(deployed)
+            self._follow(entries)
 
     def pick(self, name: str | None) -> Model:
         """Return a model by name, or the default one.
@@ -83,10 +83,12 @@ class Repository:
         """What `POST /predict` serves."""
         return self._default
 
-    def _follow(self, deployed: Mapping[str, str]) -> None:
-        models: dict[str, Model] = {}
-        failures: dict[str, str] = {}
-        for name, version in sorted(deployed.items()):
+    def _follow(self, entries: Entries) -> None:
+        failures = dict(entries.unread)
+        models = {name: model for name, model in self.state.models.items() if name in entries.unread}
+        for name, cause in entries.unread.items():
+            self._log.error("entry of the pointer file passed over", model=name, cause=cause)
+        for name, version in sorted(entries.deployed.items()):
             current = self.state.models.get(name)
             if current is not None and current.version == version:
                 models[name] = current

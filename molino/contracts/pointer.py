@@ -11,7 +11,11 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import structlog
 
 from molino.contracts.errors import ReleaseError
 
@@ -29,25 +33,45 @@ def bundle_path(home: Path, model: str, version: str) -> Path:
     return home / model / version
 
 
-def read_pointer(home: Path) -> dict[str, str]:
-    """Return the deployed version of each model; empty where nothing was deployed.
+@dataclass(frozen=True)
+class Entries:
+    """What the pointer file says of each model."""
+
+    deployed: dict[str, str]
+    """Model to version."""
+    unread: dict[str, str]
+    """Of entries that name no version: model to what is wrong with it."""
+
+
+def read_entries(home: Path) -> Entries:
+    """Return the entries of the pointer file, apart those that can't be read; none where nothing was deployed.
 
     Raises:
-        ReleaseError: the file is there but is not a mapping of names to versions.
+        ReleaseError: the file is there but is no mapping.
     """
-    path = pointer_path(home)
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ReleaseError(f"{path}: can't be read as JSON: {error}") from error
-    if not isinstance(content, dict) or not all(isinstance(version, str) for version in content.values()):
-        raise ReleaseError(f'{path}: expected a mapping of model to version, such as {{"housing": "3"}}')
-    return content
+    content = _read_content(home)
+    strange = {model: version for model, version in content.items() if not isinstance(version, str)}
+    where = pointer_path(home)
+    unread = {
+        model: f'{where}: entry {model!r}: expected a version as text, such as "3", not {json.dumps(version)[:40]}'
+        for model, version in strange.items()
+    }
+    return Entries({model: version for model, version in content.items() if model not in strange}, unread)
 
 
-def write_pointer(home: Path, deployed: Mapping[str, str]) -> None:
+def read_pointer(home: Path) -> dict[str, str]:
+    """Return the deployed version of each model; an entry that can't be read is passed over, and named in the log.
+
+    Raises:
+        ReleaseError: the file is there but is no mapping of names to versions.
+    """
+    entries = read_entries(home)
+    for cause in entries.unread.values():
+        structlog.get_logger().warning("entry passed over", cause=cause)
+    return entries.deployed
+
+
+def write_pointer(home: Path, deployed: Mapping[str, Any]) -> None:
     """Replace the pointer file in one step."""
     home.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=home, prefix=f".{POINTER_FILENAME}.")
@@ -60,14 +84,30 @@ def write_pointer(home: Path, deployed: Mapping[str, str]) -> None:
 
 
 def point_to(home: Path, model: str, version: str | None) -> str | None:
-    """Deploy a version of one model, or none of it; return the version that was deployed before."""
+    """Deploy a version of one model, or none of it; return the version that was deployed before.
+
+    The entries of other models stay as they are, those too that can't be read.
+    """
     with locked(home / LOCK_FILENAME):
-        deployed = read_pointer(home)
-        previous = deployed.pop(model, None)
+        content = _read_content(home)
+        previous = content.pop(model, None)
         if version is not None:
-            deployed[model] = version
-        write_pointer(home, deployed)
-    return previous
+            content[model] = version
+        write_pointer(home, content)
+    return previous if isinstance(previous, str) else None
+
+
+def _read_content(home: Path) -> dict[str, Any]:
+    path = pointer_path(home)
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"{path}: can't be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ReleaseError(f'{path}: expected a mapping of model to version, such as {{"housing": "3"}}')
+    return content
 
 
 @contextmanager

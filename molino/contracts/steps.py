@@ -4,10 +4,14 @@ from typing import NamedTuple
 
 FOR_AIRFLOW = frozenset({"schedule", "resources"})
 """Keys of the model file that change when and where a step runs, not what it does."""
-AFTER_DATA = FOR_AIRFLOW | {
-    "title", "description", "split", "selection", "training", "candidates", "metric", "gate", "serving",
-}  # fmt: skip
+SHOWN = frozenset({
+    "title", "description", "features.description", "features.unit", "target.description", "target.unit",
+})  # fmt: skip
+"""Keys that tell people what they see: they come to bear in the release. After a dot: a key of each item."""
+AFTER_DATA = FOR_AIRFLOW | SHOWN | {"split", "selection", "training", "candidates", "metric", "gate", "serving"}
 """Keys that come to bear once the data is versioned; what isn't named here asks for new data when it changes."""
+AFTER_TRAINING = FOR_AIRFLOW | SHOWN | {"serving"}
+"""Keys that come to bear once a candidate is to be released."""
 
 
 class Step(NamedTuple):
@@ -33,7 +37,7 @@ STEPS = (
         "model",
         "version",
         "train every candidate and export it to ONNX",
-        FOR_AIRFLOW | {"title", "description", "serving"},
+        AFTER_TRAINING,
         ("seed", "candidates"),
     ),
     Step(
@@ -41,7 +45,7 @@ STEPS = (
         "model",
         "train",
         "score the candidates on held-out rows and ask the gate",
-        FOR_AIRFLOW | {"title", "description", "serving"},
+        AFTER_TRAINING,
         ("seed",),
     ),
     Step("register", "model", "evaluate", "register the best one and bundle its release"),

@@ -5,7 +5,7 @@ import pytest
 
 from molino.contracts.record import parse_record, record_key
 from molino.contracts.steps import STEP_NAMES
-from molino.run_end import tell_end
+from molino.run_end import tell_end, tell_refusal
 from molino.runs import Run, find_run
 from training.stores.folder import FolderStore
 
@@ -49,6 +49,29 @@ def test_a_report_that_is_gone_takes_only_the_reasons(store: FolderStore) -> Non
     run = find_run(store, "r1")
     store.delete(run.records["ingest"].result["report_json"]["key"])
     assert [title for title, _ in tell_end(run, store)] == ["Winner", "Rows", "Set aside", "Report"]
+
+
+def test_a_winner_without_its_score_is_left_out(store: FolderStore) -> None:
+    run = find_run(store, "r1")
+    evaluate = run.records["evaluate"]
+    nameless = evaluate.model_copy(update={"result": evaluate.result | {"best": "another"}})
+    assert tell_end(Run("penguins", "r1", {"evaluate": nameless}), store) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"verdict": {"accepted": False, "reasons": ["it is worse"]}}, ["it is worse"]),
+        ({"verdict": {"accepted": False}}, ["(its record tells no reason: reasons: Field required)"]),
+        ({"verdict": "no"}, ["(its record tells no reason: expected a valid dictionary or instance of Verdict)"]),
+        ({}, ["(its record tells no reason: expected a valid dictionary or instance of Verdict)"]),
+    ],
+)
+def test_a_refusal_is_told_as_far_as_its_record_holds_it(
+    store: FolderStore, result: dict[str, object], told: list[str]
+) -> None:
+    record = find_run(store, "r1").records["evaluate"].model_copy(update={"result": result})
+    assert tell_refusal(Run("penguins", "r1", {"evaluate": record})) == told
 
 
 def test_results_of_another_form_are_left_out(store: FolderStore) -> None:

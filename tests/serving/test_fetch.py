@@ -59,6 +59,14 @@ def test_the_annotations_name_a_version_per_model() -> None:
     assert deployed_releases(ANNOTATED) == {"housing": "3", "own-model": "12"}
 
 
+def test_an_annotation_that_names_no_version_is_named(
+    s3: S3, bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotations = 'molino.dev/release.housing="3"\nmolino.dev/release.penguins="latest"\n'
+    assert fetch_all(settings(s3, bucket, tmp_path, annotations), tmp_path) == {"housing": "3"}
+    assert json.loads(capsys.readouterr().err)["annotation"] == 'molino.dev/release.penguins="latest"'
+
+
 def test_a_release_is_fetched_and_pointed_to(s3: S3, bucket: str, tmp_path: Path) -> None:
     fetch_all(settings(s3, bucket, tmp_path, 'molino.dev/release.housing="3"\n'), tmp_path)
     assert load_bundle(bundle_path(tmp_path, "housing", "3")).version == "3"

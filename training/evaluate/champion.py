@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from molino.contracts.errors import MolinoError, ReleaseError
 from molino.contracts.metrics import METRICS
 from molino.contracts.model_file import ModelFile
 from molino.contracts.record import Artifact
-from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, release_prefix
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, parse_release, release_prefix
 from training.evaluate.gate import Compared
 from training.graphs.graph import Graph, Predictions, answer_file
 from training.metrics.resamples import Measure, Resamples
@@ -100,10 +99,12 @@ def read_release(store: Store, model: str, version: str) -> Release:
         StoreError: it can't be had.
     """
     key = release_prefix(model, version) + RELEASE_FILENAME
-    try:
-        return Release.model_validate_json(store.read(key))
-    except ValidationError as error:
-        raise ReleaseError(f"{store.uri(key)} is no release of this version of Molino") from error
+    release = parse_release(store.read(key))
+    if isinstance(release, str):
+        raise ReleaseError(f"{store.uri(key)} is no release of this version of Molino ({release})")
+    if (release.name, release.version) != (model, version):
+        raise ReleaseError(f"{store.uri(key)} is the release of version {release.version} of {release.name}")
+    return release
 
 
 def why_not_comparable(release: Release, model: ModelFile) -> str | None:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from molino.contracts.model_file.reading import LoadedModel
 from molino.contracts.model_file.schema import ModelFile
@@ -13,11 +14,15 @@ from molino.contracts.steps import step_named
 def used_parts(step: str, file: ModelFile) -> dict[str, str]:
     """Return the SHA-256 of each key that bears on a step, as it was parsed.
 
-    What has its default is left out: it may be written out or not, and a key of a later version may have it.
+    What has its default is left out: it may be written out or not, and a key of a later version may have it. Steps
+    before the split still keep the columns that it goes by.
     """
     content = file.model_dump(mode="json", exclude_defaults=True)
     ignored = step_named(step).ignores
-    return {key: _sha256(value) for key, value in content.items() if key not in ignored}
+    parts = {key: _sha256(_without(value, key, ignored)) for key, value in content.items() if key not in ignored}
+    if "split" in ignored and file.columns_kept:
+        parts["split.columns"] = _sha256(file.columns_kept)
+    return parts
 
 
 def changed_parts(record: Record, loaded: LoadedModel) -> tuple[str, ...]:
@@ -42,6 +47,15 @@ def changed_overrides(record: Record, given: Mapping[str, str]) -> tuple[str, ..
         return ()
     names = step_named(record.step).overrides
     return tuple(name for name in names if record.overrides.get(name) != given.get(name))
+
+
+def _without(value: Any, key: str, ignored: Collection[str]) -> Any:
+    """Return what a key holds, a mapping or a list of them, without its own keys `<key>.<its key>` that are ignored."""
+    if isinstance(value, list):
+        return [_without(item, key, ignored) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {own: item for own, item in value.items() if f"{key}.{own}" not in ignored}
 
 
 def _sha256(value: object) -> str:

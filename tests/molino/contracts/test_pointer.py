@@ -1,7 +1,9 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from molino.contracts.errors import ReleaseError
 from molino.contracts.pointer import POINTER_FILENAME, point_to, read_pointer
@@ -39,7 +41,23 @@ def test_no_passing_file_is_left(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {POINTER_FILENAME, ".deployed.lock"}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"housing": 3}'])
+@pytest.mark.parametrize("strange", ["3", "null", "true", '{"version": "3"}', '["3"]'])
+def test_an_entry_that_names_no_version_is_passed_over_and_named(tmp_path: Path, strange: str) -> None:
+    (tmp_path / POINTER_FILENAME).write_text(f'{{"housing": {strange}, "penguins": "4"}}')
+    with capture_logs() as logs:
+        assert read_pointer(tmp_path) == {"penguins": "4"}
+    assert [log["cause"].partition(": expected")[0] for log in logs] == [
+        f"{tmp_path / POINTER_FILENAME}: entry 'housing'"
+    ]
+
+
+def test_a_deploy_mends_its_own_entry_and_leaves_those_of_others(tmp_path: Path) -> None:
+    (tmp_path / POINTER_FILENAME).write_text('{"housing": 3, "penguins": null}')
+    assert point_to(tmp_path, "housing", "4") is None
+    assert json.loads((tmp_path / POINTER_FILENAME).read_text()) == {"housing": "4", "penguins": None}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '"3"'])
 def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / POINTER_FILENAME).write_text(content)
     with pytest.raises(ReleaseError, match=POINTER_FILENAME):

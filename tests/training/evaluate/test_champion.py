@@ -161,6 +161,14 @@ def test_a_release_of_long_ago_is_none_of_the_last(release):
     assert best_of_last(versions, "log_loss") == "3"
 
 
+@pytest.mark.parametrize("change", [{"version": "2a"}, {"version": "3"}, {"name": "others"}])
+def test_a_release_of_another_version_or_model_is_passed_over(scene, change):
+    document = scene.run.store.read("releases/penguins/1/release.json")
+    scene.run.store.write("releases/penguins/2/release.json", json.dumps(json.loads(document) | change).encode())
+    found, unread = read_last(scene.run.store, scene.run.loaded.file)
+    assert ([one.version for one in found], list(unread)) == (["1"], ["2"])
+
+
 def test_a_release_that_cannot_be_read_is_passed_over(scene):
     scene.run.store.write("releases/penguins/2/release.json", b"{}")
     found, unread = read_last(scene.run.store, scene.run.loaded.file)

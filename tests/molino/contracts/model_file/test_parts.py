@@ -49,8 +49,11 @@ def test_what_bears_on_no_step_changes_none(step: str, change: tuple[str, str], 
         (("maximum: 80", "maximum: 81"), "features", STEP_NAMES),
         (("uri: penguins.csv", "uri: others.csv"), "source", STEP_NAMES),
         (("title: Palmer penguins", "title: Penguins"), "title", STEP_NAMES[4:]),
+        (("description: Bill length", "description: How long"), "features", STEP_NAMES[4:]),
+        (("unit: mm", "unit: millimetres"), "features", STEP_NAMES[4:]),
+        (("description: Species of the bird", "description: Kind"), "target", STEP_NAMES[4:]),
     ],
-    ids=["a candidate", "a feature", "the source", "the title"],
+    ids=["a candidate", "a feature", "the source", "the title", "a description", "a unit", "the target's description"],
 )
 def test_a_part_changes_the_steps_that_it_bears_on(
     change: tuple[str, str], part: str, steps: tuple[str, ...], tmp_path: Path
@@ -58,6 +61,15 @@ def test_a_part_changes_the_steps_that_it_bears_on(
     before, after = loaded(tmp_path, TEXT), loaded(tmp_path, TEXT.replace(*change))
     found = {step: changed_parts(recorded(step, before), after) for step in STEP_NAMES}
     assert found == {step: (part,) if step in steps else () for step in STEP_NAMES}
+
+
+def test_a_column_that_rows_are_split_by_wants_new_data(tmp_path: Path) -> None:
+    before, after = (
+        loaded(tmp_path, TEXT),
+        loaded(tmp_path, TEXT.replace("split: {", "split: {kind: group, column: a, ")),
+    )
+    assert changed_parts(recorded("ingest", before), after) == ("split.columns",)
+    assert changed_parts(recorded("train", before), after) == ("split",)
 
 
 def test_a_record_without_parts_goes_by_the_bytes(tmp_path: Path) -> None:
