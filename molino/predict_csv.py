@@ -11,6 +11,7 @@ from molino.client import Client, ClientError
 from molino.contracts.errors import SourceError
 from molino.contracts.features import FEATURES, Cell
 from molino.contracts.model_file import Source
+from molino.contracts.tidy import tidied
 
 PLAIN = Source(uri="-")
 """The form of a CSV where no model file tells it."""
@@ -18,6 +19,8 @@ UNPROCESSABLE = 422
 TOO_LARGE = 413
 
 Row = dict[str, str]
+Feature = Mapping[str, Any]
+"""A feature as the API tells it."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,14 @@ def predict_csv(
     try:
         with source.open(newline="", encoding="utf-8-sig") as file, part.open("w", newline="", encoding="utf-8") as out:
             reader = csv.DictReader(file, restval="", delimiter=form.delimiter)
-            header = _checked_header(reader, features, source)
+            header, columns = _checked_header(reader, features, source)
             answers = _answer_columns(served)
             writer = csv.DictWriter(out, [*header, *answers], extrasaction="ignore", delimiter=form.delimiter)
             writer.writeheader()
             for lines in _batches(reader, min(batch, served["serving"].get("max_rows", batch))):
-                asked = [[_value(row[one["name"]], one["type"], form.missing) for one in features] for _, row in lines]
+                asked = [
+                    [_value(row[column], one["type"], form.missing) for column, one in columns] for _, row in lines
+                ]
                 found = _ask(client, model, asked)
                 for (line, row), answer in zip(lines, found, strict=True):
                     for fault in answer.faults:
@@ -101,14 +106,19 @@ def _served(client: Client, model: str) -> dict[str, Any]:
     return served
 
 
-def _checked_header(reader: "csv.DictReader[str]", features: Sequence[Mapping[str, Any]], source: Path) -> list[str]:
+def _checked_header(
+    reader: "csv.DictReader[str]", features: Sequence[Feature], source: Path
+) -> tuple[list[str], list[tuple[str, Feature]]]:
+    """Return the header, and each feature with its column: called as in the training rows' source, or as itself."""
     header = list(reader.fieldnames or [])
     if not header:
         raise SourceError(f"{source}: the file is empty; expected a header with the model's features")
-    missing = [feature["name"] for feature in features if feature["name"] not in header]
+    called = {tidied(name): name for name in reversed(header)}
+    named = [next((name for name in (one.get("column"), one["name"]) if name in called), "") for one in features]
+    missing = [one.get("column") or one["name"] for name, one in zip(named, features, strict=True) if not name]
     if missing:
         raise SourceError(f"{source}:1: the model's features {', '.join(missing)} are missing in the header")
-    return header
+    return header, [(called[name], one) for name, one in zip(named, features, strict=True)]
 
 
 def _answer_columns(served: Mapping[str, Any]) -> list[str]:

@@ -1,20 +1,30 @@
 """What every section of a model file is made of, and what its texts must look like."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from molino.contracts.identifiers import MODEL_NAME_PATTERN, MODEL_NAME_WORDS
+from molino.contracts.tidy import composed
 
 NAME_PATTERN = MODEL_NAME_PATTERN
 COLUMN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
-CLASS_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$"
+HEADER_PATTERN = r"^[^\x00-\x1f\x7f]{1,255}$"
+CLASS_PATTERN = HEADER_PATTERN
 DELIMITER_PATTERN = r"^[\t ,;:|^~]$"
 PATTERN_WORDS = {
     NAME_PATTERN: MODEL_NAME_WORDS,
-    COLUMN_PATTERN: "letters, digits and underscores, not beginning with a digit, at most 63",
-    CLASS_PATTERN: "letters, digits, spaces and the signs _ . -, beginning with a letter or digit, at most 63",
+    COLUMN_PATTERN: "letters, digits and underscores, not beginning with a digit, at most 63; "
+    "a column of another name is given beside it, as column: its header",
+    HEADER_PATTERN: "text of 1 to 255 characters, without line ends and other control characters",
     DELIMITER_PATTERN: "one of , ; : | ^ ~, a space or a tab",
 }
 """What the patterns mean, for errors."""
+
+Word = Annotated[str, AfterValidator(composed)]
+"""Text that is compared with cells of a source."""
+Header = Annotated[Word, Field(pattern=HEADER_PATTERN)]
+"""A column's name in the source; any text."""
 
 
 class Part(BaseModel):

@@ -44,6 +44,8 @@ class Feature(_Part):
     """One feature as a request may give it."""
 
     name: str
+    column: str | None = None
+    """Its column in the source, where that has another name."""
     type: str
     """Found by its name in `serving/features` and `training/features`, which refuse the release where they lack it."""
     description: str = ""

@@ -8,6 +8,7 @@ from msgspec import Meta
 from numpy.typing import DTypeLike, NDArray
 
 from molino.contracts.release import Feature, Reference
+from molino.contracts.tidy import tidied
 from serving.features.base import ServedFeature, count_words
 from serving.wording import name_of, shorten
 
@@ -45,7 +46,7 @@ class Category(ServedFeature):
             raise ValueError(f"expected {self.expected}, got {name_of(value)}")
         if not value:
             raise ValueError("an empty string is no value" + ("; use null" if self.feature.missing == "impute" else ""))
-        if self._listed is not None and value not in (self._known or ()):
+        if self._listed is not None and self._spelled(value) == UNSEEN:
             raise ValueError(f"expected {self.expected}, got {shorten(value)}")
         return value
 
@@ -61,7 +62,15 @@ class Category(ServedFeature):
         known = self._known
         if known is None:
             return np.array([value or "" for value in values], dtype=dtype)
-        return np.array([value if value in known else UNSEEN if value else "" for value in values], dtype=dtype)
+        return np.array(
+            [value if value in known else self._spelled(value) if value else "" for value in values], dtype=dtype
+        )
+
+    def _spelled(self, value: str) -> str:
+        """Return a value as the model knows it, of which ingest has taken the blanks and composed the characters."""
+        known = self._known or ()
+        tidy = tidied(value)
+        return value if value in known else tidy if tidy in known else UNSEEN
 
     def count(self, column: NDArray[Any], reference: Reference) -> list[int]:
         """Return missing, outside, and the count of each value."""

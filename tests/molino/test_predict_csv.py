@@ -73,6 +73,13 @@ def test_columns_may_have_any_order(api: Client, tmp_path: Path, target: Path) -
     assert rows_of(turned)[0]["prediction"] == rows_of(target)[0]["prediction"]
 
 
+def test_names_of_the_header_may_have_blanks_around_them(api: Client, tmp_path: Path, target: Path) -> None:
+    source = houses(tmp_path)
+    header, rest = source.read_text().split("\n", 1)
+    source.write_text(header.replace(",", " , ") + "\n" + rest)
+    assert predict(api, source, target)[0].predicted == 3
+
+
 def test_classes_come_with_probabilities(api: Client, tmp_path: Path, target: Path) -> None:
     bird = dict(zip(PENGUINS, ("Biscoe", 47.5, 15.0, 215, 5000, "female", 2008), strict=True))
     predict(api, written(tmp_path / "birds.csv", PENGUINS, [bird]), target, "penguins")

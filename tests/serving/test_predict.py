@@ -61,6 +61,15 @@ def test_an_unseen_category_is_one_more_value_where_the_release_says_so(client: 
     assert first == second != known
 
 
+def test_a_value_is_known_with_blanks_around_it_too(client: FlaskClient) -> None:
+    rows = [
+        [island, 39.1, 18.7, 181, 3750, sex, 2007] for island, sex in (("Dream", "male"), (" Dream\u00a0", " male"))
+    ]
+    first, second = post(client, {"data": rows}, "/models/penguins/predict").json["probabilities"]
+
+    assert first == second
+
+
 def test_a_missing_value_that_the_graph_fills_in_may_be_null_or_left_out(client: FlaskClient) -> None:
     records = [{"island": "Dream", "year": 2008}, {"island": "Dream", "year": 2008, "sex": None, "body_mass_g": None}]
     first, second = post(client, {"records": records}, "/models/penguins/predict").json["probabilities"]

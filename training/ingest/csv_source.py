@@ -22,6 +22,8 @@ from training.ingest.csv_text import (
 from training.ingest.prefetch import prefetch
 from training.ingest.rules import column_types
 
+UNUSED = "\0"
+"""Begins the name of a column that the model file doesn't name; no header's name does."""
 Parsed = tuple[pl.DataFrame, Callable[[], pl.DataFrame]]
 """Rows, and what returns them as text."""
 
@@ -39,11 +41,14 @@ class CsvSource:
         first = next(self.pieces, b"")
         if not first.strip():
             raise SourceError(f"{where}: the file is empty; expected a header and rows")
-        self.header, self.rest = split_header(first, self.delimiter, where, model.columns)
-        self.wanted = [name for name in (*model.columns, *model.columns_kept) if name in self.header]
+        self.header, self.rest = split_header(first, self.delimiter, where, model.headers.values())
+        self.wanted = [name for name, header in model.headers.items() if header in self.header]
+        called = {model.headers[name]: name for name in self.wanted}
+        self.names = [called.get(header, f"{UNUSED}{index}") for index, header in enumerate(self.header)]
+        """What each column is called from here on; those that the model doesn't use, by their position."""
         # The last column shows which rows are short.
-        taken = {*self.wanted, self.header[-1]}
-        self.positions = [index for index, name in enumerate(self.header) if name in taken]
+        taken = {*self.wanted, self.names[-1]}
+        self.positions = [index for index, name in enumerate(self.names) if name in taken]
         self.numbers = self._numbers(model)
 
     def _numbers(self, model: ModelFile) -> frozenset[str]:
@@ -73,7 +78,7 @@ class CsvSource:
     def _parse(self, data: bytes, first_row: int) -> Parsed:
         parsed = self._frame(data)
         # Polars fills up a short row and a blank line with nulls, which then show in the last column.
-        if parsed is None or (parsed[0][self.header[-1]].null_count() and not self._has_cells_in_full(data)):
+        if parsed is None or (parsed[0][self.names[-1]].null_count() and not self._has_cells_in_full(data)):
             data = without_blank_lines(data, self.delimiter)
             if not data:
                 return pl.DataFrame(schema=dict.fromkeys(self.wanted, pl.String)), pl.DataFrame
@@ -127,7 +132,7 @@ class CsvSource:
             data,
             has_header=False,
             separator=self.delimiter,
-            schema={name: pl.Float64 if name in numbers else pl.String for name in self.header},
+            schema={name: pl.Float64 if name in numbers else pl.String for name in self.names},
             columns=self.positions,
             null_values=list(missing) or None,
         )

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from molino.contracts.errors import SourceError
+from molino.contracts.tidy import tidied
 
 PIECE_BYTES = 8 << 20
 LONGEST_ROW_BYTES = 64 << 20
@@ -82,21 +83,18 @@ def _end_of_rows(data: bytes, *, opened: bool) -> int:
 def split_header(data: bytes, delimiter: str, where: str, expected: Collection[str]) -> tuple[list[str], bytes]:
     """Return the column names of the first row, and the text after it.
 
-    A row with none of the `expected` columns may be no header, but a secret: an error shows nothing of it.
-
     Raises:
-        SourceError: it is no row of a CSV, or gives a name twice.
+        SourceError: it is no row of a CSV, or gives the name of an `expected` column twice.
     """
     data = data.lstrip(b"\r\n")
     end = data.find(b"\n") + 1 or len(data)
     while data.count(b'"', 0, end) % 2:
         end = data.find(b"\n", end) + 1 or len(data)
     check_text(data[:end], 0, where)
-    names = [name.strip() for name in _cells(data[:end].decode(), delimiter, where)]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            shown = repr(name) if set(names).intersection(expected) else f"{names.index(name) + 1}"
-            raise SourceError(f"{where}: the header names column {shown} twice; give each column a name of its own")
+    names = [tidied(name) for name in _cells(data[:end].decode(), delimiter, where)]
+    for name in expected:
+        if names.count(name) > 1:
+            raise SourceError(f"{where}: the header names column {name!r} twice; give each column a name of its own")
     return names, data[end:]
 
 

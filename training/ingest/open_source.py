@@ -139,18 +139,18 @@ def _unpack(content: Readable, path: Path) -> Path:
 
 def _check_columns(header: list[str], model: ModelFile, where: str) -> None:
     known = "; " + _shown(header, model)
-    missing = [name for name in model.columns if name not in header]
+    missing = [model.headers[name] for name in model.columns if model.headers[name] not in header]
     if missing:
         hint = "; is source.delimiter right?" if len(header) == 1 and len(model.columns) > 1 else ""
         raise SourceError(f"{where}: no column {', '.join(map(repr, missing))}{known}{hint}")
     for key, name in model.split.named:
-        if name not in header:
+        if model.headers[name] not in header:
             raise SourceError(f"{where}: no column {name!r}, which split.{key} names{known}")
 
 
 def _shown(header: list[str], model: ModelFile) -> str:
     """Return the columns for a message, unless the file has none of the model's: it may be no table, but a secret."""
-    if not set(header).intersection(model.columns):
+    if not set(header).intersection(model.headers.values()):
         return f"its first row, of {len(header)} cells, has none of the model's columns; is it the header of a table?"
     names = [name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…" for name in header[:MOST_SHOWN]]
     return "the columns are " + ", ".join(names) + (", …" if len(header) > MOST_SHOWN else "")

@@ -10,6 +10,7 @@ from polars.exceptions import PolarsError
 
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
+from molino.contracts.tidy import tidied
 from training.features import FeatureType
 from training.ingest.batch import Batch
 from training.ingest.rules import column_types
@@ -22,15 +23,17 @@ class ParquetSource:
 
     def __init__(self, path: Path, model: ModelFile, where: str) -> None:
         self.where = where
-        self.table = pl.scan_parquet(path)
+        table = pl.scan_parquet(path)
         try:
-            self.schema = self.table.collect_schema()
+            columns = table.collect_schema()
         except (PolarsError, OSError) as error:
             raise SourceError(f"{where}: not a whole Parquet file: {_first_line(error)}") from error
-        self.header = self.schema.names()
-        self.wanted = [name for name in (*model.columns, *model.columns_kept) if name in self.schema]
-        columns = [column for column in column_types(model) if column.name in self.schema]
-        self.values = [_value(column, self.schema[column.name], where) for column in columns]
+        self.header = [tidied(name) for name in columns.names()]
+        places = {name: self.header.index(header) for name, header in model.headers.items() if header in self.header}
+        self.table = table.select(pl.nth(place).alias(name) for name, place in places.items())
+        self.schema = {name: columns.dtypes()[place] for name, place in places.items()}
+        wanted = [column for column in column_types(model) if column.name in self.schema]
+        self.values = [_value(column, self.schema[column.name], where) for column in wanted]
         kept = [name for name in model.columns_kept if name in self.schema]
         self.values += [_kept(name, self.schema[name], where) for name in kept]
 
@@ -42,7 +45,7 @@ class ParquetSource:
         """
         first_row = 1
         try:
-            for frame in self.table.select(self.wanted).collect_batches(chunk_size=BATCH_ROWS):
+            for frame in self.table.collect_batches(chunk_size=BATCH_ROWS):
                 yield Batch(frame.select(self.values), first_row, partial(_text, frame))
                 first_row += frame.height
         except (PolarsError, OSError) as error:

@@ -32,8 +32,8 @@ def target_feature(model: ModelFile) -> Feature:
     """Return the target as a feature which every row must have."""
     target = model.target
     if model.task == "classification":
-        return Category(name=target.name, type="category", values=target.classes)
-    return Number(name=target.name, type="number", minimum=target.minimum, maximum=target.maximum)
+        return Category(name=target.name, column=target.column, type="category", values=target.classes)
+    return Number(name=target.name, column=target.column, type="number", minimum=target.minimum, maximum=target.maximum)
 
 
 def column_types(model: ModelFile) -> list[FeatureType[Any]]:
@@ -45,16 +45,21 @@ def tidied(cells: pl.Series, few_values: bool, missing: tuple[str, ...]) -> pl.S
     """Return a column's cells, of which text is freed of the blanks around it, and null where it means no value."""
     if cells.dtype != pl.String:
         return cells
-    if few_values:
-        # They come again and again, and are most often tidy.
-        different = cells.unique()
-        if _tidied(different, missing).equals(different):
-            return cells
+    if not few_values:
+        return _without(missing, cells.str.strip_chars())
+    # They come again and again, and are most often tidy.
+    different = cells.unique()
+    if _tidied(different, missing).equals(different):
+        return cells
     return _tidied(cells, missing)
 
 
 def _tidied(text: pl.Series, missing: tuple[str, ...]) -> pl.Series:
-    bare = text.str.strip_chars()
+    """As `molino.contracts.tidy` has it, over a whole column."""
+    return _without(missing, text.str.normalize("NFC").str.strip_chars())
+
+
+def _without(missing: tuple[str, ...], bare: pl.Series) -> pl.Series:
     return bare.set(bare.is_in(["", *missing]), None)
 
 

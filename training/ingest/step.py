@@ -76,7 +76,8 @@ def _empty(folder: Path) -> None:
 
 
 def _facts(source: LocalSource, opened: OpenSource, cleaner: Cleaner) -> SourceFacts:
-    unused = tuple(name for name in opened.table.header if name not in cleaner.schema)
+    used = set(cleaner.model.headers.values())
+    unused = tuple(name for name in opened.table.header if name and name not in used)
     return SourceFacts(uri=source.uri, sha256=opened.sha256(), bytes=opened.bytes, unused_columns=unused)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from molino.contracts.contradictions import Contradiction, Key
-from molino.contracts.part import COLUMN_PATTERN, Part
+from molino.contracts.part import COLUMN_PATTERN, Header, Part
 
 Cell = float | int | bool | str | None
 """A value as the JSON of a request gives it; null where it is missing."""
@@ -17,9 +17,17 @@ class Feature(Part):
     """A feature: its name, its type, and the keys of that type."""
 
     name: str = Field(pattern=COLUMN_PATTERN)
+    """What requests, graphs and the clean data call it."""
+    column: Header | None = None
+    """Its column in the source, where that has another name."""
     type: str
     description: str = ""
     missing: Literal["refuse", "drop", "impute"] = "refuse"
+
+    @property
+    def header(self) -> str:
+        """The name of its column in the source."""
+        return self.column or self.name
 
     def contradictions(self, key: Key, missing: tuple[str, ...]) -> Iterator[Contradiction]:
         """Yield the feature's keys that contradict each other.

@@ -7,13 +7,14 @@ from pydantic import Field
 
 from molino.contracts.contradictions import Contradiction, Key, unusable_values
 from molino.contracts.features.base import Cell, Feature
+from molino.contracts.part import Word
 
 
 class Category(Feature):
     """One of a set of strings, listed here or learnt from the training rows."""
 
     type: Literal["category"]
-    values: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
+    values: tuple[Annotated[Word, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
     """Allowed values; learnt from the training rows when not given."""
     unseen: Literal["refuse", "other"] = "refuse"
     """What a value outside the set means: an error, or one more value called other."""

@@ -8,6 +8,7 @@ from molino.contracts.metrics import metrics_of
 from molino.contracts.splits.base import Model
 
 if TYPE_CHECKING:
+    from molino.contracts.features import Feature
     from molino.contracts.model_file.schema import ModelFile, Target
 
 GRAPH_OUTPUTS = ("prediction", "label")
@@ -33,7 +34,29 @@ def _names(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _repeated([candidate.name for candidate in model.candidates], "candidates")
     for index, feature in enumerate(model.features):
         if feature.name in GRAPH_OUTPUTS or feature.name.startswith("probability_"):
-            yield ("features", index, "name"), f"{feature.name!r} is the name of an answer; rename the column"
+            yield (
+                ("features", index, "name"),
+                f"{feature.name!r} is the name of an answer; rename the column: another name, with "
+                f"column: {feature.header}",
+            )
+    yield from _headers(model)
+
+
+def _headers(model: "ModelFile") -> Iterator[Contradiction]:
+    parts: list[tuple[Key, Feature | Target]] = [(("features", index), one) for index, one in enumerate(model.features)]
+    taken: dict[str, str] = {}
+    for key, part in [*parts, (("target",), model.target)]:
+        header = part.header
+        if header != header.strip():
+            problem = f"{header!r} has blanks around it, which ingest takes off; expected {header.strip()!r}"
+            yield (*key, "column"), problem
+        if header in taken and part.name != taken[header]:
+            yield (*key, "column" if part.column else "name"), f"the column {header!r} is {taken[header]!r} already"
+        taken.setdefault(header, part.name)
+    for named, column in model.split.named:
+        if column not in model.columns and column in taken:
+            place = (int(part) if part.isdigit() else part for part in named.split("."))
+            yield ("split", *place), f"the column {column!r} is called {taken[column]!r} here; expected that name"
 
 
 def _repeated(names: list[str], section: str) -> Iterator[Contradiction]:

@@ -9,10 +9,11 @@ from molino.contracts.candidates import AnyCandidate
 from molino.contracts.features import AnyFeature
 from molino.contracts.metrics import MetricName
 from molino.contracts.model_file.rules import contradictions
-from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Part
+from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Header, Part, Word
 from molino.contracts.record import StepName
 from molino.contracts.splits import AnySplit
 from molino.contracts.splits.auto import Auto
+from molino.contracts.tidy import tidied
 
 PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
 PRESETS_LISTED = ", ".join(sorted(PRESETS))
@@ -36,12 +37,19 @@ class Target(Part):
     """What is predicted."""
 
     name: str = Field(pattern=COLUMN_PATTERN)
+    column: Header | None = None
+    """Its column in the source, where that has another name."""
     description: str = ""
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
-    classes: tuple[Annotated[str, Field(pattern=CLASS_PATTERN)], ...] | None = Field(default=None, min_length=2)
+    classes: tuple[Annotated[Word, Field(pattern=CLASS_PATTERN)], ...] | None = Field(default=None, min_length=2)
     """Of a classification: its classes, in the order of the probabilities."""
+
+    @property
+    def header(self) -> str:
+        """The name of its column in the source."""
+        return self.column or self.name
 
 
 class Quality(Part):
@@ -155,6 +163,13 @@ class ModelFile(Part):
     def columns(self) -> tuple[str, ...]:
         """Feature names in order, then the target."""
         return (*(feature.name for feature in self.features), self.target.name)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Each column of the clean data, with its name in the source."""
+        named = {feature.name: feature.header for feature in self.features}
+        named[self.target.name] = self.target.header
+        return named | {column: tidied(column) for column in self.columns_kept}
 
     @property
     def columns_kept(self) -> tuple[str, ...]:
