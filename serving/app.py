@@ -6,18 +6,18 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from serving.catalogue import describe_model, list_models
-from serving.exchange import Answer, Headers, refuse
-from serving.health import answer_ping, answer_ready
-from serving.metrics import CONTENT_TYPE, expose
-from serving.monitor import monitor
+from serving.http.exchange import Answer, Headers, refuse
+from serving.http.problems import Problem
 from serving.pages import make_pages
-from serving.predict import answer_predict
-from serving.problem import Problem
-from serving.responses import read_body, read_headers, respond
+from serving.reports.catalogue import describe_model, list_models
+from serving.reports.exposition import CONTENT_TYPE, expose
+from serving.reports.monitor import monitor
+from serving.routes.flask_responses import read_body, read_headers, respond
+from serving.routes.health import answer_ping, answer_ready
+from serving.routes.predict import answer_predict
+from serving.routes.v2 import make_inference_routes
 from serving.service import Service, open_service
 from serving.settings import ServingSettings
-from serving.v2 import make_inference_routes
 
 PUBLIC = frozenset({"/", "/ping", "/ready", "/docs", "/openapi.json"})
 

@@ -70,7 +70,7 @@ def fetch_release(client: Objects, bucket: str, prefix: str, home: Path, model: 
     Raises:
         ReleaseError: it was altered, can't be loaded, or doesn't answer its own example as it should.
     """
-    from serving.model import load_bundle
+    from serving.inference.model import load_bundle
 
     folder = bundle_path(home, model, version)
     for name in (RELEASE_FILENAME, MODEL_FILENAME):

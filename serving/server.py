@@ -3,7 +3,7 @@
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from serving.roster import sign_off
+from serving.inference.served_versions import sign_off
 from serving.server_log import ServerLog
 from serving.service import Shared, share
 from serving.settings import ServingSettings, load_serving_settings
@@ -47,7 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         worker.slot = self._free.pop()
 
     def _give_slot_back(self, _: Arbiter, worker: Worker) -> None:
-        sign_off(self.shared.board, worker.slot)
+        sign_off(self.shared.counters, worker.slot)
         self._free.append(worker.slot)
 
 

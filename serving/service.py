@@ -3,14 +3,14 @@
 import time
 from dataclasses import dataclass, field
 
-from serving.access_log import AccessLog
-from serving.auth import Authenticator, open_authenticator, read_digests
-from serving.board import Board
-from serving.exchange import Answer, Headers, RequestIds
-from serving.limits import RateLimiter, RateTable
-from serving.meter import Meter, Series
-from serving.repository import Repository
-from serving.roster import Roster
+from serving.auth.keys import Authenticator, open_authenticator, read_digests
+from serving.auth.rate_limits import RateLimiter, RateTable
+from serving.http.access_log import AccessLog
+from serving.http.exchange import Answer, Headers, RequestIds
+from serving.inference.repository import Repository
+from serving.inference.served_versions import ServedVersions
+from serving.metrics.request_counters import RequestCounters, Series
+from serving.metrics.shared_counters import SharedCounters
 from serving.settings import ServingSettings
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"})
@@ -20,7 +20,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE",
 class Shared:
     """What the processes of one server share; made before they are forked."""
 
-    board: Board
+    counters: SharedCounters
     rates: RateTable | None
     started: float
 
@@ -32,8 +32,8 @@ class Service:
     settings: ServingSettings
     authenticator: Authenticator
     repository: Repository
-    roster: Roster
-    meter: Meter
+    served_versions: ServedVersions
+    request_counters: RequestCounters
     shared: Shared
     limiter: RateLimiter | None
     access_log: AccessLog | None
@@ -53,13 +53,13 @@ class Service:
     def finish(self, route: str, method: str, path: str, answer: Answer, seconds: float) -> None:
         """Count and log a request that was answered."""
         series = Series(route, method if method in METHODS else "other", answer.status, answer.model, answer.version)
-        self.meter.count(series, seconds, answer.rows)
+        self.request_counters.count(series, seconds, answer.rows)
         if self.access_log is not None:
             self.access_log.write(method, path, seconds, answer)
 
     def flush(self) -> None:
         """Write and count what was gathered."""
-        self.roster.flush()
+        self.served_versions.flush()
         if self.access_log is not None:
             self.access_log.flush()
 
@@ -71,7 +71,7 @@ def share(settings: ServingSettings, slots: int) -> Shared:
         SettingsError: the keys can't be read.
     """
     rates = RateTable(len(read_digests(settings)), slots) if settings.rate_limit else None
-    return Shared(Board(slots), rates, time.time())
+    return Shared(SharedCounters(slots), rates, time.time())
 
 
 def open_service(settings: ServingSettings, shared: Shared | None = None, slot: int = 0) -> Service:
@@ -81,17 +81,17 @@ def open_service(settings: ServingSettings, shared: Shared | None = None, slot: 
         SettingsError: the keys can't be read.
     """
     shared = shared or share(settings, slots=1)
-    slab = shared.board.slab(slot)
-    roster = Roster(shared.board, slab, slot)
+    own = shared.counters.worker(slot)
+    served_versions = ServedVersions(shared.counters, own, slot)
     limiter = None
     if shared.rates and settings.rate_limit:
         limiter = RateLimiter(shared.rates, slot, settings.rate_limit, settings.rate_window_seconds)
     return Service(
         settings=settings,
         authenticator=open_authenticator(settings),
-        repository=Repository(settings.releases, settings.default_model, roster),
-        roster=roster,
-        meter=Meter(shared.board, slab),
+        repository=Repository(settings.releases, settings.default_model, served_versions),
+        served_versions=served_versions,
+        request_counters=RequestCounters(shared.counters, own),
         shared=shared,
         limiter=limiter,
         access_log=AccessLog(settings.access_log_share) if settings.access_log else None,

@@ -7,9 +7,9 @@ import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
 from serving.app import build_app
-from serving.connection import Connection
-from serving.dispatcher import Dispatcher
-from serving.listener import Listener
+from serving.connection.dispatcher import Dispatcher
+from serving.connection.listener import Listener
+from serving.connection.protocol import Connection
 from serving.service import Service, open_service
 
 TICK_SECONDS = 1.0

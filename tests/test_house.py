@@ -52,8 +52,6 @@ def imported_packages(path: Path) -> set[str]:
 def room_of(module: str) -> str:
     """Return the folder of a module, or its own name where it stands at the top of one of our packages."""
     parts = module.split(".")
-    if parts[0] == "serving":
-        return "serving"
     return ".".join(parts[:3] if parts[:2] == ["molino", "contracts"] else parts[:2])
 
 

@@ -1,7 +1,7 @@
 """What serving does of a feature, whatever its type."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,8 @@ ABSENT: Any = object()
 """Stands for a value that a request leaves out, where null is one that it gives."""
 NUMBERS = frozenset({"FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
 """The Open Inference Protocol's datatypes of numbers."""
+GraphInputs = Mapping[str, NDArray[Any]]
+"""What a graph is run on: each input's name to its tensor."""
 
 
 class ServedFeature(ABC):

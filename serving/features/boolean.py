@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from molino.contracts.release import Reference
 from serving.features.base import NUMBERS, ServedFeature, count_words
 from serving.features.number import present_numbers
-from serving.wording import name_of
+from serving.features.wording import name_of
 
 _WORDS = {"1": "true", "0": "false"}
 

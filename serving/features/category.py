@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from molino.contracts.release import Feature, Reference
 from molino.contracts.tidy import tidied
 from serving.features.base import ServedFeature, count_words
-from serving.wording import name_of, shorten
+from serving.features.wording import name_of, shorten
 
 UNSEEN = "\ufffd"
 """What a value that the model doesn't know becomes. Sent as it is, a value with a NUL inside would be cut there by ONNX

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from serving.features.number import Number
-from serving.wording import NUMBER_LIMIT
+from serving.features.wording import NUMBER_LIMIT
 
 
 class Integer(Number):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from molino.contracts.release import Feature, Reference
 from serving.features.base import ServedFeature
-from serving.wording import NUMBER_LIMIT, name_of
+from serving.features.wording import NUMBER_LIMIT, name_of
 
 
 class Number(ServedFeature):

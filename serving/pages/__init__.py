@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, render_template
 
 from molino import __version__
-from serving.openapi import encode_contract
+from serving.reports.openapi import encode_contract
 from serving.service import Service
 
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

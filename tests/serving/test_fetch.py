@@ -14,7 +14,7 @@ from molino.contracts.errors import ReleaseError, StoreError
 from molino.contracts.pointer import bundle_path, read_pointer
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from serving.fetch import FetchSettings, deployed_releases, fetch_all
-from serving.model import load_bundle
+from serving.inference.model import load_bundle
 from tests.conftest import S3
 from tests.ports import free_port
 

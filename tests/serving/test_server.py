@@ -128,7 +128,7 @@ def test_serving_imports_nothing_heavy(releases: Path) -> None:
 import json, sys
 from serving.app import create_app
 from serving.settings import ServingSettings
-import serving.server, serving.worker, serving.tokens
+import serving.server, serving.worker, serving.auth.tokens
 app = create_app(ServingSettings(access_log=False))
 answer = app.test_client().get("/monitor", headers={"X-API-KEY": "mercadolibre"})
 assert answer.status_code == 200

@@ -1,0 +1,1 @@
+"""What any HTTP request and response of the server is made of."""

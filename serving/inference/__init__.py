@@ -1,0 +1,1 @@
+"""Release bundles into models, and checked rows into predictions."""

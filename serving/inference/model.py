@@ -1,0 +1,206 @@
+"""One loaded release: its graph, the checks of its requests, its answers."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.errors import ReleaseError
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, parse_release
+from serving.features import serve_features
+from serving.features.base import GraphInputs
+from serving.http.problems import Problem
+from serving.inference.bounds import read_max_rows
+from serving.inference.decoding import BodyDecoder, Row
+from serving.inference.graph_inputs import GraphInputBuilder
+from serving.inference.validation import BodyValidator, read_json
+
+PROBABILITY = "probability_"
+RUN_ROWS = 2048
+EXAMPLE_TOLERANCE = 1e-3
+"""Greatest difference to the release's own example, relative to the answer (at least 1)."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the graph answered for n rows."""
+
+    values: list[Any]
+    """Numbers of a regression, labels of a classification."""
+    probabilities: list[list[float]] | None
+    """Of a classification: n values for each class, in the release's order."""
+
+
+class Model:
+    """A release that is verified, loaded and warm. It never changes; a swap makes a new one."""
+
+    def __init__(self, release: Release, graph: bytes) -> None:
+        """Load the graph and answer the release's example.
+
+        Raises:
+            ReleaseError: a feature's type isn't known, or the graph can't be loaded, lacks what the signature names, or
+                answers its example wrong.
+        """
+        self.release = release
+        self.name = release.name
+        self.version = release.version
+        self.classes = release.classes if release.task == "classification" else None
+        self.features = serve_features(release)
+        self.max_rows = read_max_rows(release)
+        self.validator = BodyValidator(release)
+        self._decoder = BodyDecoder(release, self.max_rows)
+        self._graph_inputs = GraphInputBuilder(release)
+        self._outputs = _output_names(release)
+        self._session = _open_session(release, graph, self._outputs)
+        self._run = self._session.run
+        self._suffix = self._encode_suffix()
+        self.observe: Any = None
+        self._warm_up()
+
+    def read(self, body: bytes) -> Sequence[Row]:
+        """Return the rows of a predict body, in feature order.
+
+        Raises:
+            Problem: 400 or 422 with what is wrong.
+        """
+        try:
+            rows = self._decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            rows = None
+        return rows if rows is not None else self.validator.read(read_json(body))
+
+    def predict(self, rows: Sequence[Row]) -> Predictions:
+        """Answer checked rows.
+
+        Raises:
+            Problem: 422 where the graph has no finite answer for a row.
+        """
+        inputs = self._graph_inputs(rows)
+        outputs = self._run(self._outputs, inputs) if len(rows) <= RUN_ROWS else self._run_in_parts(inputs, len(rows))
+        predictions = self._read_outputs(outputs)
+        if self.observe is not None:
+            self.observe(inputs)
+        return predictions
+
+    def _run_in_parts(self, inputs: GraphInputs, rows: int) -> list[NDArray[Any]]:
+        """Run many rows in parts, since ONNX Runtime keeps the memory of the largest run for good."""
+        parts = [
+            self._run(self._outputs, {name: values[start : start + RUN_ROWS] for name, values in inputs.items()})
+            for start in range(0, rows, RUN_ROWS)
+        ]
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    def encode(self, predictions: Predictions, request_id: str) -> bytes:
+        """Return the body of the answer to a predict request."""
+        parts = [b'{"predictions":', msgspec.json.encode(predictions.values)]
+        if predictions.probabilities is not None:
+            parts += (b',"probabilities":', msgspec.json.encode(self._by_class(predictions.probabilities)))
+        parts += (self._suffix, request_id.encode(), b'"}')
+        return b"".join(parts)
+
+    def _by_class(self, probabilities: list[list[float]]) -> list[dict[str, float]]:
+        classes = self.classes or ()
+        return [dict(zip(classes, row, strict=True)) for row in zip(*probabilities, strict=True)]
+
+    def _encode_suffix(self) -> bytes:
+        model = msgspec.json.encode({"name": self.name, "version": self.version})
+        return b',"model":' + model + b',"request_id":"'
+
+    def _read_outputs(self, outputs: Sequence[NDArray[Any]]) -> Predictions:
+        if self.classes is None:
+            values: list[float] = outputs[0].reshape(-1).tolist()
+            _refuse_infinite(outputs[0], values)
+            return Predictions(values, None)
+        probabilities = [output.reshape(-1).tolist() for output in outputs[1:]]
+        for output, column in zip(outputs[1:], probabilities, strict=True):
+            _refuse_infinite(output, column)
+        return Predictions(outputs[0].reshape(-1).tolist(), probabilities)
+
+    def _warm_up(self) -> None:
+        example = self.release.example
+        if not example.data:
+            raise ReleaseError(f"release {self.name} {self.version}: its example has no rows to warm up with")
+        try:
+            body = msgspec.json.encode({"data": example.data[: self.max_rows]})
+            answers = self.predict(self.read(body)).values
+        except Problem as problem:
+            raise ReleaseError(f"release {self.name} {self.version} refuses its own example: {problem}") from problem
+        for row, (answer, expected) in enumerate(zip(answers, example.predictions, strict=False)):
+            if not _agree(answer, expected):
+                raise ReleaseError(
+                    f"release {self.name} {self.version} answers row {row} of its example with {answer!r}, "
+                    f"where release.json says {expected!r}"
+                )
+
+
+def _agree(answer: Any, expected: float | str) -> bool:
+    if isinstance(expected, str) or isinstance(answer, str):
+        return bool(answer == expected)
+    return bool(abs(answer - expected) <= EXAMPLE_TOLERANCE * max(1.0, abs(expected)))
+
+
+def _refuse_infinite(output: NDArray[Any], values: Sequence[float]) -> None:
+    """A finite input can still overflow inside the graph; JSON has no word for what comes out then."""
+    finite = math.isfinite(values[0]) if len(values) == 1 else bool(np.isfinite(output).all())
+    if not finite:
+        row = next(index for index, value in enumerate(values) if not math.isfinite(value))
+        detail = "the model has no finite answer to these values"
+        raise Problem(422, f"row {row}: {detail}", errors=[{"row": row, "feature": None, "detail": detail}])
+
+
+def _output_names(release: Release) -> list[str]:
+    if release.task == "regression":
+        return ["prediction"]
+    if not release.classes:
+        raise ReleaseError(f"release {release.name} {release.version}: a classification without classes")
+    return ["label", *(f"{PROBABILITY}{name}" for name in release.classes)]
+
+
+def _open_session(release: Release, graph: bytes, outputs: Sequence[str]) -> Any:
+    """Load the graph; imported here, after the fork, since ONNX Runtime's threads don't live on in a child."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    where = f"release {release.name} {release.version}"
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions have no public base class
+        raise ReleaseError(f"{where}: {MODEL_FILENAME} can't be run: {str(error).splitlines()[0]}") from error
+    _compare("input", where, {tensor.name for tensor in release.signature.inputs}, session.get_inputs())
+    _compare("output", where, set(outputs), session.get_outputs())
+    return session
+
+
+def _compare(kind: str, where: str, wanted: set[str], nodes: Sequence[Any]) -> None:
+    found = {node.name for node in nodes}
+    wrong = wanted - found if kind == "output" else wanted ^ found
+    if wrong:
+        raise ReleaseError(f"{where}: the graph's {kind}s are {sorted(found)}, the signature's {sorted(wanted)}")
+
+
+def load_bundle(folder: Path) -> Model:
+    """Read, verify, load and warm up the release in a folder.
+
+    Raises:
+        ReleaseError: a file is missing, its SHA-256 differs, or it isn't what the release says.
+    """
+    try:
+        text = (folder / RELEASE_FILENAME).read_bytes()
+        graph = (folder / MODEL_FILENAME).read_bytes()
+    except OSError as error:
+        raise ReleaseError(f"{error.filename}: can't be read: {error.strerror}") from error
+    release = parse_release(text)
+    if isinstance(release, str):
+        raise ReleaseError(f"{folder / RELEASE_FILENAME}: {release}")
+    if hashlib.sha256(graph).hexdigest() != release.onnx_sha256:
+        raise ReleaseError(f"{folder / MODEL_FILENAME}: its SHA-256 differs from the one in {RELEASE_FILENAME}")
+    return Model(release, graph)

@@ -1,0 +1,139 @@
+"""The models being served: follows the pointer file, and swaps models whole."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from molino.contracts.errors import ReleaseError
+from molino.contracts.pointer import Entries, bundle_path, pointer_path, read_entries
+from serving.http.problems import Problem
+from serving.inference.model import Model, load_bundle
+from serving.inference.served_versions import ServedVersions
+
+Stamp = tuple[int, int, int] | None
+"""What a file is told by without reading it: inode, size, time of change; none where there is no file."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What is served at one moment; replaced whole, so that a request sees one state only."""
+
+    models: Mapping[str, Model]
+    failures: Mapping[str, str]
+    """Why the deployed version of a model isn't served, by model name; `` for the pointer file itself."""
+
+
+class Repository:
+    """Loads what the pointer file names, and keeps the old version where the new one can't be loaded."""
+
+    def __init__(
+        self, home: Path, default_model: str | None = None, served_versions: ServedVersions | None = None
+    ) -> None:
+        """Look at nothing yet."""
+        self.home = home
+        self.state = State({}, {})
+        self._default_name = default_model
+        self._default: Model | None = None
+        self._served_versions = served_versions
+        self._stamp: Stamp | str = "never read"
+        self._lock = threading.Lock()
+        self._log = structlog.get_logger()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every deployed model has a version that is loaded and warm."""
+        return all(name in self.state.models for name in self.state.failures)
+
+    def changed(self) -> bool:
+        """Tell whether the pointer file was replaced since it was read."""
+        return self._stamp_now() != self._stamp
+
+    def refresh(self) -> None:
+        """Load what the pointer file names now; a model that can't be loaded is logged and shown, not raised."""
+        with self._lock:
+            self._stamp = self._stamp_now()
+            try:
+                entries = read_entries(self.home)
+            except ReleaseError as error:
+                self._log.error("pointer file can't be read", cause=str(error))
+                self.state = State(self.state.models, {**self.state.failures, "": str(error)})
+                return
+            self._follow(entries)
+
+    def pick(self, name: str | None) -> Model:
+        """Return a model by name, or the default one.
+
+        Raises:
+            Problem: 404 where there is none, 503 where it is deployed but can't be loaded.
+        """
+        model = self._default if name is None else self.state.models.get(name)
+        if model is not None:
+            return model
+        failures = self.state.failures
+        if (name or self._default_name or "") in failures or (name is None and failures):
+            which = f"model {name}" if name else "the deployed model"
+            raise Problem(503, f"{which} could not be loaded; see /models", ((b"retry-after", b"5"),))
+        if not self.state.models:
+            raise Problem(404, "no model has been deployed yet")
+        raise Problem(404, f"no model is called {(name or self._default_name or '')[:64]!r}; see /models")
+
+    @property
+    def default(self) -> Model | None:
+        """What `POST /predict` serves."""
+        return self._default
+
+    def _follow(self, entries: Entries) -> None:
+        failures = dict(entries.unread)
+        models = {name: model for name, model in self.state.models.items() if name in entries.unread}
+        for name, cause in entries.unread.items():
+            self._log.error("entry of the pointer file passed over", model=name, cause=cause)
+        for name, version in sorted(entries.deployed.items()):
+            current = self.state.models.get(name)
+            if current is not None and current.version == version:
+                models[name] = current
+                continue
+            try:
+                models[name] = self._load(name, version)
+            except ReleaseError as error:
+                self._log.error("release can't be served", model=name, version=version, cause=str(error))
+                failures[name] = f"version {version}: {error}"
+                if current is not None:
+                    models[name] = current
+        before, self.state = self.state, State(models, failures)
+        self._default = self._pick_default(models)
+        for name in sorted(before.models.keys() | models.keys()):
+            self._tell(name, before.models.get(name), models.get(name))
+
+    def _tell(self, name: str, before: Model | None, after: Model | None) -> None:
+        if before is after:
+            return
+        if self._served_versions is not None:
+            self._served_versions.swapped(before, after)
+        was, now = (model.version if model else None for model in (before, after))
+        self._log.info("model in service" if after else "model out of service", model=name, version=now, before=was)
+
+    def _load(self, name: str, version: str) -> Model:
+        folder = bundle_path(self.home, name, version)
+        if folder.parent.parent != self.home or not folder.is_dir():
+            raise ReleaseError(f"{folder}: there is no such release bundle")
+        model = load_bundle(folder)
+        if (model.name, model.version) != (name, version):
+            raise ReleaseError(f"{folder}: holds {model.name} {model.version}")
+        if self._served_versions is not None:
+            self._served_versions.prepare(model)
+        return model
+
+    def _pick_default(self, models: Mapping[str, Model]) -> Model | None:
+        if self._default_name is not None:
+            return models.get(self._default_name)
+        return next((models[name] for name in sorted(models)), None)
+
+    def _stamp_now(self) -> Stamp:
+        try:
+            stat = pointer_path(self.home).stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,96 @@
+"""Counts every request once: by route, method, status, model and version, with its latency and rows."""
+
+import threading
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from serving.metrics.shared_counters import SharedCounters, Vector, WorkerCounters
+
+STEPS = 20
+"""Latency buckets per decade: neighbours differ by 12 %."""
+EDGES = tuple(10 ** (step / STEPS) for step in range(-5 * STEPS, 2 * STEPS + 1))
+"""Upper edges of the latency buckets in seconds, 10 µs to 100 s; what is slower has one more bucket."""
+PREFIX = "request|"
+_COUNT, _SECONDS, _ROWS, _BUCKETS = 0, 1, 2, 3
+_SIZE = _BUCKETS + len(EDGES) + 1
+
+
+class Series(NamedTuple):
+    """What requests are counted by."""
+
+    route: str
+    method: str
+    status: int
+    model: str = ""
+    version: str = ""
+
+
+class Tally(NamedTuple):
+    """What was counted of one series, or of several."""
+
+    requests: int
+    seconds: float
+    rows: int
+    buckets: Sequence[int]
+
+
+class RequestCounters:
+    """One worker's counts, and the sums over all."""
+
+    def __init__(self, counters: SharedCounters, own: WorkerCounters) -> None:
+        self._counters = counters
+        self._own = own
+        self._vectors: dict[Series, Vector] = {}
+        self._lock = threading.Lock()
+
+    def count(self, series: Series, seconds: float, rows: int) -> None:
+        """Count one request."""
+        bucket = _BUCKETS + bisect_left(EDGES, seconds)
+        with self._lock:
+            vector = self._vectors.get(series)
+            if vector is None:
+                vector = self._vectors[series] = self._own.vector(PREFIX + "|".join(map(str, series)), _SIZE)
+            vector[_COUNT] += 1
+            vector[_SECONDS] += seconds
+            vector[_ROWS] += rows
+            vector[bucket] += 1
+
+    def tallies(self) -> dict[Series, Tally]:
+        """Return the sums over all workers."""
+        sums = self._counters.totals(PREFIX)
+        return {_parse(name): _tally(values) for name, values in sums.items()}
+
+
+def add(tallies: Iterable[Tally]) -> Tally:
+    """Return the sum of tallies."""
+    requests, seconds, rows = 0, 0.0, 0
+    buckets = [0] * (len(EDGES) + 1)
+    for tally in tallies:
+        requests += tally.requests
+        seconds += tally.seconds
+        rows += tally.rows
+        buckets = [a + b for a, b in zip(buckets, tally.buckets, strict=True)]
+    return Tally(requests, seconds, rows, buckets)
+
+
+def quantile(tally: Tally, share: float) -> float | None:
+    """Return a quantile of the latency in seconds, right to the width of a bucket; none where nothing was counted."""
+    wanted = share * tally.requests
+    seen = 0
+    for bucket, count in enumerate(tally.buckets):
+        if count and seen + count >= wanted:
+            low = EDGES[bucket - 1] if bucket else 0.0
+            high = EDGES[bucket] if bucket < len(EDGES) else EDGES[-1]
+            return low + (high - low) * (wanted - seen) / count
+        seen += count
+    return None
+
+
+def _parse(name: str) -> Series:
+    route, method, status, model, version = name.split("|")
+    return Series(route, method, int(status), model, version)
+
+
+def _tally(values: Sequence[float]) -> Tally:
+    return Tally(int(values[_COUNT]), values[_SECONDS], int(values[_ROWS]), [int(value) for value in values[_BUCKETS:]])

@@ -1,0 +1,97 @@
+"""What `GET /monitor` tells: versions, uptime, requests, errors, latency and drift, over all workers."""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from molino import __version__
+from serving.metrics.drift import read_drift
+from serving.metrics.request_counters import Series, Tally, add, quantile
+from serving.service import Service
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+
+
+def monitor(service: Service) -> dict[str, Any]:
+    """Return the state of the server."""
+    service.flush()
+    tallies = service.request_counters.tallies()
+    now = time.time()
+    return {
+        "molino": __version__,
+        "uptime_seconds": round(now - service.shared.started, 3),
+        "workers": [
+            {"pid": pid, "uptime_seconds": round(now - started, 3)}
+            for pid, started in service.served_versions.workers().items()
+        ],
+        **_requests(tallies),
+        "routes": _routes(tallies),
+        "models": _models(service, tallies),
+        "pointer_error": service.repository.state.failures.get(""),
+    }
+
+
+def _requests(tallies: dict[Series, Tally]) -> dict[str, Any]:
+    statuses = Counter({"2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0})
+    for series, tally in tallies.items():
+        statuses[f"{series.status // 100}xx"] += tally.requests
+    return {
+        "requests": sum(statuses.values()),
+        "by_status": dict(statuses),
+        "errors": {"client": statuses["4xx"], "server": statuses["5xx"]},
+        "latency_ms": _latency(tallies.values()),
+    }
+
+
+def _routes(tallies: dict[Series, Tally]) -> list[dict[str, Any]]:
+    routes = sorted({(series.route, series.method) for series in tallies})
+    return [
+        {
+            "route": route,
+            "method": method,
+            **_requests({s: t for s, t in tallies.items() if (s.route, s.method) == (route, method)}),
+        }
+        for route, method in routes
+    ]
+
+
+def _models(service: Service, tallies: dict[Series, Tally]) -> dict[str, Any]:
+    state = service.repository.state
+    told: dict[str, Any] = {}
+    for name in sorted(state.models.keys() | (state.failures.keys() - {""})):
+        model = state.models.get(name)
+        own = {series: tally for series, tally in tallies.items() if series.model == name}
+        told[name] = {
+            "version": model.version if model else None,
+            "workers": service.served_versions.of(name),
+            "failure": state.failures.get(name),
+            **_requests(own),
+            "rows": sum(tally.rows for tally in own.values()),
+            "by_version": _by_version(own),
+            "drift": {
+                feature: dataclasses.asdict(drift)
+                for feature, drift in (read_drift(service.shared.counters, model.release) if model else {}).items()
+            },
+        }
+    return told
+
+
+def _by_version(tallies: dict[Series, Tally]) -> dict[str, int]:
+    versions: Counter[str] = Counter()
+    for series, tally in tallies.items():
+        versions[series.version] += tally.requests
+    return dict(sorted(versions.items()))
+
+
+def _latency(tallies: Iterable[Tally]) -> dict[str, float | None]:
+    tally = add(tallies)
+    latency: dict[str, float | None] = {
+        "mean": _milliseconds(tally.seconds / tally.requests) if tally.requests else None
+    }
+    return latency | {name: _milliseconds(quantile(tally, share)) for name, share in QUANTILES.items()}
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 4)

@@ -1,0 +1,159 @@
+"""JSON schemas of bodies and answers, from the features of the releases that are served."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from molino.contracts.release import Release
+from serving.features import ServedFeature, serve_features
+from serving.features.base import NUMBERS
+from serving.inference.bounds import read_max_rows
+from serving.inference.tensors import DATATYPES
+
+Schema = dict[str, Any]
+
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "What is wrong, after RFC 9457.",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "error": {"type": "string", "description": "The detail again, on routes of the Open Inference Protocol."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["row", "feature", "detail"],
+                "properties": {
+                    "row": {"type": "integer", "minimum": 0},
+                    "feature": {"type": ["string", "null"]},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def feature_schema(served: ServedFeature) -> Schema:
+    """Return what a value of one feature may be."""
+    schema, feature = served.schema(), served.feature
+    if feature.missing == "impute":
+        schema = _nullable(schema)
+    words = [feature.description, f"({feature.unit})" if feature.unit else ""]
+    description = " ".join(word for word in words if word)
+    return {**schema, "description": description} if description else schema
+
+
+def _nullable(schema: Schema) -> Schema:
+    if "enum" in schema:
+        schema = {**schema, "enum": [*schema["enum"], None]}
+    return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
+
+
+def predict_body(release: Release) -> Schema:
+    """Return what a body of `/predict` may be."""
+    features = [feature_schema(served) for served in serve_features(release)]
+    sized = {"type": "array", "minItems": 1, "maxItems": read_max_rows(release)}
+    row = {"type": "array", "prefixItems": features, "minItems": len(features), "maxItems": len(features)}
+    record = {
+        "type": "object",
+        "required": [feature.name for feature in release.features if feature.missing == "refuse"],
+        "properties": {f.name: schema for f, schema in zip(release.features, features, strict=True)},
+        "additionalProperties": False,
+    }
+    return {"oneOf": [_only("data", {**sized, "items": row}), _only("records", {**sized, "items": record})]}
+
+
+def predict_answer(release: Release) -> Schema:
+    """Return what an answer of `/predict` is."""
+    properties: Schema = {
+        "predictions": {"type": "array", "items": {"type": "number"}},
+        "model": closed({"name": {"const": release.name}, "version": {"type": "string"}}),
+        "request_id": {"type": "string"},
+    }
+    if release.classes:
+        share = {"type": "number", "minimum": -1e-6, "maximum": 1.000001}
+        properties["predictions"] = {"type": "array", "items": {"enum": list(release.classes)}}
+        properties["probabilities"] = {"type": "array", "items": closed(dict.fromkeys(release.classes, share))}
+    return closed(properties)
+
+
+def inference_body(release: Release) -> Schema:
+    """Return what a body of the Open Inference Protocol may be.
+
+    JSON Schema can't say that shapes and data fit together, so this says no more than their types.
+    """
+    inputs = [_input_schema(release, tensor.name) for tensor in release.signature.inputs]
+    outputs = [tensor.name for tensor in release.signature.outputs]
+    return {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": "string"},
+            "parameters": {"type": "object"},
+            "inputs": {"type": "array", "minItems": len(inputs), "maxItems": len(inputs), "items": {"anyOf": inputs}},
+            "outputs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {"name": {"enum": outputs}, "parameters": {"type": "object"}},
+                    "additionalProperties": False,
+                },
+            },
+        },
+        "additionalProperties": False,
+    }
+
+
+def inference_answer(release: Release) -> Schema:
+    """Return what an answer of the Open Inference Protocol is."""
+    output = {
+        "name": {"enum": [tensor.name for tensor in release.signature.outputs]},
+        "datatype": {"enum": sorted(DATATYPES.values())},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "data": {"type": "array", "items": {"type": ["number", "string"]}},
+    }
+    return closed(
+        {
+            "model_name": {"const": release.name},
+            "model_version": {"type": "string"},
+            "id": {"type": "string"},
+            "outputs": {"type": "array", "items": closed(output)},
+        }
+    )
+
+
+def closed(properties: Mapping[str, Any]) -> Schema:
+    """Return an object that has exactly these properties."""
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": dict(properties),
+        "additionalProperties": False,
+    }
+
+
+def _only(key: str, schema: Schema) -> Schema:
+    return {"title": key, **closed({key: schema})}
+
+
+def _input_schema(release: Release, name: str) -> Schema:
+    found = (served.datatypes for served in serve_features(release) if served.feature.name == name)
+    datatypes: Sequence[str] = sorted(NUMBERS if release.signature.layout == "matrix" else next(found))
+    return {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"const": name},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 2},
+            "datatype": {"enum": datatypes},
+            "parameters": {"type": "object"},
+            "data": {"type": "array"},
+        },
+        "additionalProperties": False,
+    }

@@ -1,0 +1,128 @@
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from flask.testing import FlaskClient
+
+from molino.contracts.errors import SettingsError
+from serving.app import create_app
+from serving.auth.keys import open_authenticator
+from serving.settings import ServingSettings
+
+
+@pytest.fixture(scope="module")
+def private_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+def public_pem(private_key: rsa.RSAPrivateKey, tmp_path: Path) -> Path:
+    path = tmp_path / "public.pem"
+    path.write_bytes(pem_of(private_key))
+    return path
+
+
+def pem_of(key: rsa.RSAPrivateKey) -> bytes:
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.fixture
+def client(releases: Path, public_pem: Path) -> FlaskClient:
+    settings = ServingSettings(
+        home=releases, jwt_keys=public_pem, jwt_issuer="dex", jwt_audience="molino", jwt_scope="predict"
+    )
+    return create_app(settings).test_client()
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = time.time()
+    right = {"iss": "dex", "aud": "molino", "sub": "ana", "scope": "read predict", "exp": now + 60}
+    return {name: value for name, value in {**right, **changes}.items() if value is not None}
+
+
+def ask(client: FlaskClient, token: str) -> int:
+    return client.get("/models", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_a_valid_token_is_let_in(client: FlaskClient, private_key: rsa.RSAPrivateKey) -> None:
+    assert ask(client, jwt.encode(claims(), private_key, "RS256")) == 200
+
+
+def test_a_key_is_still_let_in(client: FlaskClient) -> None:
+    assert client.get("/models", headers={"X-API-KEY": "mercadolibre"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change", [{"iss": "other"}, {"aud": "other"}, {"exp": 1}, {"exp": None}, {"aud": None}, {"nbf": 2**40}]
+)
+def test_a_token_with_a_wrong_claim_is_refused(
+    client: FlaskClient, private_key: rsa.RSAPrivateKey, change: dict[str, Any]
+) -> None:
+    assert ask(client, jwt.encode(claims(**change), private_key, "RS256")) == 401
+
+
+@pytest.mark.parametrize("scope", [None, "", "read", "predictions", 7])
+def test_a_token_without_the_scope_is_forbidden(
+    client: FlaskClient, private_key: rsa.RSAPrivateKey, scope: Any
+) -> None:
+    assert ask(client, jwt.encode(claims(scope=scope), private_key, "RS256")) == 403
+
+
+def test_a_token_of_another_key_is_refused(client: FlaskClient) -> None:
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    assert ask(client, jwt.encode(claims(), other, "RS256")) == 401
+
+
+def test_an_unsigned_token_is_refused(client: FlaskClient) -> None:
+    assert ask(client, jwt.encode(claims(), None, "none")) == 401
+
+
+def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(client: FlaskClient, public_pem: Path) -> None:
+    import base64
+    import hashlib
+    import hmac
+
+    def encode(content: Any) -> bytes:
+        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=")
+
+    signed = encode({"alg": "HS256", "typ": "JWT"}) + b"." + encode(claims())
+    signature = hmac.new(public_pem.read_bytes(), signed, hashlib.sha256).digest()
+
+    assert ask(client, (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()) == 401
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "é.é.é", "a" * 5000])
+def test_what_is_no_token_is_refused(client: FlaskClient, token: str) -> None:
+    assert ask(client, token) == 401
+
+
+def test_a_key_set_is_searched_by_key_id(releases: Path, tmp_path: Path) -> None:
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("old", "new")}
+    jwks = [
+        {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())), "kid": name, "alg": "ES256", "use": "sig"}
+        for name, key in keys.items()
+    ]
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps({"keys": jwks}))
+    client = create_app(ServingSettings(home=releases, jwt_keys=path)).test_client()
+
+    tokens = [jwt.encode(claims(), keys["new"], "ES256", headers={"kid": kid}) for kid in ("new", "old", "unknown")]
+
+    assert [ask(client, token) for token in tokens] == [
+        401 if kid != "new" else 200 for kid in ("new", "old", "unknown")
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "{}", '{"keys": []}'])
+def test_a_file_without_keys_is_refused_at_the_start(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "keys"
+    path.write_text(text)
+
+    with pytest.raises(SettingsError, match="MOLINO_SERVING_JWT_KEYS"):
+        open_authenticator(ServingSettings(jwt_keys=path))

@@ -1,0 +1,113 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bundles import HOUSING_ROW
+from flask.testing import FlaskClient
+from running_server import JSON, KEY
+
+from molino.contracts.release import Release
+from serving.metrics.drift import DriftTally, population_stability, read_drift
+from serving.metrics.shared_counters import SharedCounters
+
+
+@pytest.fixture(params=["housing", "penguins"])
+def release(request: pytest.FixtureRequest, releases: Path) -> Release:
+    return Release.model_validate_json((releases / request.param / "1" / "release.json").read_text())
+
+
+@pytest.fixture
+def housing(releases: Path) -> Release:
+    return Release.model_validate_json((releases / "housing" / "1" / "release.json").read_text())
+
+
+@pytest.fixture
+def penguins(releases: Path) -> Release:
+    return Release.model_validate_json((releases / "penguins" / "1" / "release.json").read_text())
+
+
+def matrix(rows: Any) -> dict[str, Any]:
+    return {"features": np.array(rows, np.float32)}
+
+
+def test_equal_shares_have_no_distance() -> None:
+    assert population_stability([50, 100, 50], [5000, 10000, 5000]) == pytest.approx(0, abs=1e-4)
+
+
+def test_the_index_is_the_known_sum() -> None:
+    expected = (0.8 - 0.5) * np.log(0.8 / 0.5) + (0.2 - 0.5) * np.log(0.2 / 0.5)
+
+    assert population_stability([5e7, 5e7], [8e7, 2e7]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_reference_itself_has_no_drift(housing: Release) -> None:
+    counters = SharedCounters(1)
+    tally = DriftTally(housing, counters.worker(0))
+    edges = np.array(housing.reference["crim"].edges)
+    middles = np.repeat((edges[:-1] + edges[1:]) / 2, np.array(housing.reference["crim"].counts) * 20)
+    for value in middles:
+        tally.observe(matrix([[value, *HOUSING_ROW[1:]]]))
+    tally.flush()
+    seen = read_drift(counters, housing)["crim"]
+
+    assert (seen.rows, seen.level) == (len(middles), "none")
+
+
+def test_values_far_away_are_a_major_drift(housing: Release) -> None:
+    counters = SharedCounters(1)
+    tally = DriftTally(housing, counters.worker(0))
+    for _ in range(150):
+        tally.observe(matrix([[1e6, *HOUSING_ROW[1:]]]))
+    tally.flush()
+    seen = read_drift(counters, housing)["crim"]
+
+    assert (seen.outside, seen.level) == (150, "major")
+
+
+def test_few_rows_give_no_level(housing: Release) -> None:
+    counters = SharedCounters(1)
+    tally = DriftTally(housing, counters.worker(0))
+    tally.observe(matrix([HOUSING_ROW]))
+    tally.flush()
+
+    assert read_drift(counters, housing)["crim"].level == "unknown"
+
+
+def test_missing_and_unknown_categories_are_counted(penguins: Release) -> None:
+    counters = SharedCounters(1)
+    tally = DriftTally(penguins, counters.worker(0))
+    inputs = {f.name: np.full(4, np.nan, np.float32) for f in penguins.features if f.type != "category"}
+    inputs["island"] = np.array(["Dream"] * 4, object)
+    inputs["sex"] = np.array(["male", "", "\ufffd", ""], object)
+    tally.observe(inputs)
+    tally.flush()
+    drift = read_drift(counters, penguins)
+
+    assert (drift["sex"].rows, drift["sex"].missing, drift["sex"].outside) == (4, 2, 1)
+    assert (drift["year"].rows, drift["year"].missing) == (4, 4)
+
+
+def test_large_requests_are_sampled_evenly(housing: Release) -> None:
+    counters = SharedCounters(1)
+    tally = DriftTally(housing, counters.worker(0))
+    tally.observe(matrix([HOUSING_ROW] * 10_000))
+    tally.flush()
+
+    assert read_drift(counters, housing)["crim"].rows == 100
+
+
+def test_a_model_out_of_service_leaves_no_counts(release: Release) -> None:
+    counters = SharedCounters(1)
+    tally = DriftTally(release, counters.worker(0))
+    tally.flush()
+    tally.close()
+
+    assert counters.totals("drift|") == {}
+
+
+def test_monitor_shows_the_drift_of_what_was_asked(client: FlaskClient) -> None:
+    client.post("/predict", json={"data": [HOUSING_ROW] * 3}, headers=JSON)
+    drift = client.get("/monitor", headers=KEY).json["models"]["housing"]["drift"]  # type: ignore[index]
+
+    assert {feature["rows"] for feature in drift.values()} == {3}
