@@ -103,6 +103,8 @@ class CandidateResult(_Part):
     seconds: float
     validation: dict[str, float] = Field(default_factory=dict)
     """Every metric of the task, by its name, on validation rows, or its mean over the folds."""
+    validation_spread: dict[str, float] = Field(default_factory=dict)
+    """Of a choice by folds: the standard deviation of each metric over them."""
 
 
 class Baseline(_Part):

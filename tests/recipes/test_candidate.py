@@ -29,6 +29,7 @@ from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklea
 
 class Quantile:
     native_packages = SKLEARN_PACKAGES
+    rounds = None
 
     def __init__(self, estimator, rows_trained):
         self.estimator = estimator

@@ -97,7 +97,9 @@ def choose(model: ModelFile, trained: TrainResult, measures: Mapping[str, Mappin
     number = f"{len(measures)} candidates" if len(measures) > 1 else "1 candidate"
     if trained.selected is not None and trained.selected in measures:
         on = "by folds" if trained.selection == "folds" else "on validation rows"
-        return trained.selected, f"Of {number} {trained.selected} was chosen {on}"
+        refitted = trained.split is not None and trained.split.refitted
+        again = ", and trained again on training and validation rows" if refitted else ""
+        return trained.selected, f"Of {number} {trained.selected} was chosen {on}{again}"
     validated = {one.name: one.validation for one in trained.candidates}
     if all(model.metric in found for found in validated.values()):
         best = pick_best(model.metric, {name: found[model.metric] for name, found in validated.items()})

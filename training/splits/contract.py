@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 TRAIN: Final = 0
 VALIDATION: Final = 1
 TEST: Final = 2
+JUDGED: Final = 3
+"""Of a fold: the rows that candidates are compared by."""
+UNUSED: Final = 4
+"""Of a fold: neither trained on nor judged."""
 
 Boundaries = dict[str, tuple[float, float]]
 Parts = NDArray[np.uint8]
@@ -65,6 +69,10 @@ class SplitKind:
     def parts(self, identity: SplitIdentity, placement: Placement) -> Parts:
         """Return `TRAIN`, `VALIDATION` or `TEST` for each row, [n]."""
         raise NotImplementedError
+
+    def stopping(self, placement: Placement, share: float) -> NDArray[np.bool_]:
+        """Return, of a fold's rows to train on, the about as large share that stops the training instead, [n]."""
+        return self.folds(placement, max(2, round(1 / share)))[-1][1]
 
     def folds(self, placement: Placement, count: int) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
         """Return, of rows that are not held out, those to train on and those to judge by, [n] each, for each fold."""

@@ -1,83 +1,107 @@
-"""One candidate of a run: trained, exported, compared with its graph, and logged with all that led to it."""
+"""One candidate of a run: trained, measured, exported, compared with its graph, and logged with all that led to it."""
 
-import json
-import shutil
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import Candidate
-from molino.contracts.results import CandidateResult, VersionResult
+from molino.contracts.results import CandidateResult
+from training.features.fitted import Float32Array
 from training.graphs.graph import Predictions
 from training.metrics.score import values
-from training.step import Context
+from training.splits import JUDGED
 from training.train.candidates import bounded, fit
 from training.train.candidates.contract import Material, Trained
 from training.train.data import Rows
 from training.train.export import export_candidate
+from training.train.folds import Measured, mean_rounds
 from training.train.graph_predictions import graph_predictions
-from training.train.model_log import requirements, save_onnx
 from training.train.parity import check_labels, check_parity, generate_rows, measure_parity
+from training.train.preparation import prepare
 from training.train.progress import Progress
+from training.train.run_log import child_run, log_models, shared_params, upload_tensorboard
+from training.train.session import Session, Trial
 
-if TYPE_CHECKING:
-    import polars as pl
-
-
-@dataclass(frozen=True)
-class Session:
-    """What all candidates of a run share."""
-
-    context: Context
-    material: Material
-    """`tensorboard` and `report` are each candidate's own."""
-    held_out_rows: Rows
-    """Test rows, as many as parity asks about. No candidate is trained or chosen by them."""
-    example: "pl.DataFrame"
-    experiment: str
-    parent: str
-    tags: dict[str, str]
-    version: VersionResult
+REFITTED = "-refitted"
+"""Ends the name of the MLflow run and the files of a candidate that is trained again."""
 
 
-def train_candidate(session: Session, candidate: Candidate) -> tuple[CandidateResult, dict[str, float]]:
-    """Train a candidate under a child run of its own, and return what the record needs of it with its metrics.
+def train_candidate(session: Session, candidate: Candidate) -> Trial:
+    """Train a candidate under a child run of its own, and measure it by folds or on validation rows.
 
     Raises:
         StepError: it can't be trained, or its graph answers otherwise than the native model.
         TrackingError: MLflow refused.
     """
-    context = session.context
-    tracker = context.tracker
-    tags = {**session.tags, "molino.candidate": candidate.name, "molino.kind": candidate.kind}
-    child = tracker.open_child(session.experiment, session.parent, context.run_id, candidate.name, tags)
-    status: Any = "FAILED"
-    try:
-        log_dataset(session, child)
-        progress = Progress(candidate.name, context.log, tracker, child)
-        folder = session.material.tensorboard / candidate.name
-        shutil.rmtree(folder, ignore_errors=True)
-        material = replace(session.material, tensorboard=folder, report=progress)
-        started = time.monotonic()
-        trained = _fit(candidate, material)
-        seconds = time.monotonic() - started
-        progress.close()
-        result, metrics = _keep(session, candidate, trained, child, seconds)
-        status = "FINISHED"
-    except StepError as error:
-        tracker.tag(child, {"molino.failed": str(error)})
-        raise
-    finally:
-        tracker.close(child, status)
-    return result, metrics
+    with child_run(session, candidate, candidate.name) as child:
+        measured = _cross_validate(session, candidate, child) if session.folds else None
+        trained, seconds = _fit(session, candidate, candidate.name, child, session.material)
+        rounds = trained.rounds if measured is None else measured.rounds
+        if measured is None:
+            answered = bounded(session.material.model, trained)
+            metrics, spreads = measure_rows(session.material.validation, answered, "validation"), {}
+        else:
+            metrics, spreads = measured.means, measured.spreads
+        kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads)
+        return _keep(session, kept, trained, rounds)
 
 
-def _fit(candidate: Candidate, material: Material) -> Trained:
+def refit_candidate(session: Session, candidate: Candidate, trial: Trial) -> Trial:
+    """Train the chosen candidate again on a session's own material, for as many rounds as were best before.
+
+    It has a child run of its own; what chose it is what was measured before.
+
+    Raises:
+        StepError: it can't be trained, or its graph answers otherwise than the native model.
+        TrackingError: MLflow refused.
+    """
+    name = candidate.name + REFITTED
+    material = replace(session.material, rounds=trial.rounds)
+    with child_run(session, candidate, name) as child:
+        trained, seconds = _fit(session, candidate, name, child, material)
+        before = trial.result
+        kept = _Kept(candidate, name, child, seconds, before.validation, before.validation_spread)
+        return _keep(session, kept, trained, trial.rounds)
+
+
+def _cross_validate(session: Session, candidate: Candidate, child: str) -> Measured:
+    """Train a candidate on each fold, and measure it on the rows that the fold leaves out."""
+    context, material = session.context, session.material
+    found: list[dict[str, float]] = []
+    rounds: list[int | None] = []
+    for number, fold in enumerate(session.folds, start=1):
+        folder = material.tensorboard / candidate.name / f"fold-{number}"
+        try:
+            of_fold = prepare(fold, material.seed, folder)
+            trained = _train(candidate, of_fold)
+            judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
+            found.append(measure_rows(judged, bounded(material.model, trained), "the fold's"))
+        except StepError as error:
+            raise StepError(f"fold {number} of {len(session.folds)}: {error}") from error
+        rounds.append(trained.rounds)
+        context.log.info(f"folds of {candidate.name}", done=number, total=len(session.folds), **_rounded(found[-1]))
+    measured = Measured(tuple(found), mean_rounds(rounds))
+    named = {f"fold_{name}": history for name, history in measured.history.items()}
+    context.tracker.log_history(child, named, first=1)
+    return measured
+
+
+def _fit(session: Session, candidate: Candidate, name: str, child: str, material: Material) -> tuple[Trained, float]:
+    """Train a candidate with its progress shown, and return how many seconds it took."""
+    progress = Progress(name, session.context.log, session.context.tracker, child)
+    started = time.monotonic()
+    trained = _train(candidate, replace(material, tensorboard=session.material.tensorboard / name, report=progress))
+    seconds = time.monotonic() - started
+    progress.close()
+    return trained, seconds
+
+
+def _train(candidate: Candidate, material: Material) -> Trained:
     """Train a candidate; what its hyperparameters and the data make impossible is its own failure."""
     try:
         return fit(candidate, material)
@@ -86,50 +110,60 @@ def _fit(candidate: Candidate, material: Material) -> Trained:
         raise StepError(f"it can't be trained on this data: {cause}") from error
 
 
-def _keep(
-    session: Session, candidate: Candidate, trained: Trained, child: str, seconds: float
-) -> tuple[CandidateResult, dict[str, float]]:
+@dataclass(frozen=True)
+class _Kept:
+    """What is told of a candidate beside the model."""
+
+    candidate: Candidate
+    name: str
+    """Of the child run, the files and the logs."""
+    child: str
+    seconds: float
+    validation: Mapping[str, float]
+    spreads: Mapping[str, float]
+
+
+def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -> Trial:
     """Export a trained candidate, check that its graph answers alike, and log all of it."""
-    context, material = session.context, session.material
+    context, material, candidate = session.context, session.material, kept.candidate
     graph = export_candidate(material.model, material.encoding, trained)
-    path = context.workdir / f"{candidate.name}.onnx"
+    path = context.workdir / f"{kept.name}.onnx"
     path.write_bytes(graph.SerializeToString(deterministic=True))
     parity = _parity(session, candidate, trained, path)
-    on_validation = validation_metrics(
-        material.validation, bounded(material.model, trained)(material.validation.features)
-    )
-    metrics = {f"validation_{name}": value for name, value in on_validation.items()} | {"parity": parity}
+    metrics = {f"validation_{name}": value for name, value in kept.validation.items()} | {"parity": parity}
+    spreads = {f"validation_{name}_spread": value for name, value in kept.spreads.items()}
     sampled = trained.rows_trained < material.rows_train
     if sampled:
-        context.log.info(
-            "trained on a sample", candidate=candidate.name, rows=trained.rows_trained, of=material.rows_train
-        )
+        context.log.info("trained on a sample", candidate=kept.name, rows=trained.rows_trained, of=material.rows_train)
     tracker = context.tracker
-    tracker.log_metrics(child, metrics | {"training_seconds": seconds})
+    tracker.log_metrics(kept.child, metrics | spreads | {"training_seconds": kept.seconds})
     tracker.log_params(
-        child,
+        kept.child,
         candidate.model_dump(mode="json")
         | shared_params(session)
         | trained.params()
         | {"rows_trained": trained.rows_trained, "sampled": sampled},
     )
-    _log_models(session, candidate, trained, graph, child)
-    _upload_tensorboard(context, candidate.name)
+    log_models(session, candidate.name, kept.child, trained, graph)
+    upload_tensorboard(context, kept.name)
     result = CandidateResult(
         name=candidate.name,
         kind=candidate.kind,
-        mlflow_run_id=child,
-        onnx=context.store.upload(path, context.key(f"{candidate.name}.onnx")),
+        mlflow_run_id=kept.child,
+        onnx=context.store.upload(path, context.key(f"{kept.name}.onnx")),
         parity=parity,
         rows_trained=trained.rows_trained,
         sampled=sampled,
-        seconds=seconds,
-        validation=on_validation,
+        seconds=kept.seconds,
+        validation=dict(kept.validation),
+        validation_spread=dict(kept.spreads),
     )
-    context.log.info(
-        "candidate", name=candidate.name, rounded={name: round(value, 6) for name, value in metrics.items()}
-    )
-    return result, metrics
+    context.log.info("candidate", name=kept.name, rounded=_rounded(metrics | spreads))
+    return Trial(result, metrics, rounds)
+
+
+def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in metrics.items()}
 
 
 def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path) -> float:
@@ -148,56 +182,19 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
     return worst
 
 
-def validation_metrics(rows: Rows, answers: NDArray[np.float64]) -> dict[str, float]:
-    """Return every metric of the task that is defined on the validation rows.
+def measure_rows(rows: Rows, answered: Callable[[Float32Array], NDArray[np.float64]], which: str) -> dict[str, float]:
+    """Return every metric of the task that is defined on some rows.
 
     Args:
-        rows: the validation rows.
-        answers: [n] predictions, or [n, classes] probabilities.
+        rows: n of them.
+        answered: returns [n] predictions, or [n, classes] probabilities.
+        which: the rows, for errors.
 
     Raises:
         StepError: an answer is NaN or infinite.
     """
+    answers = answered(rows.features)
     if not np.isfinite(answers).all():
-        raise StepError("it answers validation rows with NaN or infinity; try a smaller learning_rate")
+        raise StepError(f"it answers {which} rows with NaN or infinity; try a smaller learning_rate")
     labels = answers.argmax(axis=1).astype(np.intp) if answers.ndim > 1 else None
     return values(rows.target, Predictions(answers, labels))
-
-
-def shared_params(session: Session) -> dict[str, Any]:
-    """Return the parameters that all runs of a session have."""
-    material, split = session.material, session.material.model.split
-    return {
-        "seed": material.seed,
-        "split_test": split.test,
-        "split_validation": split.validation,
-        "rows_train": material.rows_train,
-    }
-
-
-def log_dataset(session: Session, mlflow_run_id: str) -> None:
-    """Note the versioned data as what a run was trained on."""
-    version = session.version
-    source = {"git_remote": version.git_remote, "revision": version.revision, "path": version.path}
-    profile = json.dumps({"num_rows": version.rows, "num_features": len(session.material.model.features)})
-    session.context.tracker.log_dataset(mlflow_run_id, session.material.model.name, version.md5, source, profile)
-
-
-def _log_models(session: Session, candidate: Candidate, trained: Trained, graph: Any, child: str) -> None:
-    tracker, folder = session.context.tracker, session.context.workdir / "mlflow" / candidate.name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    trained.save_native(folder / "native", requirements(trained.native_packages))
-    tracker.log_model(session.experiment, child, f"{candidate.name}-native", folder / "native")
-    save_onnx(graph, session.material.model, session.example, folder / "onnx")
-    tracker.log_model(session.experiment, child, candidate.name, folder / "onnx")
-
-
-def _upload_tensorboard(context: Context, candidate: str) -> None:
-    """Copy a candidate's logs to the store, over those of a killed try."""
-    place = f"{context.model.name}/{context.run_id}/{candidate}"
-    for key in list(context.store.list(f"tensorboard/{place}/")):
-        context.store.delete(key)
-    folder = context.settings.logs_folder / place
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        context.store.upload(path, f"tensorboard/{place}/{path.relative_to(folder).as_posix()}")

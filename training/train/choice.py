@@ -12,13 +12,20 @@ from training.train.data import Dataset, Rows
 
 
 def select(model: ModelFile, candidates: Sequence[CandidateResult]) -> str:
-    """Return the candidate with the best metric of the model file on validation rows; the first of two equal ones.
+    """Return the candidate with the best metric of the model file, on validation rows or by the mean over folds.
+
+    Of two equal ones it is the first.
 
     Raises:
-        StepError: the metric is undefined on the validation rows.
+        StepError: the metric is undefined on the validation rows, or in a fold.
     """
     losses = {one.name: METRICS[model.metric].loss(one.validation[model.metric])
               for one in candidates if model.metric in one.validation}  # fmt: skip
+    if not losses and model.selection.folds:
+        raise StepError(
+            f"{model.metric} is undefined in a fold of {model.name}, whose rows have one class only; give more rows, "
+            "fewer selection.folds, split: {kind: stratified}, or another metric in the model file"
+        )
     if not losses:
         raise StepError(
             f"{model.metric} is undefined on the validation rows of {model.name}, which have one class only; give more "

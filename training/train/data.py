@@ -1,6 +1,7 @@
 """The versioned rows as training sees them: read in pieces, split, as arrays of 32-bit floats."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from molino.contracts.splits import SplitIdentity
 from training.features import type_of
 from training.features.category import value_positions
 from training.features.fitted import Float32Array
-from training.splits import TEST, TRAIN, VALIDATION, Placement, identify, place
+from training.splits import TEST, TRAIN, UNUSED, VALIDATION, Placement, identify, place
 from training.splits.contract import Parts
 from training.splits.hashing import uniforms
 from training.splits.place import known
@@ -77,7 +78,15 @@ class Dataset:
         self.columns = (*model.columns, *model.columns_kept)
         self.split, self.placement = self._place(split_seed)
         self.parts = known(self.split.kind).parts(self.split, self.placement)
+        self._check_parts()
         self.overview = self._look_over()
+
+    def divided(self, parts: Parts) -> "Dataset":
+        """Return the same rows in other parts, [n]; the values of categories are those of its rows to train on."""
+        other = copy(self)
+        other.parts = parts
+        other.overview = other._look_over()
+        return other
 
     def count(self, part: int) -> int:
         """Return how many rows a part has."""
@@ -145,9 +154,7 @@ class Dataset:
         boundaries = known(identity.kind).boundaries(identity, placement)
         return identity.model_copy(update={"boundaries": boundaries}), placement
 
-    def _look_over(self) -> Overview:
-        import polars as pl
-
+    def _check_parts(self) -> None:
         counts = np.bincount(self.parts, minlength=3)
         for part_of, name in ((TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")):
             if counts[part_of] < 2:
@@ -155,6 +162,10 @@ class Dataset:
                     f"{self.model.name}: {self.rows} clean rows leave {counts[part_of]} {name} rows, and at least 2 "
                     f"are needed; {self._about_split()}"
                 )
+
+    def _look_over(self) -> Overview:
+        import polars as pl
+
         learnt = [column.name for column in self.types if column.learns]
         seen: dict[str, pl.DataFrame] = {}
         if learnt:
@@ -162,7 +173,8 @@ class Dataset:
                 _count_values(seen, piece.filter(pl.Series(part == TRAIN)), learnt)
         found = {column.name: column.known(seen.get(column.name)) for column in self.types}
         values = {name: listed for name, listed in found.items() if listed is not None}
-        return Overview(self.rows, {part_of: int(counts[part_of]) for part_of in (TRAIN, VALIDATION, TEST)}, values)
+        counts = np.bincount(self.parts, minlength=UNUSED + 1)
+        return Overview(self.rows, {part: int(rows) for part, rows in enumerate(counts)}, values)
 
     def _about_split(self) -> str:
         different = len(np.unique(self.placement.positions))

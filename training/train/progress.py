@@ -22,14 +22,16 @@ class Progress:
         self.written = 0
         self.shown_at = self.written_at = time.monotonic()
 
-    def __call__(self, done: int, total: int, on_train: float, on_validation: float) -> None:
-        """Take the losses after one more epoch or round."""
+    def __call__(self, done: int, total: int, on_train: float, on_validation: float | None) -> None:
+        """Take the losses after one more epoch or round; none on validation rows where these are trained on too."""
+        shown = {"train_loss": on_train} if on_validation is None else {"validation_loss": on_validation}
         self.history["train_loss"].append(on_train)
-        self.history["validation_loss"].append(on_validation)
+        if on_validation is not None:
+            self.history["validation_loss"].append(on_validation)
         now = time.monotonic()
         if now - self.shown_at > SHOWN_EVERY:
             self.shown_at = now
-            self.log.info(self.event, done=done, total=total, validation_loss=round(on_validation, 6))
+            self.log.info(self.event, done=done, total=total, **{name: round(loss, 6) for name, loss in shown.items()})
         if now - self.written_at > WRITTEN_EVERY:
             self.written_at = now
             self._write()

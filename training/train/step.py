@@ -1,25 +1,30 @@
 """*train*: every candidate of the model file on the same rows, each exported to one ONNX graph that answers alike."""
 
 import json
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import Candidate, ModelFile
 from molino.contracts.record import Artifact
-from molino.contracts.results import CandidateResult, IngestResult, TrainResult, VersionResult
+from molino.contracts.results import IngestResult, TrainResult, VersionResult
 from training.examples import typical_rows
 from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.folder import sha256_of
-from training.train.candidate_run import Session, log_dataset, shared_params, train_candidate
+from training.train.candidate_run import refit_candidate, train_candidate
 from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
-from training.train.encoding import fit_encoding
+from training.train.folds import divide
 from training.train.parity import check_target
+from training.train.preparation import prepare
 from training.train.reference import reference_statistics
+from training.train.run_log import parent_run
+from training.train.session import Session, Trial
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +34,7 @@ PARITY_ROWS = 10_000
 
 
 def run(context: Context) -> Outcome:
-    """Train all candidates on the versioned data.
+    """Train all candidates on the versioned data, and choose one of them without a look at test rows.
 
     Raises:
         VersionError: the data revision can't be had.
@@ -46,29 +51,35 @@ def run(context: Context) -> Outcome:
     held_out_path = context.workdir / "held_out.parquet"
     dataset.write_held_out(held_out_path)
     held_out = context.store.upload(held_out_path, context.key("held_out.parquet"), dataset.count(TEST))
-    session, reference = _open(context, dataset, version, held_out_path)
-    candidates, failed = _train_all(session)
+    session = _open(context, dataset, version, held_out_path)
+    with parent_run(session):
+        trials, failed = _train_all(session)
+        chosen = select(context.model, [trial.result for trial in trials.values()])
+        final, material = _final(session, dataset)
+        if final is not dataset:
+            trials[chosen] = _refit(replace(session, material=material), trials[chosen])
+        metrics = {f"{name}.{metric}": value for name, one in trials.items() for metric, value in one.metrics.items()}
+        context.tracker.log_metrics(session.parent, metrics)
+    candidates = tuple(trial.result for trial in trials.values())
+    reference = _reference(context, final, material)
     result = TrainResult(
         revision=version.revision,
         mlflow_experiment_id=session.experiment,
         mlflow_run_id=session.parent,
-        candidates=tuple(candidate for candidate, _ in candidates),
+        candidates=candidates,
         held_out=held_out,
         reference=reference,
         rows_train=dataset.count(TRAIN),
         rows_validation=dataset.count(VALIDATION),
         rows_test=dataset.count(TEST),
-        split=dataset.split,
-        selected=select(context.model, [candidate for candidate, _ in candidates]),
-        baseline=baseline(dataset, session.material.train),
+        split=dataset.split.model_copy(update={"refitted": final is not dataset}),
+        selected=chosen,
+        selection="folds" if session.folds else "validation",
+        baseline=baseline(final, material.train),
         failed=failed,
     )
-    return Outcome(
-        result,
-        inputs=(clean,),
-        outputs=(held_out, reference, *(candidate.onnx for candidate, _ in candidates)),
-        metrics={f"{one.name}.{name}": value for one, metrics in candidates for name, value in metrics.items()},
-    )
+    outputs = (held_out, reference, *(candidate.onnx for candidate in candidates))
+    return Outcome(result, inputs=(clean,), outputs=outputs, metrics=metrics)
 
 
 def _check_data(path: Path, clean: Artifact, version: VersionResult) -> None:
@@ -80,34 +91,19 @@ def _check_data(path: Path, clean: Artifact, version: VersionResult) -> None:
         )
 
 
-def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: Path) -> tuple[Session, Artifact]:
-    model, training = context.model, context.model.training
-    seed = training.seed if context.settings.seed is None else context.settings.seed
-    train = dataset.sample(TRAIN, training.sample_rows, seed)
-    _check_classes(model, train)
-    _check_target(context, train)
-    values = dataset.overview.values
-    statistics = reference_statistics(model, values, train.features)
-    reference = {name: one.model_dump(mode="json") for name, one in statistics.items()}
-    artifact = context.store.write(context.key("reference.json"), json.dumps(reference, indent=2).encode())
-    material = Material(
-        model=model,
-        encoding=fit_encoding(model, values, train.features),
-        train=train,
-        validation=dataset.sample(VALIDATION, training.sample_rows, seed),
-        rows_train=dataset.count(TRAIN),
-        stream=partial(dataset.stream, TRAIN),
-        seed=seed,
-        tensorboard=context.settings.logs_folder / model.name / context.run_id,
-        report=lambda *_: None,
-    )
+def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: Path) -> Session:
+    model = context.model
+    seed = model.training.seed if context.settings.seed is None else context.settings.seed
+    material = prepare(dataset, seed, context.settings.logs_folder / model.name / context.run_id)
+    _check_target(context, material.train)
+    folds = divide(dataset, model.selection.folds) if model.selection.folds else ()
     experiment = context.tracker.open_experiment(model.name)
     tags = {"molino.model": model.name, "molino.code_revision": context.settings.code_revision,
             "molino.data_revision": version.revision, "molino.model_file_sha256": context.loaded.sha256}  # fmt: skip
     parent = context.tracker.open_run(experiment, context.run_id, tags)
     held_out_rows = dataset.sample(TEST, PARITY_ROWS, seed)
     example = _example(model, held_out)
-    return Session(context, material, held_out_rows, example, experiment, parent, tags, version), artifact
+    return Session(context, material, folds, held_out_rows, example, experiment, parent, tags, version)
 
 
 def _example(model: ModelFile, held_out: Path) -> "pl.DataFrame":
@@ -127,13 +123,7 @@ def _check_target(context: Context, train: Rows) -> None:
             context.log.warning("coarse target", cause=coarse)
 
 
-def _check_classes(model: ModelFile, train: Rows) -> None:
-    for index, name in enumerate(model.target.classes or ()):
-        if not (train.target == index).any():
-            raise StepError(f"class {name!r} of {model.target.name} has no training row; give more data or drop it")
-
-
-def _chosen(context: Context) -> list[Candidate]:
+def _asked(context: Context) -> list[Candidate]:
     """Return the candidates to train: those that the settings name, else all.
 
     Raises:
@@ -149,33 +139,49 @@ def _chosen(context: Context) -> list[Candidate]:
     return [candidate for candidate in candidates if candidate.name in named]
 
 
-def _train_all(session: Session) -> tuple[list[tuple[CandidateResult, dict[str, float]]], dict[str, str]]:
-    """Train each candidate, and return those that could be, with their metrics, and the causes of those that couldn't.
+def _train_all(session: Session) -> tuple[dict[str, Trial], dict[str, str]]:
+    """Train each candidate, and return those that could be, and the causes of those that couldn't, by name.
 
     Raises:
         StepError: none could be trained; names each cause.
     """
-    tracker, version = session.context.tracker, session.version
-    status: Any = "FAILED"
+    trials: dict[str, Trial] = {}
+    failed: dict[str, str] = {}
+    for candidate in _asked(session.context):
+        try:
+            trials[candidate.name] = train_candidate(session, candidate)
+        except StepError as error:
+            failed[candidate.name] = str(error).removeprefix(f"candidate {candidate.name}: ")
+            session.context.log.warning("candidate failed", candidate=candidate.name, cause=failed[candidate.name])
+    if not trials:
+        causes = "; ".join(f"candidate {name}: {cause}" for name, cause in failed.items())
+        raise StepError(f"no candidate of {session.context.model.name} could be trained: {causes}")
+    session.context.log.info("trained", candidates=len(trials), revision=session.version.revision)
+    return trials, failed
+
+
+def _final(session: Session, dataset: Dataset) -> tuple[Dataset, Material]:
+    """Return what the chosen candidate is trained on in the end: training rows, or validation rows with them."""
+    if not session.context.model.selection.refits:
+        return dataset, session.material
+    final = dataset.divided(np.where(dataset.parts == TEST, TEST, TRAIN).astype(np.uint8))
+    return final, prepare(final, session.material.seed, session.material.tensorboard)
+
+
+def _refit(session: Session, chosen: Trial) -> Trial:
+    candidate = next(one for one in session.context.model.candidates if one.name == chosen.result.name)
     try:
-        tracker.log_params(session.parent, shared_params(session))
-        log_dataset(session, session.parent)
-        found: list[tuple[CandidateResult, dict[str, float]]] = []
-        failed: dict[str, str] = {}
-        for candidate in _chosen(session.context):
-            try:
-                found.append(train_candidate(session, candidate))
-            except StepError as error:
-                failed[candidate.name] = str(error).removeprefix(f"candidate {candidate.name}: ")
-                session.context.log.warning("candidate failed", candidate=candidate.name, cause=failed[candidate.name])
-        if not found:
-            causes = "; ".join(f"candidate {name}: {cause}" for name, cause in failed.items())
-            raise StepError(f"no candidate of {session.context.model.name} could be trained: {causes}")
-        for trained, metrics in found:
-            named = {f"{trained.name}.{name}": value for name, value in metrics.items()}
-            tracker.log_metrics(session.parent, named)
-        status = "FINISHED"
-    finally:
-        tracker.close(session.parent, status)
-    session.context.log.info("trained", candidates=len(found), revision=version.revision)
-    return found, failed
+        return refit_candidate(session, candidate, chosen)
+    except StepError as error:
+        cause = str(error).removeprefix(f"candidate {candidate.name}: ")
+        raise StepError(
+            f"candidate {candidate.name}, trained again on training and validation rows: {cause}; "
+            "set selection.refit: false in the model file to keep it as it was chosen"
+        ) from error
+
+
+def _reference(context: Context, dataset: Dataset, material: Material) -> Artifact:
+    """Keep the distribution of each feature over the rows that the chosen candidate was trained on."""
+    statistics = reference_statistics(context.model, dataset.overview.values, material.train.features)
+    content = {name: one.model_dump(mode="json") for name, one in statistics.items()}
+    return context.store.write(context.key("reference.json"), json.dumps(content, indent=2).encode())

@@ -61,6 +61,21 @@ class Quality(Part):
     """What to do with rows equal in every feature and the target (the first one stays)."""
 
 
+class Selection(Part):
+    """How one of the candidates is chosen, and what it is trained on in the end. Test rows have no part in either."""
+
+    folds: int | None = Field(default=None, ge=2, le=20)
+    """Choose by the mean over this many folds of training and validation rows; by validation rows when not given."""
+    refit: bool | None = None
+    """Whether the chosen one is trained again, on training and validation rows, for as many rounds or epochs as were
+    best before; when not given, it is where folds choose."""
+
+    @property
+    def refits(self) -> bool:
+        """Whether the chosen candidate is trained again."""
+        return self.folds is not None if self.refit is None else self.refit
+
+
 class Training(Part):
     """What holds for every candidate."""
 
@@ -130,6 +145,7 @@ class ModelFile(Part):
     features: tuple[AnyFeature, ...] = Field(min_length=1, max_length=2000)
     quality: Quality = Quality()
     split: AnySplit = Auto()
+    selection: Selection = Selection()
     training: Training = Training()
     candidates: tuple[AnyCandidate, ...] = Field(min_length=1)
     metric: MetricName

@@ -14,8 +14,10 @@ from training.train.data import Rows
 from training.train.encoding import Encoding
 from training.train.export import Export
 
-Report = Callable[[int, int, float, float], None]
-"""Told after each epoch or round: how many are done, of how many at most, loss on training and validation rows."""
+Report = Callable[[int, int, float, float | None], None]
+"""Told after each epoch or round: how many are done, of how many at most, loss on training and validation rows.
+
+There is no loss on validation rows where none stop the training."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Material:
     tensorboard: Path
     """Folder of this candidate's TensorBoard logs."""
     report: Report
+    rounds: int | None = None
+    """How many rounds or epochs to train, neither more nor fewer; validation rows stop the training where none."""
 
     @property
     def sampled(self) -> bool:
@@ -54,6 +58,10 @@ class Trained(Protocol):
     native_packages: ClassVar[tuple[str, ...]]
     """What loading the native model takes, by distribution."""
     rows_trained: int
+
+    @property
+    def rounds(self) -> int | None:
+        """How many rounds or epochs the kept model has been trained for; none of a kind that goes by no such steps."""
 
     def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows [n, features] with the native model: predictions [n], or probabilities [n, classes]."""

@@ -1,4 +1,4 @@
-"""Histogram gradient boosting of scikit-learn, stopped by the validation rows."""
+"""Histogram gradient boosting of scikit-learn, stopped by the validation rows or after a number of rounds."""
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -60,7 +60,12 @@ class Boosting:
 
     def params(self) -> dict[str, Any]:
         """How many rounds it took."""
-        return {"rounds": self.estimator.n_iter_}
+        return {"rounds": self.rounds}
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds were kept."""
+        return int(self.estimator.n_iter_)
 
 
 def fit(candidate: GradientBoosting, material: Material) -> Boosting:
@@ -71,11 +76,11 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     kind = HistGradientBoostingClassifier if material.classes else HistGradientBoostingRegressor
     estimator = kind(
         learning_rate=candidate.learning_rate,
-        max_iter=candidate.max_iter,
+        max_iter=material.rounds or candidate.max_iter,
         max_leaf_nodes=candidate.max_leaf_nodes,
         min_samples_leaf=candidate.min_samples_leaf,
         l2_regularization=candidate.l2_regularization,
-        early_stopping=True,
+        early_stopping=material.rounds is None,
         n_iter_no_change=PATIENCE,
         tol=0.0,
         scoring="loss",
@@ -90,6 +95,9 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     with _threads_for(len(train)):
         encoded = encode(train.features)
         encoded[:, np.isnan(encoded).all(axis=0)] = 0  # scikit-learn can't bin a column without any value
+        if material.rounds:
+            estimator.fit(encoded, train.target)
+            return Boosting(estimator, material.encoding, tables, len(train))
         estimator.fit(encoded, train.target, X_val=encode(validation.features), y_val=validation.target)
     on_train, on_validation = -estimator.train_score_, -estimator.validation_score_
     rounds = estimator.n_iter_

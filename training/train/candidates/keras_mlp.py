@@ -1,4 +1,4 @@
-"""A dense network of Keras on TensorFlow, stopped early by the validation rows.
+"""A dense network of Keras on TensorFlow, stopped early by the validation rows or after a number of epochs.
 
 The training loop is our own: one compiled function takes a portion of rows and goes through all of its batches, so
 that a step costs no Python and rows may come from memory or, portion by portion, from a file too large for it.
@@ -87,6 +87,11 @@ class Network:
         """The epoch whose weights were kept."""
         return {"best_epoch": self.best_epoch}
 
+    @property
+    def rounds(self) -> int:
+        """The epoch whose weights were kept."""
+        return self.best_epoch
+
 
 def fit(candidate: KerasMlp, material: Material) -> Network:
     """Train in memory, or from the file where there are more rows than may be held."""
@@ -102,19 +107,25 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
         labels = (rows.target - centre) / spread if regression else rows.target
         return material.encoding.dense(rows.features), labels.astype(np.float32 if regression else np.int64)
 
-    held_back = scaled(material.validation)
+    held_back = None if material.rounds else scaled(material.validation)
     in_memory = None if material.sampled else scaled(material.train)
     best, best_weights, writer = np.inf, net.get_weights(), _open_writer(material.tensorboard)
-    for epoch in range(1, candidate.epochs + 1):
+    epochs = material.rounds or candidate.epochs
+    for epoch in range(1, epochs + 1):
         on_train = loop.train(_portions(material, in_memory, scaled, material.seed + epoch))
-        on_validation = loop.loss(network, *held_back)
+        on_validation = None if held_back is None else loop.loss(network, *held_back)
         _write(writer, epoch, on_train, on_validation)
-        material.report(epoch, candidate.epochs, on_train, on_validation)
+        material.report(epoch, epochs, on_train, on_validation)
+        if on_validation is None:
+            continue
         if on_validation < best:
             best, best_weights, network.best_epoch = on_validation, net.get_weights(), epoch
         elif epoch - network.best_epoch >= candidate.patience:
             break
     writer.close()
+    if held_back is None:
+        network.best_epoch = epochs
+        return network
     if not network.best_epoch:
         raise StepError(
             f"the loss on validation rows was never finite in {epoch} epochs; try a learning_rate smaller than "
@@ -221,9 +232,10 @@ def _open_writer(folder: Path) -> Any:
     return tf.summary.create_file_writer(str(folder))
 
 
-def _write(writer: Any, epoch: int, on_train: float, on_validation: float) -> None:
+def _write(writer: Any, epoch: int, on_train: float, on_validation: float | None) -> None:
     import tensorflow as tf
 
     with writer.as_default(step=epoch):
         tf.summary.scalar("loss/train", on_train)
-        tf.summary.scalar("loss/validation", on_validation)
+        if on_validation is not None:
+            tf.summary.scalar("loss/validation", on_validation)

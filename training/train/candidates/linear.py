@@ -24,6 +24,7 @@ class LinearModel:
     """A scikit-learn linear model over the dense encoding."""
 
     native_packages = SKLEARN_PACKAGES
+    rounds = None
 
     def __init__(self, estimator: Any, encoding: Encoding, rows_trained: int) -> None:
         self.estimator = estimator

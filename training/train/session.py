@@ -1,0 +1,41 @@
+"""What all candidates of a run share, and what becomes of each."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from molino.contracts.results import CandidateResult, VersionResult
+from training.step import Context
+from training.train.candidates.contract import Material
+from training.train.data import Dataset, Rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Session:
+    """What all candidates of a run share."""
+
+    context: Context
+    material: Material
+    """`tensorboard` and `report` are each candidate's own."""
+    folds: tuple[Dataset, ...]
+    """By which candidates are chosen; none where validation rows choose."""
+    held_out_rows: Rows
+    """Test rows, as many as parity asks about. No candidate is trained or chosen by them."""
+    example: "pl.DataFrame"
+    experiment: str
+    parent: str
+    tags: dict[str, str]
+    version: VersionResult
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate that could be trained."""
+
+    result: CandidateResult
+    metrics: dict[str, float]
+    """For the record."""
+    rounds: int | None
+    """How many rounds or epochs were best; none of a kind without them."""
