@@ -2,8 +2,8 @@
 
 import os
 import shutil
-import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from molino.client import Client, ClientError
+from molino.contracts.address import Address
 from molino.contracts.errors import ModelFileError, MolinoError
 from molino.contracts.model_file import find_models, load_model
 from molino.contracts.settings import Settings
@@ -84,52 +85,41 @@ def _dvc_remote(settings: Settings) -> Iterator[Finding]:
     yield _probe("DVC remote", settings.dvc_remote_uri, settings, "MOLINO_DVC_REMOTE")
 
 
-def _probe(subject: str, uri: str, settings: Settings, variable: str) -> Finding:
+def _probe(subject: str, uri: Address, settings: Settings, variable: str) -> Finding:
     """Write an object, read it back and take it away."""
-    from training.stores.folder import open_store
+    from training.stores.opening import kind_of, open_at
 
-    keys = ", MOLINO_S3_ENDPOINT, MOLINO_S3_ACCESS_KEY and MOLINO_S3_SECRET_KEY" if uri.startswith("s3://") else ""
-    advice = f"check {variable}{keys}, and that it may be written"
-    if not uri.startswith("s3://") and "://" in uri.removeprefix("file://"):
+    kind = kind_of(uri)
+    if kind is None and variable == "MOLINO_DVC_REMOTE":
         return Finding(subject, True, f"{uri} (of a kind that isn't looked into)")
+    keys = f", {kind.settings_named}" if kind and kind.settings_named else ""
+    advice = f"check {variable}{keys}, and that it may be written"
     try:
-        store = open_store(settings.model_copy(update={"store": uri}))
-        store.write(PROBE_KEY, b"molino")
-        well = store.read(PROBE_KEY) == b"molino"
-        store.delete(PROBE_KEY)
+        well = open_at(uri, settings).probe()
     except (MolinoError, OSError) as error:
         return Finding(subject, False, str(error), advice)
     return Finding(subject, well, uri, advice)
 
 
 def _git_remote(settings: Settings) -> Iterator[Finding]:
+    """Ask as the version step does: in its environment, with its credentials and host keys."""
+    from training.data_repository.git import Git, folder_of
+
     uri = settings.git_remote_uri
-    if "://" not in uri and not Path(uri).exists():
+    folder = folder_of(uri)
+    if folder is not None and not folder.exists():
         yield Finding("git remote", True, f"{uri} (made by the first version step)")
         return
-    command = ["git", "ls-remote", "--heads", uri]
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **_s3_environment(settings)}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
-    try:
-        asked = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment, check=False
-        )
-        well, said = asked.returncode == 0, asked.stderr.strip().replace("\n", "; ")
-    except (OSError, subprocess.TimeoutExpired) as error:
-        well, said = False, str(error)
     advice = "check MOLINO_GIT_REMOTE and its credentials"
-    yield Finding("git remote", well, uri if well else f"{uri}: {said}", advice)
-
-
-def _s3_environment(settings: Settings) -> dict[str, str]:
-    """Return what git-remote-s3 reads."""
-    given = {
-        "AWS_ENDPOINT_URL": settings.s3_endpoint,
-        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value() if settings.s3_secret_key else None,
-        "AWS_DEFAULT_REGION": settings.s3_region,
-    }
-    return {name: value for name, value in given.items() if value}
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            git = Git(Path(scratch) / "clone", settings)
+            git.answers(TIMEOUT_SECONDS)
+            left = git.left_lock()
+    except (MolinoError, OSError) as error:
+        yield Finding("git remote", False, str(error), advice)
+        return
+    yield Finding("git remote", left is None, left or uri, advice)
 
 
 def _mlflow(settings: Settings) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from pipelines.local import LocalRun, run_steps
 from pipelines.process import POLL_SECONDS
 from pipelines.report import reporting
 from pipelines.stack import Stack, Stop, Stopped, running_lock
-from training.stores.folder import open_store
+from training.stores.opening import open_store
 
 SERVING_START_SECONDS = 30.0
 INTERRUPTED = 130

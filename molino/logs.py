@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from molino.contracts.address import without_credentials
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+def _hide_credentials(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Take user, password and query out of every URL, also where another's message has brought it."""
+    return {key: without_credentials(value) if isinstance(value, str) else value for key, value in event.items()}
+
 
 SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _hide_credentials,
 )
 
 
@@ -24,7 +33,7 @@ def configure_logs() -> None:
     last: list[Processor] = (
         [Bars(), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if wanted == "console"
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, _hide_credentials, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*SHARED, *last],

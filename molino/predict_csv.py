@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from molino.client import Client, ClientError
+from molino.contracts.address import Address
 from molino.contracts.errors import SourceError
 from molino.contracts.features import FEATURES, Cell
 from molino.contracts.model_file import Source
 from molino.contracts.tidy import tidied
 
-PLAIN = Source(uri="-")
+PLAIN = Source(uri=Address("-"))
 """The form of a CSV where no model file tells it."""
 UNPROCESSABLE = 422
 TOO_LARGE = 413

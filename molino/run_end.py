@@ -1,13 +1,13 @@
 """What a person is told at the end of a run: winner and metric, rows set aside and why, and where it all lies."""
 
 import json
-from urllib.parse import unquote, urlsplit
 
+from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
 from molino.contracts.reading import read_object
 from molino.contracts.results import EvaluateResult, IngestResult, Verdict
 from molino.runs import Run
-from training.stores.folder import Store
+from training.stores.contract import Store
 
 REASONS_SHOWN = 3
 
@@ -65,4 +65,5 @@ def _reasons(key: str, store: Store) -> list[str]:
 
 def place(uri: str) -> str:
     """Return where an object is, as a path where it is a file of this machine."""
-    return unquote(urlsplit(uri).path) if uri.startswith("file://") else uri
+    address = Address(uri)
+    return str(address.path or address)

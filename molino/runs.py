@@ -7,18 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from molino.contracts.address import redacted
+from molino.contracts.address import Address, redacted
 from molino.contracts.errors import StoreError
 from molino.contracts.identifiers import check_model_name, check_run_id, is_model_name, is_run_id
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.model_file.parts import changed_overrides, changed_parts
 from molino.contracts.record import Record, parse_record, record_key
 from molino.contracts.steps import STEP_NAMES, STEPS
-from training.stores.folder import Store
+from training.stores.contract import Store
 
 DATA_STEPS = tuple(step.name for step in STEPS if step.group == "data")
 
@@ -225,9 +224,8 @@ def _new(reason: str) -> Plan:
 
 def _local_source(uri: str, folder: Path) -> Path | None:
     """Return the path of a source on this machine."""
-    if uri.startswith("file://"):
-        return Path(unquote(urlsplit(uri).path))
-    return None if "://" in uri else folder / Path(uri).expanduser()
+    path = Address(uri).path
+    return None if path is None else folder / path.expanduser()
 
 
 def _is_elsewhere(uri: str, run: Run) -> bool:

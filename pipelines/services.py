@@ -56,9 +56,12 @@ def mlflow(settings: Settings, port: int) -> Service:
         option="--mlflow-port (MLFLOW_PORT=…)",
         command=[
             sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1",
-            "--backend-store-uri", settings.tracking_uri, "--artifacts-destination", settings.artifacts_uri or "",
+            "--artifacts-destination", settings.artifacts_uri or "",
         ],
-        environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        environment={
+            "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri.secret,  # no command line shows a password
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
         nice=10,
     )  # fmt: skip
 

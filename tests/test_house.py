@@ -19,6 +19,7 @@ from molino.contracts import results
 from molino.contracts.features import FEATURES
 from molino.contracts.record import StepName
 from molino.contracts.steps import STEP_NAMES, STEPS
+from training.stores.opening import store_schemes
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("molino", "training", "serving", "pipelines")
@@ -176,7 +177,7 @@ def test_steps_know_no_other_step() -> None:
         ("molino.contracts.release, molino.contracts.pointer", {"training", *HEAVY}),
         ("molino.contracts.steps, pipelines.local, pipelines.services, pipelines.stack", {"training", *HEAVY}),
         ("serving.server, serving.app", {"training", "pipelines", *HEAVY} - {"onnxruntime"}),
-        ("training.step, training.stores.folder", HEAVY),
+        ("training.step, training.stores.opening, training.stores.file", HEAVY),
     ],
 )
 def test_an_import_brings_nothing_heavy(modules: str, kept_out: set[str]) -> None:
@@ -208,6 +209,32 @@ def test_no_switch_on_a_feature_stands_outside_its_type(path: Path) -> None:
 @pytest.mark.parametrize("name", FEATURES)
 def test_each_type_of_feature_is_known_to_training(name: str) -> None:
     assert (ROOT / "training" / "features" / f"{name}.py").is_file()
+
+
+STORES = store_schemes()
+SWITCH_ON_A_STORE = re.compile(
+    rf"(startswith|removeprefix|partition)\(\(?[\"']({'|'.join(STORES)})://"
+    rf"|[\"']({'|'.join(STORES)})://[\"'] in |scheme (==|!=|in|not in) \(?[\"']({'|'.join(STORES)})[\"']"
+    rf"|case [\"']({'|'.join(STORES)})[\"']"
+)
+"""What tells one kind of store from another by hand; `Address.path` tells what is on this machine."""
+SWITCH_ON_A_TARGET = re.compile(r"deploy_target (==|!=|in|not in) \(?[\"']|case [\"'](embedded|kubernetes)[\"']")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for package in ("molino", "training", "pipelines") for path in sources_of(package)],
+    ids=name_of,
+)
+def test_no_switch_on_a_store_or_target_stands_outside_its_kind(path: Path) -> None:
+    folders = {ROOT / "training" / "stores", ROOT / "training" / "deploy" / "targets"}
+    if path.parent not in folders and path.parent != ROOT / "molino" / "contracts":
+        assert not SWITCH_ON_A_STORE.search(path.read_text())
+        assert not SWITCH_ON_A_TARGET.search(path.read_text())
+
+
+def test_the_stores_are_found_by_the_names_of_their_modules() -> None:
+    assert STORES == ("file", "s3")
 
 
 # Extras.

@@ -21,7 +21,8 @@ from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact, Record, Status, parse_record, record_key, run_prefix
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES, STEPS, step_named
-from training.stores.folder import Store, open_store
+from training.stores.contract import Store
+from training.stores.opening import open_store
 
 if TYPE_CHECKING:
     from training.tracking.tracker import Tracker

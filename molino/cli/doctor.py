@@ -15,10 +15,13 @@ def doctor() -> None:
 
     from molino.contracts.settings import load_settings
     from molino.doctor import examine
+    from training.deploy.target import refuse_unknown_target
 
     console = Console(highlight=False, soft_wrap=True)
+    settings = load_settings()
+    refuse_unknown_target(settings)
     well = True
-    for finding in examine(load_settings()):
+    for finding in examine(settings):
         mark = "[green]ok  [/]" if finding.well else "[red]bad [/]"
         console.print(f"{mark} {finding.subject}: {escape(finding.seen)}")
         if not finding.well:

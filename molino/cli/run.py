@@ -28,8 +28,10 @@ def run(
     from molino.contracts.settings import load_settings
     from molino.embedded import Ports, run_embedded
     from molino.logs import configure_logs
+    from training.deploy.target import refuse_unknown_target
 
     configure_logs()
     settings = load_settings()
+    refuse_unknown_target(settings)
     loaded = load_named_model(settings, model)
     raise typer.Exit(run_embedded(settings, loaded, Ports(port, mlflow_port, tensorboard_port), once))

@@ -32,7 +32,7 @@ def runs(
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
     from molino.runs import list_runs
-    from training.stores.folder import open_store
+    from training.stores.opening import open_store
 
     configure_logs()
     found = list_runs(open_store(load_settings()), model)
@@ -58,7 +58,7 @@ def show(
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
     from molino.runs import find_run
-    from training.stores.folder import open_store
+    from training.stores.opening import open_store
 
     configure_logs()
     run = find_run(open_store(load_settings()), run_id, model)

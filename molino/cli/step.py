@@ -28,10 +28,12 @@ def step(
     from molino.contracts.model_file.named import load_named_model
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
+    from training.deploy.target import refuse_unknown_target
     from training.step import run_step
 
     configure_logs()
     settings = load_settings()
+    refuse_unknown_target(settings)
     record = run_step(name, load_named_model(settings, model), run_id, settings)
     if settings.summary:
         settings.summary.write_text(record.summary())

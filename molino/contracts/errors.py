@@ -1,5 +1,7 @@
 """One exception type per border; each message is one line that says what, where, and what to do."""
 
+from molino.contracts.address import without_credentials
+
 FAILED, NOT_AGAIN = 1, 3
 """Exit codes of the command where a cause is known; after the second, another try would end the same way."""
 
@@ -8,6 +10,9 @@ class MolinoError(Exception):
     """A cause that a person can act on: shown as one line, without a traceback."""
 
     exit_code = FAILED
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_credentials(message))
 
 
 class SettingsError(MolinoError):

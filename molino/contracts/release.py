@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from molino.contracts.address import Address
 from molino.contracts.reading import read_json
 from molino.contracts.splits.identity import SplitIdentity
 
@@ -82,10 +83,10 @@ class Lineage(_Part):
     """From the source file to this bundle."""
 
     run_id: str
-    source_uri: str
+    source_uri: Address
     source_sha256: str
     clean_sha256: str
-    git_remote: str
+    git_remote: Address
     data_revision: str
     data_path: str
     mlflow_run_id: str

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from molino.contracts.address import Address
 from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact
 from molino.contracts.splits.identity import SplitIdentity
@@ -54,7 +55,7 @@ class IngestResult(Result):
         "{rows_read} rows read, {rows_clean} clean, {rows_quarantined} set aside, {rows_dropped} dropped",
     )
 
-    source_uri: str
+    source_uri: Address
     source_sha256: str
     source_bytes: int
     rows_read: int
@@ -76,7 +77,7 @@ class VersionResult(Result):
         "{path} (md5 {md5}), {rows} rows",
     )
 
-    git_remote: str
+    git_remote: Address
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")
     """The commit whose `<path>.dvc` names the data."""
     path: str
@@ -216,9 +217,9 @@ class DeployResult(Result):
 
     TOLD = ("version {version} in service at {endpoint}, after {previous_version}",)
 
-    target: Literal["embedded", "kubernetes"]
+    target: str
     version: str | None
     previous_version: str | None
-    endpoint: str | None
+    endpoint: Address | None
     answered: list[float | str] | None
     """What the server answered to the release's own example."""

@@ -1,13 +1,16 @@
-"""The settings of steps and commands: read once from `MOLINO_*` environment variables, frozen, handed down."""
+"""The settings of steps and commands: read once from `MOLINO_*` environment variables, frozen, handed down.
+
+An address is without user, password and query wherever it is shown; `Address.secret` is the whole one.
+"""
 
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from molino.contracts.address import Address
 from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
 
@@ -27,7 +30,7 @@ class Settings(BaseSettings):
     """One model file that overrides `models`."""
     model_content: str | None = None
     """A model file itself, in base64 and gzip, that overrides both: how the DAG hands it to a pod."""
-    source: str | None = None
+    source: Address | None = None
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
     source_schemes: str | None = None
     """Schemes that sources may have, with commas between, such as `s3,https`. When not set: all, but where
@@ -46,15 +49,15 @@ class Settings(BaseSettings):
     work: Path | None = None
     """Folder for a step's temporary files; `home/work` when not set."""
 
-    store: str | None = None
+    store: Address | None = None
     """`s3://bucket[/prefix]` or a folder; `home/store` when not set."""
-    s3_endpoint: str | None = None
+    s3_endpoint: Address | None = None
     """URL of an S3 other than AWS, such as `http://minio:9000`."""
     s3_access_key: str | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
 
-    git_remote: str | None = None
+    git_remote: Address | None = None
     """Folder, `s3://…` or URL of the data repository; `home/data.git` when not set."""
     git_branch: str = "main"
     git_author: str = "molino"
@@ -63,19 +66,23 @@ class Settings(BaseSettings):
     """File in the form of `git credential-store`, for an https remote."""
     git_ssh_key: Path | None = None
     """Private key for an ssh remote."""
-    dvc_remote: str | None = None
+    git_known_hosts: Path | None = None
+    """File of an ssh remote's host keys, in the form of ssh's `known_hosts`: no other key is taken. When not set, the
+    first key that a host shows is kept in `home/known_hosts`, and no other is taken from then on."""
+    dvc_remote: Address | None = None
     """Folder or `s3://…` of DVC's cache; `home/dvc` when not set."""
 
-    mlflow_tracking_uri: str | None = None
+    mlflow_tracking_uri: Address | None = None
     """`sqlite:///home/mlflow.db` when not set."""
     mlflow_username: str | None = None
     mlflow_password: SecretStr | None = None
     """Of a tracking server with basic auth."""
-    mlflow_artifacts: str | None = None
+    mlflow_artifacts: Address | None = None
     """Where new experiments keep artifacts when the tracking URI is a database; `home/artifacts` when not set."""
 
-    deploy_target: Literal["embedded", "kubernetes"] = "embedded"
-    serving_url: str = "http://127.0.0.1:8000"
+    deploy_target: str = "embedded"
+    """Where releases are put in service: a module of `training/deploy/targets`."""
+    serving_url: Address = Address("http://127.0.0.1:8000")
     """Where the deploy step asks the server."""
     serving_home: Path | None = None
     """Embedded: folder of fetched releases and of the pointer file; `home/serving` when not set."""
@@ -97,7 +104,7 @@ class Settings(BaseSettings):
 
     @field_validator("serving_url")
     @classmethod
-    def _is_a_server(cls, url: str) -> str:
+    def _is_a_server(cls, url: Address) -> Address:
         try:
             parts = urlsplit(url)
             known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -105,7 +112,7 @@ class Settings(BaseSettings):
             known = False
         if not known:
             raise ValueError(f"expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}")
-        return url.rstrip("/")
+        return Address(url.secret.rstrip("/"))
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -120,36 +127,41 @@ class Settings(BaseSettings):
         return self.home.expanduser().resolve()
 
     @property
+    def in_a_pod(self) -> bool:
+        """Whether steps run where the files around them are a pod's own."""
+        return self.deploy_target == "kubernetes"
+
+    @property
     def work_folder(self) -> Path:
         """Where steps keep temporary files."""
         return self.work or self.root / "work"
 
     @property
-    def store_uri(self) -> str:
+    def store_uri(self) -> Address:
         """Where objects are kept."""
-        return self.store or str(self.root / "store")
+        return Address(self.store or str(self.root / "store"))
 
     @property
-    def git_remote_uri(self) -> str:
+    def git_remote_uri(self) -> Address:
         """Where data versions are pushed to."""
-        return self.git_remote or str(self.root / "data.git")
+        return Address(self.git_remote or str(self.root / "data.git"))
 
     @property
-    def dvc_remote_uri(self) -> str:
+    def dvc_remote_uri(self) -> Address:
         """Where the versioned bytes are pushed to."""
-        return self.dvc_remote or str(self.root / "dvc")
+        return Address(self.dvc_remote or str(self.root / "dvc"))
 
     @property
-    def tracking_uri(self) -> str:
+    def tracking_uri(self) -> Address:
         """MLflow's tracking and registry URI."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+        return Address(self.mlflow_tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}")
 
     @property
-    def artifacts_uri(self) -> str | None:
+    def artifacts_uri(self) -> Address | None:
         """Artifact root of new experiments; none when a tracking server decides."""
         if self.mlflow_artifacts:
             return self.mlflow_artifacts
-        return None if self.tracking_uri.startswith(("http://", "https://")) else str(self.root / "artifacts")
+        return None if self.tracking_uri.scheme in ("http", "https") else Address(str(self.root / "artifacts"))
 
     @property
     def serving_folder(self) -> Path:

@@ -7,7 +7,7 @@ from molino.contracts.record import parse_record, record_key
 from molino.contracts.steps import STEP_NAMES
 from molino.run_end import tell_end, tell_refusal
 from molino.runs import Run, find_run
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 
 FIXTURE = Path(__file__).parent / "contracts" / "fixtures" / "e016fe5"
 

@@ -13,7 +13,7 @@ from molino.contracts.model_file.parts import used_parts
 from molino.contracts.record import Record, record_key
 from molino.contracts.steps import STEP_NAMES
 from molino.runs import find_run, list_runs, new_run_id, plan, settle
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CSV = "x,y\n1,2\n"

@@ -10,7 +10,7 @@ from molino.contracts.record import Record, record_key
 from molino.contracts.results import IngestResult, VersionResult
 from molino.contracts.settings import Settings
 from training.step import run_step
-from training.stores.folder import open_store
+from training.stores.opening import open_store
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -26,7 +26,7 @@ from molino.contracts.settings import Settings
 from molino.contracts.splits import SplitIdentity
 from training.splits import unseen
 from training.step import run_step
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 
 MODELS = Path(__file__).parents[2] / "pipelines" / "models"
 ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,16 +1,22 @@
 """Git, as far as data versions need it: a clone in a folder, commits, and pushes that may come too late."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from molino.contracts.errors import VersionError
+from molino.contracts.address import Address
+from molino.contracts.errors import StoreError, VersionError
 from molino.contracts.settings import Settings
-from training.data_repository import git_s3
+from training.stores.contract import Store
+from training.stores.opening import kind_of
 
 TOO_LATE = (
     "fetch first",
@@ -19,10 +25,13 @@ TOO_LATE = (
     "cannot lock ref",
     "failed to update ref",
     "incorrect old value",
-    *git_s3.TOO_LATE,
 )
-"""What git and its remotes say when another push was quicker."""
-READ_AGAIN_SECONDS = (0.1, 0.5, 2.0)
+"""What git says when another push was quicker."""
+CONNECT_SECONDS = 15
+KNOWN_HOSTS = "known_hosts"
+"""File in the home that keeps the host keys of ssh remotes."""
+SCP = re.compile(r"[^/:]+@[^/:]+:")
+"""How the address of an ssh server begins that has no scheme: `git@host:path`."""
 OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 """Variables that git sets for its hooks; they would lead to another repository."""
 
@@ -35,6 +44,8 @@ class Git:
         self.settings = settings
         self.remote = settings.git_remote_uri
         self.branch = settings.git_branch
+        self.kind: type[Store] | None = kind_of(self.remote)
+        """The store that the remote is kept in; none for a server that speaks to git itself."""
 
     def run(self, *arguments: str) -> str:
         """Run git in the work tree and return what it prints.
@@ -76,16 +87,34 @@ class Git:
             VersionError: the remote refuses for another reason, or can't be reached.
         """
         done = self._run(("push", "--quiet", "origin", f"HEAD:refs/heads/{self.branch}"), self.folder)
-        if done.returncode and not any(sign in done.stderr for sign in TOO_LATE):
+        too_late = (*TOO_LATE, *(self.kind.git_too_late if self.kind else ()))
+        if done.returncode and not any(sign in done.stderr for sign in too_late):
             raise self._error("push", done.stderr)
         return done.returncode == 0
 
+    def left_lock(self) -> str | None:
+        """Return what tells of a lock in the remote that keeps pushes off; none where there is none."""
+        with self._store_errors():
+            return self.kind.left_git_lock(self.remote, self.branch, self.settings) if self.kind else None
+
+    def answers(self, timeout_seconds: float) -> None:
+        """Ask the remote for its branches, as the version step does.
+
+        Raises:
+            VersionError: it doesn't answer within the time, or refuses.
+        """
+        with self._store_errors():
+            if self.kind:
+                self.kind.refuse_unreachable(self.remote, self.settings)
+        self._checked(("ls-remote", "--heads", self.remote), self.folder.parent, timeout_seconds)
+
     def _learn(self, arguments: tuple[str, ...], cwd: Path) -> None:
         """Read from the remote; in a bucket, what was listed may be gone before it is read, when others push."""
-        pauses = READ_AGAIN_SECONDS if self.remote.startswith(git_s3.SCHEME) else ()
+        pauses = self.kind.git_pauses if self.kind else ()
         for pause in (*pauses, None):
-            if self.remote.startswith(git_s3.SCHEME):
-                git_s3.recover(self.remote, self.branch, self.settings)
+            with self._store_errors():
+                if self.kind:
+                    self.kind.mend_git(self.remote, self.branch, self.settings)
             try:
                 self._checked(arguments, cwd)
             except VersionError:
@@ -113,18 +142,31 @@ class Git:
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
-    def _checked(self, arguments: tuple[str, ...], cwd: Path) -> str:
-        done = self._run(arguments, cwd)
+    @contextmanager
+    def _store_errors(self) -> Iterator[None]:
+        """Turn errors of the store into one that names the setting."""
+        try:
+            yield
+        except StoreError as error:
+            raise VersionError(f"MOLINO_GIT_REMOTE: {error}") from error
+
+    def _checked(self, arguments: tuple[str, ...], cwd: Path, timeout_seconds: float | None = None) -> str:
+        done = self._run(arguments, cwd, timeout_seconds)
         if done.returncode:
             raise self._error(arguments[0], done.stderr)
         return done.stdout.strip()
 
-    def _run(self, arguments: tuple[str, ...], cwd: Path) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, arguments: tuple[str, ...], cwd: Path, timeout_seconds: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
         command = ["git", *self._configuration(), *arguments]
         try:
             return subprocess.run(
-                command, cwd=cwd, env=self._environment(), capture_output=True, text=True, check=False
-            )
+                command, cwd=cwd, env=self._environment(), capture_output=True, text=True, errors="replace",
+                check=False, timeout=timeout_seconds,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise self._error(arguments[0], f"error: no answer within {timeout_seconds:.0f} s") from error
         except FileNotFoundError as error:
             raise VersionError("git is not found: install it (on Debian and Ubuntu: apt-get install git)") from error
 
@@ -150,17 +192,43 @@ class Git:
             # git-remote-s3 is a program of this environment, which need not be on the path.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}",
         }
-        if self.remote.startswith(git_s3.SCHEME):
-            environment |= git_s3.environment(self.settings, self.folder.parent)
-        if self.settings.git_ssh_key:
-            options = "-o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
-            environment["GIT_SSH_COMMAND"] = f"ssh -i '{self.settings.git_ssh_key.resolve()}' {options}"
+        if self.kind:
+            environment |= self.kind.git_environment(self.remote, self.settings, self.folder.parent)
+        if self.remote.credentials:
+            # Neither a command line nor the clone's configuration shows them.
+            count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+            environment |= {
+                "GIT_CONFIG_COUNT": str(count + 1),
+                f"GIT_CONFIG_KEY_{count}": f"url.{self.remote.secret}.insteadOf",
+                f"GIT_CONFIG_VALUE_{count}": str(self.remote),
+            }
+        environment["GIT_SSH_COMMAND"] = self._ssh()
         return environment
 
+    def _ssh(self) -> str:
+        """Return the ssh that git calls: it asks nothing, and takes no other host key than the known one.
+
+        Without a file of known hosts the first key that a host shows is kept in the home, and no other is taken from
+        then on.
+        """
+        known = self.settings.git_known_hosts
+        kept = (known or self.settings.root / KNOWN_HOSTS).expanduser().absolute()
+        words = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
+        words += ["-o", f"StrictHostKeyChecking={'yes' if known else 'accept-new'}"]
+        words += ["-o", f'UserKnownHostsFile="{kept}"', *(("-o", "GlobalKnownHostsFile=/dev/null") if known else ())]
+        if self.settings.git_ssh_key:
+            words += ["-o", "IdentitiesOnly=yes", "-i", str(self.settings.git_ssh_key.expanduser().absolute())]
+        return shlex.join(words)
+
     def _error(self, command: str, output: str) -> VersionError:
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        lines = [self.remote.hide_in(line.strip()) for line in output.splitlines() if line.strip()]
+        host_key = [line for line in lines if "host key" in line.lower()]
         telling = [line for line in lines if "fatal:" in line or "error" in line.lower() or "rejected" in line]
-        cause = (telling or lines or ["no output"])[0]
+        cause = ([*host_key, *telling] or lines or ["no output"])[0]
+        if host_key:
+            cause += (
+                "; compare the host's key with the one that its owner tells, and put it into MOLINO_GIT_KNOWN_HOSTS"
+            )
         return VersionError(
             f"git {command} of the data repository {self.remote}: {cause}; check MOLINO_GIT_REMOTE and its credentials"
         )
@@ -168,8 +236,7 @@ class Git:
 
 def folder_of(remote: str) -> Path | None:
     """Return the folder that a remote is, or none where it is elsewhere."""
-    if remote.startswith("file://"):
-        return Path(remote.removeprefix("file://"))
-    if "://" in remote or ("@" in remote and ":" in remote):
+    path = Address(remote).path
+    if path is None or SCP.match(remote):
         return None
-    return Path(remote).expanduser().resolve()
+    return path.expanduser().resolve()

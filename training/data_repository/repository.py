@@ -23,7 +23,8 @@ from molino.contracts.errors import StoreError, VersionError
 from molino.contracts.results import VersionResult
 from molino.contracts.settings import Settings
 from training.data_repository.git import Git, folder_of
-from training.data_repository.git_s3 import SCHEME, open_prefix
+from training.stores.contract import Store
+from training.stores.opening import kind_of
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -43,6 +44,9 @@ class DataRepository:
         self.folder = folder
         self.settings = settings
         self.git = Git(folder, settings)
+        self.remote = settings.dvc_remote_uri
+        self.kind: type[Store] | None = kind_of(self.remote)
+        """The store that the DVC remote is kept in; none for a kind that DVC alone knows."""
 
     def md5(self, path: str) -> str | None:
         """Return DVC's hash of a versioned file as the work tree has it; none where it isn't versioned."""
@@ -114,32 +118,26 @@ class DataRepository:
             with _listening() as heard, Repo(str(self.folder), config=configuration) as repo:
                 yield repo
         except Exception as error:  # DVC lets through what botocore, fsspec and others raise
-            cause = " ".join(str(heard[-1] if heard else error).split())
-            raise VersionError(
-                f"dvc {action} with {self.settings.dvc_remote_uri}: {cause}; check MOLINO_DVC_REMOTE"
-            ) from error
+            cause = self.remote.hide_in(" ".join(str(heard[-1] if heard else error).split()))
+            raise VersionError(f"dvc {action} with {self.remote}: {cause}; check MOLINO_DVC_REMOTE") from error
 
     def _remote(self) -> dict[str, str]:
-        url = self.settings.dvc_remote_uri
-        remote = {"url": str(folder_of(url) or url)}
-        if url.startswith(SCHEME):
-            remote["region"] = self.settings.s3_region
-            if self.settings.s3_endpoint:
-                remote["endpointurl"] = self.settings.s3_endpoint
-        return remote
+        """Return the section that is committed: without secrets."""
+        folder = folder_of(self.remote)
+        if folder is not None:
+            return {"url": str(folder)}
+        return self.kind.dvc_remote(self.remote, self.settings) if self.kind else {"url": str(self.remote)}
 
     def _credentials(self) -> dict[str, str]:
-        secret = self.settings.s3_secret_key
-        if not self.settings.dvc_remote_uri.startswith(SCHEME) or not self.settings.s3_access_key or not secret:
-            return {}
-        return {"access_key_id": self.settings.s3_access_key, "secret_access_key": secret.get_secret_value()}
+        if self.kind:
+            return self.kind.dvc_credentials(self.remote, self.settings)
+        return {"url": self.remote.secret} if self.remote.credentials else {}
 
     def _refuse_unreachable(self) -> None:
-        """Ask the bucket before DVC does: DVC is slow to give up, and doesn't tell why."""
-        if not self.settings.dvc_remote_uri.startswith(SCHEME):
-            return
+        """Ask the store before DVC does: DVC is slow to give up, and doesn't tell why."""
         try:
-            open_prefix(self.settings.dvc_remote_uri, self.settings).exists(REMOTE)
+            if self.kind:
+                self.kind.refuse_unreachable(self.remote, self.settings)
         except StoreError as error:
             raise VersionError(f"MOLINO_DVC_REMOTE: {error}") from error
 

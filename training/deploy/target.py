@@ -1,21 +1,19 @@
 """Where a release is put in service."""
 
+import importlib
 import json
-import time
+import pkgutil
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import urllib3
 
-from molino.contracts.errors import BrokenReleaseError, DeployError
-from molino.contracts.pointer import bundle_path, locked, point_to, read_pointer
-from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME
+from molino.contracts.errors import DeployError, SettingsError
 from molino.contracts.results import RegisterResult
 from molino.contracts.settings import Settings
-from training.stores.folder import Store, fetch
+from training.deploy import targets
+from training.stores.contract import Store
 
-PATIENCE_SECONDS = 60.0
-POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
 
 
@@ -52,69 +50,28 @@ class DeployTarget(Protocol):
         """
 
 
-class EmbeddedTarget:
-    """The server of this machine: it watches a pointer file in its folder and swaps by itself."""
-
-    def __init__(self, settings: Settings, store: Store) -> None:
-        self.endpoint = settings.serving_url.rstrip("/")
-        self.home = settings.serving_folder
-        self.settings = settings
-        self.store = store
-
-    def check(self) -> None:
-        status, response = request(self.settings, "GET", "/models")
-        if status != 200:
-            raise DeployError(
-                f"GET {self.endpoint}/models answers {status}: {response.get('detail')}; check MOLINO_API_KEY"
-            )
-
-    def lock(self, model: str) -> AbstractContextManager[None]:
-        return locked(self.home / model / ".deploy.lock")
-
-    def current(self, model: str) -> str | None:
-        return read_pointer(self.home).get(model)
-
-    def bring(self, model: str, registered: RegisterResult) -> None:
-        if registered.version is None or registered.release is None or registered.onnx is None:
-            raise DeployError(f"{model}: nothing was registered, so there is nothing to deploy")
-        folder = bundle_path(self.home, model, registered.version)
-        fetch(self.store, registered.onnx, folder / MODEL_FILENAME)
-        fetch(self.store, registered.release, folder / RELEASE_FILENAME)
-
-    def point(self, model: str, version: str | None) -> None:
-        point_to(self.home, model, version)
-
-    def wait(self, model: str, version: str | None) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._serves(model, version):
-            if time.monotonic() > deadline:
-                raise DeployError(
-                    f"{self.endpoint} doesn't serve {model} version {version} after {PATIENCE_SECONDS:.0f} s; "
-                    f"does it look into {self.home}? See its log"
-                )
-            time.sleep(POLL_SECONDS)
-
-    def _serves(self, model: str, version: str | None) -> bool:
-        status, response = request(self.settings, "GET", f"/models/{model}")
-        if version is None:
-            return status == 404
-        failure = str(response.get("failure") or "")
-        if failure.startswith(f"version {version}:"):
-            raise BrokenReleaseError(f"{self.endpoint} can't serve {model} {failure}")
-        return status == 200 and response.get("workers") == {version: response.get("all_workers")}
-
-
 def open_target(settings: Settings, store: Store) -> DeployTarget:
-    """Return the target that the settings name.
+    """Return the target that the settings name: the class `Target` of `training/deploy/targets/<name>.py`.
 
     Raises:
+        SettingsError: there is none of that name.
         DeployError: it isn't to be had here.
     """
-    if settings.deploy_target == "embedded":
-        return EmbeddedTarget(settings, store)
-    from training.deploy.kubernetes_target import KubernetesTarget
+    refuse_unknown_target(settings)
+    module = importlib.import_module(f"{targets.__name__}.{settings.deploy_target}")
+    target: DeployTarget = module.Target(settings, store)
+    return target
 
-    return KubernetesTarget(settings, store)
+
+def refuse_unknown_target(settings: Settings) -> None:
+    """Make sure that there is a target of the settings' name, before any step has run.
+
+    Raises:
+        SettingsError: there is none; names those that there are.
+    """
+    known = sorted(module.name for module in pkgutil.iter_modules(targets.__path__))
+    if settings.deploy_target not in known:
+        raise SettingsError(f"MOLINO_DEPLOY_TARGET: expected one of {', '.join(known)}, not {settings.deploy_target!r}")
 
 
 def request(settings: Settings, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:

@@ -23,7 +23,8 @@ from training.graphs.graph import Graph, Predictions, answer_file
 from training.metrics.resamples import Measure, Resamples
 from training.metrics.score import measure
 from training.splits import unseen
-from training.stores.folder import Store, fetch
+from training.stores.contract import Store
+from training.stores.opening import fetch
 
 if TYPE_CHECKING:
     import polars as pl

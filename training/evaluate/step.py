@@ -21,7 +21,7 @@ from training.graphs.graph import Graph, Predictions, answer_file, read_sample
 from training.metrics.resamples import Measure, Resamples
 from training.metrics.score import measure
 from training.step import Context, Outcome
-from training.stores.folder import fetch
+from training.stores.opening import fetch
 from training.tracking.registry import CHAMPION, aliased_version
 
 SAMPLE_ROWS = 3000

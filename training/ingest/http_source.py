@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from structlog.stdlib import BoundLogger
 
-from molino.contracts.address import redacted
+from molino.contracts.address import Address
 from molino.contracts.errors import SourceError
 from training.ingest.source_rules import SourceRules
 
@@ -19,25 +19,24 @@ TIMEOUT_SECONDS = 60
 ATTEMPTS = 3
 
 
-def download(uri: str, path: Path, rules: SourceRules, log: BoundLogger) -> None:
+def download(address: Address, path: Path, rules: SourceRules, log: BoundLogger) -> None:
     """Download in pieces; a broken connection is tried again from the start.
 
     Raises:
         SourceError: the server refuses, sends too much, or leads to where the rules don't allow.
     """
-    shown = redacted(uri)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _download(uri, path, rules)
+            return _download(address, path, rules)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code < 500 or attempt == ATTEMPTS:
                 reason = " ".join(str(error.reason).split())
-                raise SourceError(f"source {shown}: the server answered {error.code} {reason}") from error
+                raise SourceError(f"source {address}: the server answered {error.code} {reason}") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             if attempt == ATTEMPTS or isinstance(error, ValueError):
-                raise SourceError(f"source {shown}: {_cause(error)}") from error
-        log.warning("source download failed, trying again", uri=shown, attempt=attempt)
+                raise SourceError(f"source {address}: {address.hide_in(_cause(error))}") from error
+        log.warning("source download failed, trying again", uri=str(address), attempt=attempt)
     raise AssertionError("every attempt returns or raises")
 
 
@@ -48,14 +47,13 @@ def _cause(error: Exception) -> str:
     return str(getattr(error, "reason", None) or error)
 
 
-def _download(uri: str, path: Path, rules: SourceRules) -> None:
-    shown = redacted(uri)
+def _download(address: Address, path: Path, rules: SourceRules) -> None:
     opener = urllib.request.build_opener(_CheckedRedirection(rules))
-    with opener.open(_request(uri), timeout=TIMEOUT_SECONDS) as response, path.open("wb") as file:
+    with opener.open(_request(address.secret), timeout=TIMEOUT_SECONDS) as response, path.open("wb") as file:
         announced = response.headers.get("Content-Length")
-        rules.check_size(int(announced or 0), shown)
+        rules.check_size(int(announced or 0), address)
         while data := response.read(CHUNK_BYTES):
-            rules.check_size(file.tell() + len(data), shown)
+            rules.check_size(file.tell() + len(data), address)
             file.write(data)
         size = file.tell()
     if announced is not None and size != int(announced):
@@ -72,10 +70,10 @@ class _CheckedRedirection(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage
     ) -> Any:
         """Check the new address first."""
-        target = urljoin(req.full_url, headers.get("Location") or "")
+        target = Address(urljoin(req.full_url, headers.get("Location") or ""))
         try:
             if self.rules.check(target) not in ("http", "https"):
-                raise SourceError(f"source: the server leads to {redacted(target)}, which isn't http(s)://")
+                raise SourceError(f"source: the server leads to {target}, which isn't http(s)://")
         except SourceError:
             fp.close()
             raise

@@ -1,16 +1,15 @@
-"""Where the source rows come from: a file, `s3://` or `http(s)://`, brought to a local file."""
+"""Where the source rows come from: a file, a web server or a store such as `s3://`, brought to a local file."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from molino.contracts.address import redacted
+from molino.contracts.address import Address
 from molino.contracts.errors import SourceError, StoreError
 from training.ingest.http_source import download
 from training.ingest.source_rules import SourceRules
 from training.step import Context
-from training.stores.folder import Store
-from training.stores.s3 import S3Store
+from training.stores.contract import Store
+from training.stores.opening import LOCAL, kind_of, store_schemes
 
 
 @dataclass(frozen=True)
@@ -30,21 +29,17 @@ def fetch_source(context: Context) -> LocalSource:
     Raises:
         SourceError: it can't be had; says where it was looked for.
     """
-    uri = context.settings.source or context.model.source.uri
+    address = Address(context.settings.source or context.model.source.uri)
     rules = SourceRules(context.settings, context.loaded.path.parent)
-    match rules.check(uri):
-        case "s3":
-            return _from_s3(uri, context, rules)
+    match rules.check(address):
         case "http" | "https":
-            local, shown = context.workdir / "source", redacted(uri)
-            download(uri, local, rules, context.log)
-            return LocalSource(path=local, uri=shown, key=shown)
-        case "file":
-            return _from_path(Path(unquote(urlsplit(uri).path)), rules)
+            local = context.workdir / "source"
+            download(address, local, rules, context.log)
+            return LocalSource(path=local, uri=str(address), key=str(address))
         case "":
-            return _from_relative_path(uri, context, rules)
-        case scheme:
-            raise SourceError(f"source {redacted(uri)}: {scheme}:// isn't known; give a path, s3://… or http(s)://…")
+            return _from_relative_path(address.secret, context, rules)
+        case _:
+            return _from_path(path, rules) if (path := address.path) else _from_a_store(address, context, rules)
 
 
 def _from_path(path: Path, rules: SourceRules) -> LocalSource:
@@ -82,12 +77,14 @@ def _expanded(path: str) -> Path:
         raise SourceError(f"source {path}: there is no such user's home; write the whole path") from error
 
 
-def _from_s3(uri: str, context: Context, rules: SourceRules) -> LocalSource:
-    bucket, _, key = uri.partition("://")[2].partition("/")
-    if not bucket or not key or "@" in bucket:
-        raise SourceError(f"source {redacted(uri)}: expected s3://bucket/key")
+def _from_a_store(address: Address, context: Context, rules: SourceRules) -> LocalSource:
+    kind = kind_of(address)
+    if kind is None:
+        stores = ", ".join(f"{name}://…" for name in store_schemes() if name != LOCAL)
+        raise SourceError(f"source {address}: {address.scheme}:// isn't known; give a path, {stores} or http(s)://…")
     try:
-        return _from_store(S3Store(bucket, "", context.settings), key, uri, context, rules)
+        store, key = kind.locate(address, context.settings)
+        return _from_store(store, key, str(address), context, rules)
     except StoreError as error:
         raise SourceError(f"source {error}") from error
 

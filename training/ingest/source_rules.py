@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from molino.contracts.address import host_of, redacted
+from molino.contracts.address import Address, host_of
 from molino.contracts.errors import SourceError
 from molino.contracts.settings import Settings
 
@@ -22,33 +22,33 @@ class SourceRules:
         named = settings.source_schemes
         self.schemes = None if named is None else _words(named)
         # A pod hands out no file of its own, such as its service account's token.
-        self.files = settings.deploy_target != "kubernetes" if self.schemes is None else "file" in self.schemes
+        self.files = not settings.in_a_pod if self.schemes is None else "file" in self.schemes
         self.hosts = _words(settings.source_hosts)
         self.largest = settings.source_largest_bytes
         self.folder = folder.resolve()
 
-    def check(self, uri: str) -> str:
+    def check(self, address: Address) -> str:
         """Refuse an address that isn't allowed, before anything is asked there; return its scheme, none of a path.
 
         Raises:
             SourceError: names what isn't allowed, and the setting that says so.
         """
         try:
-            scheme = urlsplit(uri).scheme
+            scheme = urlsplit(address.secret).scheme
         except ValueError:  # Its text, like the address, may hold a secret.
             raise SourceError(
                 "source.uri of the model file, or MOLINO_SOURCE, is no valid address; correct it"
             ) from None
         if scheme == "":
             return scheme
-        if (scheme == "file" and not self.files) or (self.schemes is not None and scheme not in self.schemes):
+        local = address.path is not None
+        if (local and not self.files) or (self.schemes is not None and scheme not in self.schemes):
             allowed = "" if self.schemes is None else f"; allowed are {', '.join(self.schemes) or 'none'}"
+            raise SourceError(f"source {address}: {scheme}:// isn't allowed here{allowed} (MOLINO_SOURCE_SCHEMES)")
+        host = host_of(address.secret)
+        if not local and self.hosts and not any(fnmatchcase(host, allowed) for allowed in self.hosts):
             raise SourceError(
-                f"source {redacted(uri)}: {scheme}:// isn't allowed here{allowed} (MOLINO_SOURCE_SCHEMES)"
-            )
-        if scheme != "file" and self.hosts and not any(fnmatchcase(host_of(uri), host) for host in self.hosts):
-            raise SourceError(
-                f"source {redacted(uri)}: the host isn't allowed here; allowed are {', '.join(self.hosts)} "
+                f"source {address}: the host isn't allowed here; allowed are {', '.join(self.hosts)} "
                 "(MOLINO_SOURCE_HOSTS)"
             )
         return scheme

@@ -26,7 +26,8 @@ from molino.contracts.results import Interval
 from molino.contracts.splits import SplitIdentity
 from training.examples import typical_rows
 from training.graphs.graph import Graph, read_batches
-from training.stores.folder import Store, sha256_of
+from training.stores.contract import Store
+from training.stores.opening import sha256_of
 
 EXAMPLE_ROWS = 5
 

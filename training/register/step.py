@@ -17,7 +17,7 @@ from molino.contracts.results import (
 from training.graphs.graph import Graph
 from training.register.bundle import References, build_release, write_bundle
 from training.step import Context, Outcome
-from training.stores.folder import fetch
+from training.stores.opening import fetch
 from training.tracking.registry import CHALLENGER, onnx_model_uri, point_alias, register_once
 
 

@@ -1,1 +1,1 @@
-"""Object stores: one small interface, a folder or S3 behind it."""
+"""Object stores: one small interface, and a module for each kind, found by the scheme of an address."""

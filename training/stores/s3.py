@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import urlsplit
 
+from molino.contracts.address import Address
 from molino.contracts.errors import SettingsError, StoreError
 from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
+from training.stores import git_bundles
+from training.stores.contract import PROBE_KEY, Store
+from training.stores.opening import sha256_of
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -26,13 +30,18 @@ MISSING_OBJECT = frozenset({"NoSuchKey", "NoSuchObject"})
 REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
 
 
-class S3Store:
+class S3Store(Store):
     """Objects in a bucket, below a prefix; reads and writes in pieces, so that memory stays bounded.
 
     Raises:
         SettingsError: the endpoint is no URL of a server.
         StoreError: no bucket can have that name.
     """
+
+    scheme: ClassVar[str] = "s3"
+    settings_named: ClassVar[str] = "MOLINO_S3_ENDPOINT, MOLINO_S3_ACCESS_KEY and MOLINO_S3_SECRET_KEY"
+    git_pauses: ClassVar[tuple[float, ...]] = (0.1, 0.5, 2.0)
+    git_too_late: ClassVar[tuple[str, ...]] = git_bundles.TOO_LATE
 
     def __init__(self, bucket: str, prefix: str, settings: Settings) -> None:
         self.bucket = bucket
@@ -41,6 +50,11 @@ class S3Store:
         self.client = connect(settings)
         _refuse_no_name(bucket)
         self._bucket_seen = False
+
+    @classmethod
+    def open(cls, address: Address, settings: Settings) -> Self:
+        bucket, _, prefix = address.partition("://")[2].partition("/")
+        return cls(bucket, prefix, settings)
 
     def read(self, key: str) -> bytes:
         with self._errors(key):
@@ -63,8 +77,6 @@ class S3Store:
             self.client.fget_object(self.bucket, self.prefix + key, str(path), tmp_file_path=str(part))
 
     def upload(self, path: Path, key: str, rows: int | None = None) -> Artifact:
-        from training.stores.folder import sha256_of
-
         return self.take(path, key, sha256_of(path), rows)
 
     def take(self, path: Path, key: str, sha256: str, rows: int | None = None) -> Artifact:
@@ -108,6 +120,41 @@ class S3Store:
 
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{self.prefix}{key}"
+
+    @classmethod
+    def locate(cls, address: Address, settings: Settings) -> tuple[Self, str]:
+        bucket, _, key = address.secret.partition("://")[2].partition("/")
+        if not bucket or not key or "@" in bucket:
+            raise StoreError(f"{address}: expected s3://bucket/key")
+        return cls(bucket, "", settings), key
+
+    @classmethod
+    def dvc_remote(cls, address: Address, settings: Settings) -> dict[str, str]:
+        remote = {"url": str(address), "region": settings.s3_region}
+        return remote | ({"endpointurl": str(settings.s3_endpoint)} if settings.s3_endpoint else {})
+
+    @classmethod
+    def dvc_credentials(cls, address: Address, settings: Settings) -> dict[str, str]:  # noqa: ARG003
+        secret = settings.s3_secret_key
+        if not settings.s3_access_key or not secret:
+            return {}
+        return {"access_key_id": settings.s3_access_key, "secret_access_key": secret.get_secret_value()}
+
+    @classmethod
+    def refuse_unreachable(cls, address: Address, settings: Settings) -> None:
+        cls.open(address, settings).exists(PROBE_KEY)
+
+    @classmethod
+    def git_environment(cls, address: Address, settings: Settings, scratch: Path) -> dict[str, str]:  # noqa: ARG003
+        return git_bundles.environment(settings, scratch)
+
+    @classmethod
+    def mend_git(cls, address: Address, branch: str, settings: Settings) -> None:
+        git_bundles.recover(cls.open(address, settings), branch)
+
+    @classmethod
+    def left_git_lock(cls, address: Address, branch: str, settings: Settings) -> str | None:
+        return git_bundles.left_lock(cls.open(address, settings), branch)
 
     def _refuse_missing_bucket(self) -> None:
         """The answer to a HEAD has no body: it doesn't tell a missing bucket from a missing object."""
@@ -163,7 +210,12 @@ def connect(settings: Settings) -> "Minio":
     from minio import Minio
     from urllib3 import PoolManager, Retry, Timeout
 
-    endpoint = urlsplit(settings.s3_endpoint or AWS_ENDPOINT)
+    address = Address(settings.s3_endpoint or AWS_ENDPOINT)
+    endpoint = urlsplit(address)
+    if address.credentials:
+        raise SettingsError(
+            f"MOLINO_S3_ENDPOINT: expected {address} alone; its keys are MOLINO_S3_ACCESS_KEY and MOLINO_S3_SECRET_KEY"
+        )
     if endpoint.scheme not in ("http", "https") or not endpoint.netloc or endpoint.path.strip("/"):
         raise SettingsError(
             f"MOLINO_S3_ENDPOINT: expected the URL of a server, such as http://minio:9000, not {settings.s3_endpoint!r}"

@@ -33,8 +33,9 @@ class Tracker:
         _silence()
         _log_in(settings)
         self.settings = settings
+        address = settings.tracking_uri.secret
         with tracking_errors():
-            self.client = MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+            self.client = MlflowClient(tracking_uri=address, registry_uri=address)
 
     def open_experiment(self, model: str) -> str:
         """Return the id of a model's experiment, made where there is none yet."""

@@ -14,7 +14,7 @@ from molino.contracts.results import IngestResult, TrainResult, VersionResult
 from training.examples import typical_rows
 from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
-from training.stores.folder import sha256_of
+from training.stores.opening import sha256_of
 from training.train.candidate_run import refit_candidate, train_candidate
 from training.train.candidates.contract import Material
 from training.train.choice import baseline, select

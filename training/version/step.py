@@ -11,7 +11,7 @@ from molino.contracts.errors import VersionError
 from molino.contracts.results import IngestResult, VersionResult
 from training.data_repository.repository import DataRepository, cloned, md5_of
 from training.step import Context, Outcome
-from training.stores.folder import fetch
+from training.stores.opening import fetch
 
 PATIENCE_SECONDS = 180.0
 """Longer than the lock of a push to S3 that was killed."""

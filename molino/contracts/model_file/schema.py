@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from molino.contracts.address import Address
 from molino.contracts.candidates import AnyCandidate
 from molino.contracts.features import AnyFeature
 from molino.contracts.metrics import MetricName
@@ -24,7 +25,7 @@ CONTRADICTION = "contradiction"
 class Source(Part):
     """Where the rows come from."""
 
-    uri: str = Field(min_length=1)
+    uri: Address = Field(min_length=1)
     """A path relative to the model file, an absolute path, `s3://…` or `http(s)://…`; CSV or Parquet, plain or gzip."""
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)

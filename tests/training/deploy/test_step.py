@@ -19,7 +19,7 @@ from molino.contracts.results import DeployResult, RegisterResult
 from molino.contracts.settings import Settings
 from training.deploy.step import agree
 from training.step import run_step
-from training.stores.folder import open_store
+from training.stores.opening import open_store
 from training.tracking.registry import CHAMPION, aliased_version
 from training.tracking.tracker import Tracker
 

@@ -8,7 +8,7 @@ from trained_run import BAD, ENDED, GOOD, TrainedRun, copy_database, read_rows
 from molino.contracts.errors import StepError, StoreError
 from molino.contracts.results import EvaluateResult, TrainResult
 from training.step import read_record
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 from training.tracking.registry import CHAMPION, point_alias
 from training.tracking.tracker import Tracker
 

@@ -7,7 +7,7 @@ from molino.contracts.errors import ReleaseError, StepError
 from molino.contracts.model_file import Category, Integer, Number
 from molino.contracts.release import Reference, Release
 from training.register.bundle import build_example, release_feature, write_bundle
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 
 LEARNT = Reference(rows=3, missing=0, values=("female", "male"), counts=(1, 2))
 COUNTED = Reference(rows=3, missing=0, edges=(0.0, 1.0), counts=(3,))

@@ -10,7 +10,7 @@ from trained_run import BAD, GOOD, TrainedRun, copy_database, file_sha256
 from molino.contracts.errors import StepError
 from molino.contracts.release import Release
 from molino.contracts.results import RegisterResult
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 from training.tracking.registry import CHALLENGER, aliased_version
 
 

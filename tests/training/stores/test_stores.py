@@ -12,7 +12,9 @@ from molino.contracts.errors import SettingsError, StoreError
 from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
 from tests.ports import free_port
-from training.stores.folder import FolderStore, Store, fetch, open_store, sha256_of
+from training.stores.contract import Store
+from training.stores.file import FolderStore
+from training.stores.opening import fetch, open_store, sha256_of
 
 DATA = b"rows\n" * 1000
 KEYS = ["runs/housing/r1/ingest.json", "runs/housing/r1/ingest/clean.parquet", "runs/housing/r10/ingest.json"]

@@ -17,7 +17,7 @@ from molino.contracts.settings import Settings
 from training.graphs.graph import Graph, answer_file
 from training.splits import JUDGED, TEST, TRAIN, UNUSED, VALIDATION, unseen
 from training.step import run_step
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 from training.tracking.tracker import Tracker
 from training.train.candidate_run import measure_rows
 from training.train.candidates import bounded, fit

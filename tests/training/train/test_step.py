@@ -24,7 +24,7 @@ from molino.contracts.release import Reference
 from molino.contracts.results import TrainResult, VersionResult
 from molino.contracts.settings import Settings
 from training.step import read_record, run_step
-from training.stores.folder import FolderStore
+from training.stores.file import FolderStore
 from training.tracking.registry import onnx_model_uri
 from training.tracking.tracker import Tracker
 

@@ -8,8 +8,8 @@ import pytest
 
 from molino.contracts.errors import BrokenReleaseError, DeployError
 from molino.contracts.settings import Settings
-from training.deploy.kubernetes_target import ANNOTATION, KubernetesTarget
-from training.stores.folder import open_store
+from training.deploy.targets.kubernetes import ANNOTATION, Target
+from training.stores.opening import open_store
 
 Thing = SimpleNamespace
 
@@ -47,9 +47,9 @@ class RefusingApi(StandInApi):
         raise ApiException(status=403, reason="Forbidden")
 
 
-def target(tmp_path: Path, api: StandInApi) -> KubernetesTarget:
+def target(tmp_path: Path, api: StandInApi) -> Target:
     settings = Settings(home=tmp_path, namespace="ml", serving_deployment="molino-serving")
-    return KubernetesTarget(settings, open_store(settings), api, api)
+    return Target(settings, open_store(settings), api, api)
 
 
 def dead_pod(version: str, container: str = "init_container_statuses", **changes: Any) -> Thing:
@@ -116,7 +116,7 @@ def test_a_release_that_no_server_loads_is_told_from_one_that_cannot_be_had(
 def test_a_pod_that_is_not_the_new_one_or_is_well_is_no_cause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pod: Thing
 ) -> None:
-    monkeypatch.setattr("training.deploy.kubernetes_target.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("training.deploy.targets.kubernetes.PATIENCE_SECONDS", 0.0)
     with pytest.raises(DeployError, match=r"Deployment ml/molino-serving doesn't serve housing version 4 after 0 s"):
         target(tmp_path, StandInApi(pod)).wait("housing", "4")
 

@@ -1,60 +1,37 @@
-"""The object store: one small interface, a local folder or S3 behind it."""
+"""The object store in a folder of this machine: a path, or `file://`."""
 
 import hashlib
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Self
 
+from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
 from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
-from training.stores.s3 import S3Store
+from training.stores.contract import Store
+from training.stores.opening import sha256_of
 
 TEMPORARY = ".part"
+LEFT_SECONDS = 10.0
+"""A lock of git in a folder that is older was left: git holds one for milliseconds."""
 
 
-class Store(Protocol):
-    """Objects under keys such as `runs/housing/r1/ingest.json`. A write is whole or not at all."""
-
-    def read(self, key: str) -> bytes:
-        """Return an object's bytes; StoreError when there is none."""
-
-    def write(self, key: str, data: bytes) -> Artifact:
-        """Put bytes under a key, over what was there."""
-
-    def download(self, key: str, path: Path) -> None:
-        """Copy an object to a file, made whole or not at all; StoreError when there is none."""
-
-    def upload(self, path: Path, key: str, rows: int | None = None) -> Artifact:
-        """Copy a file under a key, over what was there, and return its reference."""
-
-    def take(self, path: Path, key: str, sha256: str, rows: int) -> Artifact:
-        """Do as `upload` with a file that nobody needs any more, and whose SHA-256 is known."""
-
-    def exists(self, key: str) -> bool:
-        """Tell whether a key holds an object."""
-
-    def size(self, key: str) -> int:
-        """Return an object's size in bytes; StoreError when there is none."""
-
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield the keys below a prefix, in order."""
-
-    def delete(self, key: str) -> None:
-        """Remove an object; nothing happens when there is none."""
-
-    def uri(self, key: str) -> str:
-        """Return the address for people and tools."""
-
-
-class FolderStore:
+class FolderStore(Store):
     """Objects as files below a folder."""
+
+    scheme: ClassVar[str] = "file"
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+
+    @classmethod
+    def open(cls, address: Address, settings: Settings) -> Self:  # noqa: ARG003  # a folder needs no more
+        return cls(_folder(address))
 
     def read(self, key: str) -> bytes:
         with self._errors(key):
@@ -101,6 +78,17 @@ class FolderStore:
     def uri(self, key: str) -> str:
         return self._path(key).as_uri()
 
+    @classmethod
+    def left_git_lock(cls, address: Address, branch: str, settings: Settings) -> str | None:  # noqa: ARG003
+        folder = _folder(address)
+        for place in (folder, folder / ".git"):
+            for lock in (place / "refs" / "heads" / f"{branch}.lock", place / "packed-refs.lock", place / "HEAD.lock"):
+                with suppress(OSError):
+                    age = time.time() - lock.stat().st_mtime
+                    if age > LEFT_SECONDS:
+                        return f"{lock} is {age:.0f} s old: a push that was killed has left it; remove it"
+        return None
+
     def _path(self, key: str) -> Path:
         path = (self.root / key).resolve()
         if not path.is_relative_to(self.root):
@@ -118,6 +106,13 @@ class FolderStore:
             raise StoreError(f"{self.uri(key)}: {error.strerror}; check the folder {self.root} and its disk") from error
 
 
+def _folder(address: Address) -> Path:
+    path = address.path
+    if path is None:
+        raise StoreError(f"{address}: expected a folder")
+    return path.expanduser()
+
+
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
     """Give a temporary file beside the target, that takes its place at the end, or goes away."""
@@ -132,37 +127,3 @@ def _replacing(target: Path) -> Iterator[Path]:
 
 def _is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(TEMPORARY)
-
-
-def open_store(settings: Settings) -> Store:
-    """Return the store that the settings name."""
-    uri = settings.store_uri
-    if uri.startswith("s3://"):
-        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        return S3Store(bucket, prefix, settings)
-    return FolderStore(Path(uri.removeprefix("file://")))
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fetch(store: Store, artifact: Artifact, path: Path) -> Path:
-    """Download an artifact and check it; a file that is already there and right is kept.
-
-    Raises:
-        StoreError: it is missing, or its SHA-256 differs from the record's.
-    """
-    if path.is_file() and sha256_of(path) == artifact.sha256:
-        return path
-    store.download(artifact.key, path)
-    found = sha256_of(path)
-    if found != artifact.sha256:
-        path.unlink()
-        raise StoreError(
-            f"{artifact.uri}: sha256 is {found}, but the record says {artifact.sha256}; "
-            "the object was altered after the step that wrote it: start a new run"
-        )
-    return path

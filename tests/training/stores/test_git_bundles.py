@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from molino.contracts.settings import Settings
-from training.data_repository import git_s3
 from training.data_repository.git import Git
+from training.stores import git_bundles
 from training.stores.s3 import S3Store
 
 BRANCH = "refs/heads/main/"
@@ -17,7 +17,7 @@ def settings(s3, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def objects(settings: Settings) -> S3Store:
-    return git_s3.open_prefix(settings.git_remote_uri, settings)
+    return S3Store.open(settings.git_remote_uri, settings)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def push_killed_before_the_old_bundle_is_removed(git: Git, objects: S3Store) -> 
 def test_while_the_lock_is_held_nothing_is_removed(pushed: Git, objects: S3Store, settings: Settings) -> None:
     push_killed_before_the_old_bundle_is_removed(pushed, objects)
     before = list(objects.list(BRANCH))
-    git_s3.recover(settings.git_remote_uri, "main", settings)
+    S3Store.mend_git(settings.git_remote_uri, "main", settings)
     assert list(objects.list(BRANCH)) == before
 
 
@@ -66,7 +66,7 @@ def test_a_branch_that_a_killed_push_has_left_is_pushed_to_again(
     pushed: Git, objects: S3Store, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push_killed_before_the_old_bundle_is_removed(pushed, objects)
-    monkeypatch.setattr(git_s3, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(git_bundles, "LOCK_SECONDS", 0)
     git = Git(tmp_path / "b" / "clone", settings)
     git.clone()
     git.start_over()

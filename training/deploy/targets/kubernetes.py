@@ -17,7 +17,8 @@ from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_p
 from molino.contracts.results import RegisterResult
 from molino.contracts.settings import Settings
 from training.deploy.target import request
-from training.stores.folder import Store, fetch
+from training.stores.contract import Store
+from training.stores.opening import fetch
 
 ANNOTATION = "molino.dev/release."
 PATIENCE_SECONDS = 240.0
@@ -26,7 +27,7 @@ SETTLED_SECONDS = 2.0
 """How long the Service must response with the new version alone: the time that nodes take to forget the old pods."""
 
 
-class KubernetesTarget:
+class Target:
     """The serving Deployment of this cluster, reached with the pod's own service account."""
 
     def __init__(self, settings: Settings, store: Store, deployments: Any = None, pods: Any = None) -> None:
