@@ -6,7 +6,7 @@ from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
 from molino.contracts.reading import read_object
 from molino.contracts.results import EvaluateResult, IngestResult, Verdict
-from molino.runs import Run
+from molino.contracts.run import Run
 from training.stores.contract import Store
 
 REASONS_SHOWN = 3

@@ -2,68 +2,24 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import structlog
-
 from molino.contracts.address import Address, redacted
 from molino.contracts.errors import StoreError
-from molino.contracts.identifiers import check_model_name, check_run_id, is_model_name, is_run_id
+from molino.contracts.identifiers import check_model_name, check_run_id
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.model_file.parts import changed_overrides, changed_parts
-from molino.contracts.record import Record, parse_record, record_key
-from molino.contracts.steps import STEP_NAMES, STEPS
+from molino.contracts.run import DATA_STEPS, Run, RunSummary, data_of, training_wanted
+from molino.contracts.steps import STEPS
+from training.run_index import models_with_runs, read_run, summaries
 from training.stores.contract import Store
 
-DATA_STEPS = tuple(step.name for step in STEPS if step.group == "data")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run: the records that it has so far, by step."""
-
-    model: str
-    run_id: str
-    records: Mapping[str, Record]
-    unread: Mapping[str, str] = field(default_factory=dict)
-    """By step: why what stands for its record can't be read."""
-
-    @property
-    def done(self) -> tuple[str, ...]:
-        """Names of the steps that have their record, in order."""
-        return tuple(step for step in STEP_NAMES if step in self.records)
-
-    @property
-    def state(self) -> str:
-        """How far it is.
-
-        `done`, `rejected` by the gate, `unfinished`, `unchanged` where its data made no new version, so that nothing
-        was trained, or `unreadable` where a record can't be read.
-        """
-        if self.unread:
-            return "unreadable"
-        if self.done == DATA_STEPS and self.records[DATA_STEPS[-1]].result.get("created") is False:
-            return "unchanged"
-        if len(self.records) < len(STEP_NAMES):
-            return "unfinished"
-        return "rejected" if any(record.status == "rejected" for record in self.records.values()) else "done"
-
-    @property
-    def started(self) -> datetime:
-        """When its first step started; data that it took from another run is older."""
-        own = [record.started for record in self.records.values() if record.run_id == self.run_id]
-        return min(own or [record.started for record in self.records.values()])
-
-    @property
-    def version(self) -> str | None:
-        """The version that its deploy step put in service."""
-        deploy = self.records.get("deploy")
-        version = deploy.result.get("version") if deploy else None
-        return str(version) if version is not None else None
+CLOSEST_READ = 3
+"""Ended runs on the same data that are read, those first whose marker says that their training was the same."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +35,14 @@ class Plan:
     """Of a new run: the run whose data it takes."""
 
 
-def list_runs(store: Store, model: str | None = None) -> list[Run]:
-    """Return the runs that have a record, of one model or of all, the newest first.
+def list_runs(store: Store, model: str | None = None) -> list[RunSummary]:
+    """Return what is told of the runs that have a record, of one model or of all, the newest first.
 
     What can't be read is passed over, and named in a line of the log.
     """
-    records: dict[tuple[str, str], dict[str, Record]] = {}
-    unread: dict[tuple[str, str], dict[str, str]] = {}
-    for model_name, run_id, step in _record_keys(store, model):
-        record = _record(store, model_name, run_id, step)
-        found = unread if isinstance(record, str) else records
-        found.setdefault((model_name, run_id), {})[step] = record  # type: ignore[assignment]
-    runs = [Run(*named, known, unread.get(named, {})) for named, known in records.items()]
-    return sorted(runs, key=lambda run: run.started, reverse=True)
-
-
-def _record(store: Store, model: str, run_id: str, step: str) -> Record | str:
-    """Return a record, or why it can't be read, which the log tells too."""
-    key = record_key(model, run_id, step)
-    record = parse_record(store.read(key), model, step)
-    if isinstance(record, str):
-        structlog.get_logger().warning("record passed over", record=store.uri(key), cause=record)
-    return record
+    models = [model] if model else models_with_runs(store)
+    found = [summary for name in models for summary in summaries(store, name)]
+    return sorted(found, key=lambda summary: summary.started, reverse=True)
 
 
 def find_run(store: Store, run_id: str, model: str | None = None) -> Run:
@@ -110,7 +52,8 @@ def find_run(store: Store, run_id: str, model: str | None = None) -> Run:
         StoreError: no model has a run of that id, or more than one has.
     """
     check_run_id(run_id)
-    runs = [run for run in list_runs(store, check_model_name(model) if model else None) if run.run_id == run_id]
+    models = [check_model_name(model)] if model else models_with_runs(store)
+    runs = [run for run in (read_run(store, name, run_id) for name in models) if run.records]
     if len(runs) == 1:
         return runs[0]
     if runs:
@@ -135,9 +78,10 @@ def plan(
         source: overrides the model file's source, as the settings have it.
         overrides: what the settings give over the model file's training.
     """
-    newest = next(iter(list_runs(store, loaded.file.name)), None)
-    if newest is None:
+    listed = next(iter(list_runs(store, loaded.file.name)), None)
+    if listed is None:
         return _new("there is no run yet")
+    newest = read_run(store, loaded.file.name, listed.run_id)
     if newest.unread:
         return _new(f"records of run {newest.run_id} can't be read")
     if parts := _changed(newest, loaded, "data"):
@@ -174,22 +118,15 @@ def settle(
         served: the version that the server answers with now, if any.
         overrides: what the settings give over the model file's training.
     """
-    runs = list_runs(store, loaded.file.name)
-    data = next((_data_version(run) for run in runs if run.run_id == run_id), None)
-    for run in runs:
-        ended = run.state == "rejected" or (run.state == "done" and run.version == served)
-        if data is None or not ended or run.run_id == run_id or _data_version(run) != data:
-            continue
+    data = data_of(read_run(store, loaded.file.name, run_id).records)
+    wanted = training_wanted(loaded.file, overrides or {})
+    same = [run for run in list_runs(store, loaded.file.name) if data and run.data == data and run.run_id != run_id]
+    ended = [run for run in same if run.state == "rejected" or (run.state == "done" and run.version == served)]
+    for listed in sorted(ended, key=lambda run: run.training != wanted)[:CLOSEST_READ]:
+        run = read_run(store, loaded.file.name, listed.run_id)
         if not _changed_training(run, loaded, overrides or {}):
             return Plan(run.run_id, "complete", run.done, f"the data is unchanged since run {run.run_id}")
     return None
-
-
-def _data_version(run: Run) -> tuple[str, str] | None:
-    """Return path and revision of a run's data."""
-    version = run.records.get(DATA_STEPS[-1])
-    found = (version.result.get("path"), version.result.get("revision")) if version else (None, None)
-    return (str(found[0]), str(found[1])) if all(found) else None
 
 
 def _changed(run: Run, loaded: LoadedModel, group: str) -> list[str]:
@@ -241,15 +178,3 @@ def _differs(source: Path, run: Run) -> bool:
         return True
     with source.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() != ingest.result.get("source_sha256")
-
-
-def _record_keys(store: Store, model: str | None) -> Iterator[tuple[str, str, str]]:
-    """Yield model, run id and step of every record: `runs/<model>/<run-id>/<step>.json`."""
-    for key in store.list(f"runs/{model}/" if model else "runs/"):
-        parts = key.split("/")
-        if len(parts) != 4 or parts[3].removesuffix(".json") not in STEP_NAMES:
-            continue
-        if is_model_name(parts[1]) and is_run_id(parts[2]):
-            yield parts[1], parts[2], parts[3].removesuffix(".json")
-        else:
-            structlog.get_logger().warning("record passed over", record=store.uri(key), cause="no run has such an id")

@@ -21,6 +21,7 @@ from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact, Record, Status, parse_record, record_key, run_prefix
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES, STEPS, step_named
+from training.run_index import keep_record, read_run
 from training.stores.contract import Store
 from training.stores.opening import open_store
 
@@ -141,7 +142,7 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
         ended=datetime.now(UTC),
         host=socket.gethostname(),
     )
-    store.write(record_key(name, run_id, step), record.model_dump_json(indent=2).encode())
+    keep_record(store, record, records)
     shutil.rmtree(workdir, ignore_errors=True)
     log.info("ended", status=record.status, seconds=round(record.seconds, 3), metrics=record.metrics)
     return record
@@ -149,10 +150,14 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
 
 def _take_data(store: Store, model: str, run_id: str, data_run: str, earlier: Sequence[str]) -> None:
     """Give a run without data the records of the run that made it; they keep that run's name."""
+    taken = False
     for step in (step.name for step in STEPS if step.group == "data" and step.name in earlier):
         own, made = (record_key(model, run, step) for run in (run_id, data_run))
         if not store.exists(own) and store.exists(made):
             store.write(own, store.read(made))
+            taken = True
+    if taken:
+        read_run(store, model, run_id)
 
 
 def read_record(store: Store, model: str, run_id: str, step: str) -> Record | None:

@@ -10,7 +10,7 @@ from molino.contracts.steps import STEP_NAMES
 
 if TYPE_CHECKING:
     from molino.contracts.record import Record
-    from molino.runs import Run
+    from molino.contracts.run import Run, RunSummary
 
 app = typer.Typer()
 JSON_HELP = "Print JSON instead."
@@ -64,12 +64,12 @@ def show(
     run = find_run(open_store(load_settings()), run_id, model)
     if as_json:
         records = {step: run.records[step].model_dump(mode="json") for step in run.done}
-        print(json.dumps({**_summary(run), "records": records}, indent=2))
+        print(json.dumps({**_summary(run.summary), "records": records}, indent=2))
         return
     _print_lineage(run)
 
 
-def _summary(run: "Run") -> dict[str, str | list[str] | None]:
+def _summary(run: "RunSummary") -> dict[str, str | list[str] | None]:
     return {
         "model": run.model,
         "run_id": run.run_id,
@@ -80,7 +80,7 @@ def _summary(run: "Run") -> dict[str, str | list[str] | None]:
     }
 
 
-def _print_table(runs: "list[Run]") -> None:
+def _print_table(runs: "list[RunSummary]") -> None:
     from rich.console import Console
     from rich.table import Table
 

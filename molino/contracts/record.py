@@ -1,10 +1,9 @@
 """The record that each step leaves: what went in, what came out, and where. Six of them are a run's lineage."""
 
 import json
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from molino.contracts.reading import read_json
@@ -62,8 +61,8 @@ class Record(BaseModel):
     """The step's own result (`molino.contracts.results`), as JSON."""
     code_revision: str
     image: str | None
-    started: datetime
-    ended: datetime
+    started: AwareDatetime
+    ended: AwareDatetime
     host: str
 
     @property

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from molino.contracts.record import parse_record, record_key
+from molino.contracts.run import Run
 from molino.contracts.steps import STEP_NAMES
 from molino.run_end import tell_end, tell_refusal
-from molino.runs import Run, find_run
+from molino.runs import find_run
 from training.stores.file import FolderStore
 
 FIXTURE = Path(__file__).parent / "contracts" / "fixtures" / "e016fe5"

@@ -305,6 +305,17 @@ def test_unchanged_data_is_trained_on_where_its_model_is_not_served(
     assert settle(store, loaded, "b", served) is None
 
 
+def test_an_old_run_of_the_same_training_is_found_behind_many_others(store: FolderStore, loaded: LoadedModel) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    for hour in range(1, 9):
+        other = rewritten(loaded, candidates=[{"name": "linear", "kind": "linear", "alpha": hour + 1.0}])
+        keep_with_parts(store, other, f"b{hour}", 6, hour)
+    keep_with_parts(store, loaded, "c", 2, hour=9)
+    settled = settle(store, rewritten(loaded, candidates=[{"name": "linear", "kind": "linear"}]), "c", "1")
+    assert settled is not None
+    assert settled.run_id == "a"
+
+
 def test_unchanged_data_is_trained_on_by_other_candidates(store: FolderStore, loaded: LoadedModel) -> None:
     keep_with_parts(store, loaded, "a", 6)
     keep_with_parts(store, loaded, "b", 2, hour=1)

@@ -57,6 +57,14 @@ class Store(Protocol):
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, in order."""
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names right below a prefix that ends with a slash, and that keys go on below, in order.
+
+        A store that needn't list all that is below for it does so.
+        """
+        keys = (key.removeprefix(prefix) for key in self.list(prefix))
+        yield from sorted({key.partition("/")[0] for key in keys if "/" in key})
+
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
 

@@ -71,6 +71,11 @@ class FolderStore(Store):
         keys = (path.relative_to(self.root).as_posix() for path in paths)
         yield from sorted(key for key in keys if key.startswith(prefix))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        folder = self._path(prefix)
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+        yield from (path.name for path in paths if path.is_dir() and any(below.is_file() for below in path.rglob("*")))
+
     def delete(self, key: str) -> None:
         with self._errors(key):
             self._path(key).unlink(missing_ok=True)

@@ -108,6 +108,12 @@ class S3Store(Store):
             for item in self.client.list_objects(self.bucket, self.prefix + prefix, recursive=True):
                 yield (item.object_name or "").removeprefix(self.prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._errors(prefix):
+            for item in self.client.list_objects(self.bucket, self.prefix + prefix):
+                if item.is_dir:
+                    yield (item.object_name or "").removeprefix(self.prefix + prefix).rstrip("/")
+
     def delete(self, key: str) -> None:
         with self._errors(key):
             self.client.remove_object(self.bucket, self.prefix + key)
