@@ -67,6 +67,15 @@ class IngestResult(Result):
     quarantine: Artifact | None
     report_json: Artifact
     report_html: Artifact
+    coarse_features: dict[str, str] = Field(default_factory=dict)
+    """Features of which 32-bit floats, in which graphs take numbers, can't tell all values apart; with what to do."""
+
+    @classmethod
+    def tell(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return the lines, and one of each feature that 32 bits can't hold well."""
+        found = content.get("coarse_features")
+        coarse = found.items() if isinstance(found, dict) else ()
+        return [*super().tell(content), *(f"feature {name}: {cause}" for name, cause in coarse)]
 
 
 class VersionResult(Result):

@@ -52,6 +52,11 @@ class QualityReport(_Part):
     columns: tuple[ColumnProfile, ...]
     """Features in order, then the target; over the clean rows."""
 
+    @property
+    def coarse_features(self) -> dict[str, str]:
+        """The features of which 32-bit floats can't tell all values apart, with what to do."""
+        return {column.name: column.coarse for column in self.columns[:-1] if column.coarse}
+
     def json_bytes(self) -> bytes:
         """Return the report as JSON."""
         return self.model_dump_json(indent=2).encode()

@@ -40,6 +40,8 @@ def run(context: Context) -> Outcome:
         facts = _facts(source, opened, cleaner)
     columns = tuple(profiler.profile() for profiler in profilers)
     report = quality_report(context.model, context.run_id, facts, cleaner.tally, columns)
+    for name, cause in report.coarse_features.items():
+        context.log.warning("coarse feature", feature=name, cause=cause)
     return _store(context, source, report, sha256, rows.quarantine)
 
 
@@ -103,6 +105,7 @@ def _store(context: Context, source: LocalSource, report: QualityReport, sha256:
         quarantine=quarantined,
         report_json=report_json,
         report_html=report_html,
+        coarse_features=report.coarse_features,
     )
     return Outcome(
         result=result,

@@ -4,12 +4,17 @@ import math
 from collections import Counter
 from typing import Any, Protocol
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from training.profiles.histogram import COARSEST_START, Histogram
+from training.profiles.precision import coarse
 
 SHOWN_BINS = 32
+PEEKED = 64
+"""So many numbers show a fraction of almost any column that has one."""
 MOST_VALUES = 10_000
 """Of a category with more values than this, later ones are counted together."""
 
@@ -38,6 +43,8 @@ class ColumnProfile(BaseModel):
     """Of numbers: edges of the histogram, one more than `counts`; a value on an edge belongs to the bin above it."""
     whole: bool = False
     """Of numbers: none has a fraction."""
+    coarse: str | None = None
+    """Of numbers: what 32-bit floats can't tell apart of them, and what to do."""
     values: tuple[str, ...] | None = None
     """Of categories and booleans: what was found, the commonest first."""
     other_values: int = 0
@@ -83,6 +90,7 @@ class Spread:
 
     def __init__(self, whole: bool) -> None:
         self.whole = whole
+        self.fractions = False
         self.size = 0
         self.low, self.high, self.mean, self.squares = math.inf, -math.inf, 0.0, 0.0
         self.histogram = Histogram(0 if whole else COARSEST_START)
@@ -99,6 +107,8 @@ class Spread:
         self.size += size
         self.low, self.high = min(self.low, low), max(self.high, high)
         self.histogram.add(values, low, high)
+        if not (self.whole or self.fractions):
+            self.fractions = _has_fractions(values[:PEEKED]) or _has_fractions(values)
 
     def found(self) -> dict[str, Any]:
         """Return the measures and the histogram; nothing where there was no number."""
@@ -115,9 +125,14 @@ class Spread:
             "edges": tuple(edges),
             "counts": tuple(counts),
             "whole": self.whole,
+            "coarse": coarse(self.low, self.high, math.sqrt(self.squares / self.size), not self.fractions),
         }
 
     def _quantile(self, share: float) -> float:
         found = self.histogram.quantile(share)
         found = float(math.floor(found)) if self.whole else found
         return min(max(found, self.low), self.high)
+
+
+def _has_fractions(values: NDArray[np.float64]) -> bool:
+    return bool((values != np.rint(values)).any())

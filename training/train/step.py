@@ -43,7 +43,10 @@ def run(context: Context) -> Outcome:
     """
     from training.data_repository.repository import fetch_revision
 
-    clean = context.result("ingest", IngestResult).clean
+    ingested = context.result("ingest", IngestResult)
+    for name, cause in ingested.coarse_features.items():
+        context.log.warning("coarse feature", feature=name, cause=cause)
+    clean = ingested.clean
     version = context.result("version", VersionResult)
     path = fetch_revision(context.settings, version, context.workdir / "clean.parquet")
     _check_data(path, clean, version)

@@ -4,8 +4,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tables import FEATURES, Homes, csv_text, good_rows
 
+from molino.contracts.results import IngestResult
 from training.ingest.quality_report import figure
 
 
@@ -117,3 +119,41 @@ def test_the_same_source_gives_the_same_report(tmp_path: Path) -> None:
 )
 def test_figures_are_short(value: float | None, text: str) -> None:
     assert figure(value) == text
+
+
+# What 32-bit floats can't hold.
+
+
+@pytest.fixture(scope="module")
+def seconds(tmp_path_factory: pytest.TempPathFactory) -> Homes:
+    """Rows whose `size` are seconds since 1970."""
+    rows = [row.split(",") for row in good_rows(300)]
+    text = csv_text(*(",".join([str(1_700_000_000 + 60 * at), *row[1:]]) for at, row in enumerate(rows)))
+    features = [{"name": FEATURES[0]["name"], "type": "number"}, *FEATURES[1:]]
+    made = Homes(tmp_path_factory.mktemp("seconds"), text, features=features)
+    made.ingest()
+    return made
+
+
+def test_a_feature_that_32_bits_cannot_hold_is_in_the_report(seconds: Homes) -> None:
+    columns = json.loads(seconds.artifact("quality.json").read_bytes())["columns"]
+    coarse = {column["name"]: column["coarse"] for column in columns if column["coarse"]}
+    assert list(coarse) == [FEATURES[0]["name"]]
+    assert "step by 128 at 1700017940" in coarse[FEATURES[0]["name"]]
+
+
+def test_the_page_says_so_too(seconds: Homes) -> None:
+    assert "step by 128 at 1700017940" in seconds.artifact("quality.html").read_text()
+
+
+def test_the_result_names_it_and_people_are_told(seconds: Homes) -> None:
+    result = json.loads((seconds.store / "runs" / "homes" / "r1" / "ingest.json").read_text())["result"]
+    assert list(result["coarse_features"]) == [FEATURES[0]["name"]]
+    assert any(line.startswith("feature size: 32-bit floats") for line in IngestResult.tell(result))
+
+
+def test_the_log_says_so_in_one_line(seconds: Homes) -> None:
+    with capture_logs() as heard:
+        seconds.ingest("r2")
+    told = [line for line in heard if line["event"] == "coarse feature"]
+    assert [(line["log_level"], line["feature"]) for line in told] == [("warning", "size")]
