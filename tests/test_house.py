@@ -189,10 +189,11 @@ def test_an_import_brings_nothing_heavy(modules: str, kept_out: set[str]) -> Non
 # Variation is a type.
 
 FEATURE_CLASSES = "|".join(f"{kind.__name__}|{kind.__name__}Type" for kind in FEATURES.values())
+TYPES = "|".join(FEATURES)
 SWITCH_ON_A_FEATURE = re.compile(
     rf"isinstance\([^)]*\b({FEATURE_CLASSES})\b|case ({FEATURE_CLASSES})\("
     r"|\b(feature|column|one)\.type (==|!=|in |not in )"
-    rf"|[\"']({'|'.join(FEATURES)})[\"']\s*:|[!=]=\s*[\"']({'|'.join(FEATURES)})[\"']"
+    rf"|[\"']({TYPES})[\"']\s*:|([!=]=|\bcase|\bin [(\[{{])\s*[\"']({TYPES})[\"']"
 )
 """What tells one type of feature from another by hand."""
 
@@ -204,6 +205,22 @@ SWITCH_ON_A_FEATURE = re.compile(
 )
 def test_no_switch_on_a_feature_stands_outside_its_type(path: Path) -> None:
     assert path.parent.name == "features" or not SWITCH_ON_A_FEATURE.search(path.read_text())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'if kind in ("boolean", "category", "text"):',
+        "if kind not in {'number'}:",
+        'kind == "integer"',
+        'case "category":',
+        "if feature.type in ORDERED:",
+        'FORMS = {"number": 1}',
+        "isinstance(feature, Category)",
+    ],
+)
+def test_a_switch_on_a_feature_is_known_in_each_form(line: str) -> None:
+    assert SWITCH_ON_A_FEATURE.search(line)
 
 
 @pytest.mark.parametrize("name", FEATURES)

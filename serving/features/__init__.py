@@ -1,27 +1,19 @@
 """The types of feature that serving answers: a module each, with all that serving does of such a feature."""
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 
 from molino.contracts.errors import ReleaseError
 from molino.contracts.release import Release
+from molino.contracts.variants import class_in, modules_in
 from serving.features.base import ServedFeature
 
 __all__ = ["FEATURES", "ServedFeature", "serve_features"]
 
 
-def _find_types() -> Mapping[str, type[ServedFeature]]:
-    """Return name to class of every type; the module `<type>` defines the class whose `type` is its name."""
-    found: dict[str, type[ServedFeature]] = {}
-    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-        for defined in vars(importlib.import_module(f"{__name__}.{name}")).values():
-            if isinstance(defined, type) and issubclass(defined, ServedFeature) and vars(defined).get("type") == name:
-                found[name] = defined
-    return found
-
-
-FEATURES = _find_types()
+FEATURES: Mapping[str, type[ServedFeature]] = {
+    name: kind for name in modules_in(__name__) if (kind := class_in(__name__, name, ServedFeature))
+}
+"""Type to class: that which the module of the type's name defines."""
 
 
 def serve_features(release: Release) -> tuple[ServedFeature, ...]:

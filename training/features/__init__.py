@@ -1,10 +1,10 @@
 """The types of feature, a module each, found by the name that a model file gives."""
 
-import importlib
 from functools import cache
 from typing import Any
 
 from molino.contracts.features import Feature
+from molino.contracts.variants import class_in
 from training.features.base import FeatureType
 
 __all__ = ["FeatureType", "type_of"]
@@ -20,10 +20,7 @@ def type_of(feature: Feature) -> FeatureType[Any]:
 
 @cache
 def _type_named(name: str) -> type[FeatureType[Any]]:
-    module = importlib.import_module(f"{__name__}.{name}")
-    (found,) = (
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, FeatureType) and kind.__module__ == module.__name__
-    )
+    found = class_in(__name__, name, FeatureType)
+    if found is None:
+        raise LookupError(f"training/features/{name}.py defines no class below FeatureType")
     return found

@@ -1,6 +1,5 @@
 """What every metric is, and all metrics of a task on some rows."""
 
-import importlib
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
 from molino.contracts.metrics import metrics_of
+from molino.contracts.variants import class_in
 from training.graphs.graph import Predictions
 from training.metrics.resamples import Float64Array, Measure, Resamples
 
@@ -29,10 +29,10 @@ class Score(ABC):
 
 def score_of(name: str) -> Score:
     """Return what computes a metric: the class in the module of its name."""
-    module = importlib.import_module(f"training.metrics.{name}")
-    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
-    score: Score = next(kind for kind in kinds if issubclass(kind, Score))()
-    return score
+    kind = class_in("training.metrics", name, Score)
+    if kind is None:
+        raise LookupError(f"training/metrics/{name}.py defines no class below Score")
+    return kind()
 
 
 def measure(actual: NDArray[Any], answers: Predictions, resamples: Resamples) -> dict[str, Measure]:

@@ -1,6 +1,5 @@
 """From a model file's split to the part of each row."""
 
-import importlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from molino.contracts.model_file import ModelFile
 from molino.contracts.splits import SplitIdentity
+from molino.contracts.variants import class_in
 from training.splits.contract import TEST, Parts, Placement, SplitKind
 
 if TYPE_CHECKING:
@@ -16,13 +16,8 @@ if TYPE_CHECKING:
 
 def kind_of(name: str) -> SplitKind | None:
     """Return the kind of split of a name: the class that its module defines; none where there is no such module."""
-    try:
-        module = importlib.import_module(f"training.splits.{name}")
-    except ModuleNotFoundError:
-        return None
-    wanted = name.replace("_", "")
-    found = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__name__.lower() == wanted]
-    return found[0]() if found and issubclass(found[0], SplitKind) else None
+    kind = class_in("training.splits", name, SplitKind)
+    return None if kind is None else kind()
 
 
 def identify(model: ModelFile, seed: int | None = None) -> SplitIdentity:
@@ -45,7 +40,7 @@ def known(name: str) -> SplitKind:
     """Return a kind that must be there."""
     kind = kind_of(name)
     if kind is None:
-        raise LookupError(f"training/splits/{name}.py defines no kind of split of its name")
+        raise LookupError(f"training/splits/{name}.py defines no class below SplitKind")
     return kind
 
 

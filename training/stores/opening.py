@@ -1,8 +1,6 @@
 """Finds the store of an address by its scheme, and brings what a record names."""
 
 import hashlib
-import importlib
-import pkgutil
 from pathlib import Path
 
 import training.stores
@@ -10,6 +8,7 @@ from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
 from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
+from molino.contracts.variants import class_in, modules_in
 from training.stores.contract import Store
 
 LOCAL = "file"
@@ -22,20 +21,12 @@ def kind_of(address: Address) -> type[Store] | None:
 
 
 def _kind_named(scheme: str) -> type[Store] | None:
-    if scheme not in {module.name for module in pkgutil.iter_modules(training.stores.__path__)}:
-        return None
-    defined = vars(importlib.import_module(f"training.stores.{scheme}")).values()
-    return next((kind for kind in defined if isinstance(kind, type) and _is_kind(kind, scheme)), None)
-
-
-def _is_kind(kind: type, scheme: str) -> bool:
-    return Store in kind.__mro__ and kind.__dict__.get("scheme") == scheme
+    return class_in(training.stores.__name__, scheme, Store)
 
 
 def store_schemes() -> tuple[str, ...]:
     """Return the schemes of all kinds of store, in order."""
-    modules = (module.name for module in pkgutil.iter_modules(training.stores.__path__))
-    return tuple(name for name in modules if _kind_named(name))
+    return tuple(name for name in modules_in(training.stores.__name__) if _kind_named(name))
 
 
 def open_at(address: Address, settings: Settings) -> Store:

@@ -7,7 +7,7 @@ from molino.contracts.variants import find_kinds, union_of
 
 __all__ = ["CANDIDATES", "AnyCandidate", "Candidate"]
 
-CANDIDATES = find_kinds(__name__, __path__, Candidate, "kind")
+CANDIDATES = find_kinds(__name__, Candidate, "kind")
 """Kind to class."""
 
 if TYPE_CHECKING:

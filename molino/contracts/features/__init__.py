@@ -7,7 +7,7 @@ from molino.contracts.variants import find_kinds, union_of
 
 __all__ = ["FEATURES", "AnyFeature", "Cell", "Feature"]
 
-FEATURES = find_kinds(__name__, __path__, Feature, "type")
+FEATURES = find_kinds(__name__, Feature, "type")
 """Type to class."""
 
 if TYPE_CHECKING:

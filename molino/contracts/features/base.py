@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,9 @@ Cell = float | int | bool | str | None
 
 class Feature(Part):
     """A feature: its name, its type, and the keys of that type."""
+
+    ordered: ClassVar[bool] = True
+    """Whether values come before and after each other as they stand in the source: rows can be split by time by it."""
 
     name: str = Field(pattern=COLUMN_PATTERN)
     """What requests, graphs and the clean data call it."""

@@ -11,6 +11,8 @@ TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0"
 class Boolean(Feature):
     """True or false; in a CSV also 0 and 1."""
 
+    ordered = False
+
     type: Literal["boolean"]
 
     @classmethod

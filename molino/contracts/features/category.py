@@ -13,6 +13,8 @@ from molino.contracts.part import Word
 class Category(Feature):
     """One of a set of strings, listed here or learnt from the training rows."""
 
+    ordered = False
+
     type: Literal["category"]
     values: tuple[Annotated[Word, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)
     """Allowed values; learnt from the training rows when not given."""

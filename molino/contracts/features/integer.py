@@ -1,13 +1,12 @@
 """Whole numbers."""
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic.config import JsonDict
 
-from molino.contracts.contradictions import Contradiction, Key, reversed_range
-from molino.contracts.features.base import Cell, Feature, number_in
+from molino.contracts.features.base import Cell
+from molino.contracts.features.numeric import Numeric
 
 LARGEST = 2**24
 """Whole numbers up to this size are exact in the 32-bit floats of a graph."""
@@ -15,11 +14,10 @@ EXACT: JsonDict = {"minimum": -LARGEST, "maximum": LARGEST}
 """The same for editors."""
 
 
-class Integer(Feature):
+class Integer(Numeric):
     """A whole number, exact in 32-bit floats (at most 2**24 in size)."""
 
     type: Literal["integer"]
-    unit: str | None = None
     minimum: int | None = Field(default=None, json_schema_extra=EXACT)
     maximum: int | None = Field(default=None, json_schema_extra=EXACT)
 
@@ -31,17 +29,6 @@ class Integer(Feature):
                 f"expected -{LARGEST} to {LARGEST}, beyond which 32-bit floats skip whole numbers; use type: number"
             )
         return bound
-
-    def contradictions(self, key: Key, missing: tuple[str, ...]) -> Iterator[Contradiction]:
-        """Yield a range that holds nothing."""
-        del missing
-        yield from reversed_range(self, key)
-
-    @classmethod
-    def from_cell(cls, cell: str) -> Cell:
-        """Return the number, for the API to refuse where it isn't whole."""
-        number = number_in(cell)
-        return cell if number is None else number
 
     @classmethod
     def as_json(cls, value: Any) -> Cell:

@@ -13,7 +13,7 @@ from molino.contracts.variants import find_kinds
 __all__ = ["DEFAULT_KIND", "SPLITS", "AnySplit", "Split", "SplitIdentity"]
 
 DEFAULT_KIND = "auto"
-SPLITS = find_kinds(__name__, __path__, Split, "kind")
+SPLITS = find_kinds(__name__, Split, "kind")
 """Kind to class."""
 
 

@@ -1,10 +1,11 @@
 """What every split of a model file has."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from molino.contracts.features.base import Feature
 from molino.contracts.part import Part
 
 Column = Annotated[str, Field(min_length=1, max_length=255)]
@@ -21,7 +22,7 @@ class Model(NamedTuple):
 
     task: str
     target: str
-    features: Mapping[str, Any]
+    features: Mapping[str, Feature]
     """Name to section."""
 
 

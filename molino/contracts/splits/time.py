@@ -22,9 +22,8 @@ class Time(Split):
         """Yield what doesn't go with the rest of the model file."""
         yield from super().contradictions(model)
         feature = model.features.get(self.column)
-        kind = feature.type if feature else None
-        if kind in ("boolean", "category", "text"):
-            yield ("split", "column"), f"{self.column!r} is a feature of type {kind}; expected numbers or dates"
+        if feature and not feature.ordered:
+            yield ("split", "column"), f"{self.column!r} is a feature of type {feature.type}; expected numbers or dates"
         if feature and feature.missing == "impute":
             yield (
                 ("split", "column"),

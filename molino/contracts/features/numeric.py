@@ -1,0 +1,25 @@
+"""What all numbers share, whole ones or not."""
+
+from collections.abc import Iterator
+
+from molino.contracts.contradictions import Contradiction, Key, reversed_range
+from molino.contracts.features.base import Cell, Feature, number_in
+
+
+class Numeric(Feature):
+    """A number with a unit and a range."""
+
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def contradictions(self, key: Key, missing: tuple[str, ...]) -> Iterator[Contradiction]:
+        """Yield a range that holds nothing."""
+        del missing
+        yield from reversed_range(self, key)
+
+    @classmethod
+    def from_cell(cls, cell: str) -> Cell:
+        """Return the number, for the API to refuse where the type doesn't take it."""
+        number = number_in(cell)
+        return cell if number is None else number
