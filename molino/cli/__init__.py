@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from molino.cli import doctor, models, predict, run, runs, serve, step
+from molino.cli import doctor, init, models, predict, run, runs, serve, step
 from molino.contracts.errors import MolinoError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("step")(step.step)
 app.command("serve")(serve.serve)

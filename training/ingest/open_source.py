@@ -2,18 +2,20 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+import polars as pl
+
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
 from training.ingest.batch import Batch
 from training.ingest.csv_source import CsvSource
-from training.ingest.csv_text import HashedFile, Readable
-from training.ingest.parquet_source import ParquetSource
+from training.ingest.csv_text import HashedFile, Readable, pieces
+from training.ingest.parquet_source import ParquetSource, column_types_of
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 FOREIGN = {
@@ -73,13 +75,42 @@ def open_source(path: Path, model: ModelFile, where: str, workdir: Path, largest
         yield OpenSource(table, file, path.stat().st_size)
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What can be told of a source without a model file."""
+
+    beginning: bytes
+    """The first rows of a CSV, its header among them; empty of Parquet."""
+    dtypes: Mapping[str, pl.DataType] | None
+    """Of Parquet: each column's type."""
+
+
+def preview(path: Path, where: str, workdir: Path, largest: int) -> Preview:
+    """Look at the beginning of a source.
+
+    Raises:
+        SourceError: it is empty, of no format that is read, or too large.
+    """
+    with path.open("rb", buffering=0) as raw:
+        packed = _magic(path).startswith(GZIP)
+        content: Readable = GzipText(raw, where, largest) if packed else raw
+        magic = _unpacked_magic(path, where, largest) if packed else _magic(path)
+        _refuse_foreign(magic, where)
+        if magic.startswith(PARQUET):
+            return Preview(
+                b"", column_types_of(_unpack(content, workdir / "source.parquet") if packed else path, where)
+            )
+        return Preview(next(pieces(content, where), b""), None)
+
+
 def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: Path, largest: int) -> Table:
     magic = _magic(path)
     packed = magic.startswith(GZIP)
     unpacked: Readable = GzipText(file, where, largest) if packed else file
     if packed:
         magic = _unpacked_magic(path, where, largest)
-    _refuse_foreign(magic, model, where)
+    _refuse_foreign(magic, where)
+    _refuse_another_format(magic, model, where)
     if not magic.startswith(PARQUET):
         return CsvSource(unpacked, model, where)
     return ParquetSource(_unpack(unpacked, workdir / "source.parquet") if packed else path, model, where)
@@ -121,10 +152,13 @@ def _unpacked_magic(path: Path, where: str, largest: int) -> bytes:
         return GzipText(file, where, largest).read(8)
 
 
-def _refuse_foreign(magic: bytes, model: ModelFile, where: str) -> None:
+def _refuse_foreign(magic: bytes, where: str) -> None:
     for start, problem in FOREIGN.items():
         if magic.startswith(start):
             raise SourceError(f"{where}: expected CSV or Parquet, but this is {problem}")
+
+
+def _refuse_another_format(magic: bytes, model: ModelFile, where: str) -> None:
     found = "parquet" if magic.startswith(PARQUET) else "csv"
     if magic and model.source.format not in ("auto", found):
         raise SourceError(f"{where}: expected {model.source.format}, as source.format says, but this is {found}")

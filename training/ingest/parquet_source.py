@@ -1,6 +1,6 @@
 """Reads a Parquet file in batches; values keep their types where these fit the model file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,12 @@ class ParquetSource:
 
     def __init__(self, path: Path, model: ModelFile, where: str) -> None:
         self.where = where
-        table = pl.scan_parquet(path)
-        try:
-            columns = table.collect_schema()
-        except (PolarsError, OSError) as error:
-            raise SourceError(f"{where}: not a whole Parquet file: {_first_line(error)}") from error
-        self.header = [tidied(name) for name in columns.names()]
+        columns = column_types_of(path, where)
+        self.header = [tidied(name) for name in columns]
         places = {name: self.header.index(header) for name, header in model.headers.items() if header in self.header}
-        self.table = table.select(pl.nth(place).alias(name) for name, place in places.items())
-        self.schema = {name: columns.dtypes()[place] for name, place in places.items()}
+        self.table = pl.scan_parquet(path).select(pl.nth(place).alias(name) for name, place in places.items())
+        dtypes = list(columns.values())
+        self.schema = {name: dtypes[place] for name, place in places.items()}
         wanted = [column for column in column_types(model) if column.name in self.schema]
         self.values = [_value(column, self.schema[column.name], where) for column in wanted]
         kept = [name for name in model.columns_kept if name in self.schema]
@@ -50,6 +47,18 @@ class ParquetSource:
                 first_row += frame.height
         except (PolarsError, OSError) as error:
             raise SourceError(f"{self.where}: damaged after row {first_row - 1}: {_first_line(error)}") from error
+
+
+def column_types_of(path: Path, where: str) -> Mapping[str, pl.DataType]:
+    """Return name to type of a Parquet file's columns, in order.
+
+    Raises:
+        SourceError: it is no whole Parquet file.
+    """
+    try:
+        return pl.scan_parquet(path).collect_schema()
+    except (PolarsError, OSError) as error:
+        raise SourceError(f"{where}: not a whole Parquet file: {_first_line(error)}") from error
 
 
 def _value(column: FeatureType[Any], dtype: pl.DataType, where: str) -> pl.Expr:

@@ -29,11 +29,20 @@ class RuleSet:
 
 
 def target_feature(model: ModelFile) -> Feature:
-    """Return the target as a feature which every row must have."""
+    """Return the target as a feature, which every clean row has."""
     target = model.target
     if model.task == "classification":
-        return Category(name=target.name, column=target.column, type="category", values=target.classes)
-    return Number(name=target.name, column=target.column, type="number", minimum=target.minimum, maximum=target.maximum)
+        return Category(
+            name=target.name, column=target.column, missing=target.missing, type="category", values=target.classes
+        )
+    return Number(
+        name=target.name,
+        column=target.column,
+        missing=target.missing,
+        type="number",
+        minimum=target.minimum,
+        maximum=target.maximum,
+    )
 
 
 def column_types(model: ModelFile) -> list[FeatureType[Any]]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 GRAPH_OUTPUTS = ("prediction", "label")
 """Names that the ONNX graph needs for its answers, beside `probability_<class>`."""
+PROBABILITY = "probability_"
 
 
 def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
@@ -33,7 +34,7 @@ def _names(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _repeated([feature.name for feature in model.features], "features")
     yield from _repeated([candidate.name for candidate in model.candidates], "candidates")
     for index, feature in enumerate(model.features):
-        if feature.name in GRAPH_OUTPUTS or feature.name.startswith("probability_"):
+        if feature.name in GRAPH_OUTPUTS or feature.name.startswith(PROBABILITY):
             yield (
                 ("features", index, "name"),
                 f"{feature.name!r} is the name of an answer; rename the column: another name, with "

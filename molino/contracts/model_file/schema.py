@@ -44,6 +44,8 @@ class Target(Part):
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    missing: Literal["refuse", "drop"] = "refuse"
+    """What a row without a target means: one that breaks a rule, or one to leave out."""
     classes: tuple[Annotated[Word, Field(pattern=CLASS_PATTERN)], ...] | None = Field(default=None, min_length=2)
     """Of a classification: its classes, in the order of the probabilities."""
 

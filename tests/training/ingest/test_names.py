@@ -117,3 +117,10 @@ def test_rows_may_be_split_by_a_column_of_any_name(tmp_path: Path) -> None:
     homes = of(tmp_path, "fixed acidity,alcohol.%,price,the day", "1,2,3,2020-01-01",
                split={"kind": "time", "column": "the day"})  # fmt: skip
     assert clean(homes)["the day"].to_list() == ["2020-01-01"]
+
+
+def test_rows_without_a_target_are_left_out_where_the_model_file_says_so(tmp_path: Path) -> None:
+    target = {"name": "price", "missing": "drop"}
+    homes = of(tmp_path, "fixed acidity,alcohol.%,price", "1,2,3", "1,2,", "1,2,NA", target=target)
+    result = homes.ingest().result
+    assert (result["rows_clean"], result["rows_dropped"], result["rows_quarantined"]) == (1, 2, 0)

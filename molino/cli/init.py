@@ -1,0 +1,44 @@
+"""`molino init`: a model file from a table."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from molino.cli.identifiers import checked_model
+
+
+def init(
+    table: Annotated[str, typer.Argument(help="CSV or Parquet: a path, s3://… or http(s)://…")],
+    target: Annotated[str, typer.Option(help="The column to predict, as the header has it.")],
+    name: Annotated[
+        str | None, typer.Option(help="Of the model; the table's where not given.", callback=checked_model)
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Option(help="Model file, or its folder; that of the model in `MOLINO_MODELS` else.")
+    ] = None,
+    task: Annotated[
+        Literal["regression", "classification"] | None, typer.Option(help="What fits the column where not given.")
+    ] = None,
+    edit: Annotated[bool, typer.Option("--edit", help="Show what differs from the file that is there.")] = False,
+) -> None:
+    """Write the model file of a table: its types, ranges, categories, and what a model must reach.
+
+    The whole table is read, as ingest reads it, and the file is tried on all of its rows. A file that is there is never
+    written over.
+
+    Example: `molino init flats.csv --target rent`
+    """
+    from molino.contracts.settings import load_settings
+    from molino.init.command import Wanted, model_file_of
+    from molino.logs import configure_logs
+
+    configure_logs()
+    settings = load_settings()
+    made = model_file_of(Wanted(table, target, name, path, task), settings)
+    if edit:
+        print(made.differences() or f"{made.path} is what the table gives.", end="")
+        return
+    made.write()
+    print(f"{made.path}: {made.features} features, {made.left_out} columns left out; read it, and change what you know")
+    print(f"next: make run MODEL={made.name}")

@@ -1,0 +1,117 @@
+"""What a column of a table holds, taken in batch by batch."""
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from molino.contracts.features.boolean import TRUTH
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_COUNTED = 100_000
+"""Different values that are counted; beyond them nearly every row is taken to have its own."""
+DAY = re.compile(r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d.*)?|\d\d?[/.]\d\d?[/.]\d{4}( \d\d?:\d\d.*)?|\d{4}/\d\d?/\d\d?")
+"""How dates and times are most often written."""
+
+
+@dataclass
+class Column:
+    """A column, as far as it has been read."""
+
+    header: str
+    dtype: str | None = None
+    """Its type in Parquet where no cell of that type is read."""
+    rows: int = 0
+    missing: int = 0
+    counted: Counter[str] = field(default_factory=Counter)
+    """Value to number of rows, as text; of at most about `MOST_COUNTED` values."""
+    numbers: int = 0
+    """Cells that are a number."""
+    no_number: tuple[int, str] | None = None
+    """Row and text of the first cell that is none."""
+    low: float = math.inf
+    high: float = -math.inf
+    whole: bool = True
+    """False once a number has had a fraction."""
+    mean: float = 0.0
+    squares: float = 0.0
+    """Sum of the squared distances from the mean."""
+
+    @property
+    def present(self) -> int:
+        """Cells that hold something."""
+        return self.rows - self.missing
+
+    @property
+    def different(self) -> int:
+        """Different values; about as many as rows where they are too many to count."""
+        return len(self.counted) if len(self.counted) <= MOST_COUNTED else self.present
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the numbers."""
+        return math.sqrt(self.squares / self.numbers) if self.numbers else 0.0
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it holds numbers, but for a cell in a hundred at most."""
+        return self.present > 0 and (self.present - self.numbers) * 100 <= self.present
+
+    @property
+    def truths(self) -> bool:
+        """Whether it holds true and false, however written."""
+        return bool(self.counted) and all(value.lower() in TRUTH for value in self.counted)
+
+    @property
+    def dates(self) -> bool:
+        """Whether it holds dates or times."""
+        return bool(self.counted) and all(DAY.fullmatch(value) for value in list(self.counted)[:MOST_COUNTED])
+
+    @property
+    def own_in_each_row(self) -> bool:
+        """Whether no two rows have the same value."""
+        return self.missing == 0 and self.different == self.rows
+
+    @property
+    def row_numbers(self) -> bool:
+        """Whether it counts the rows, from 0 or 1."""
+        return self.own_in_each_row and self.whole and self.numbers == self.rows and (
+            self.low in (0, 1) and self.high - self.low + 1 == self.rows
+        )  # fmt: skip
+
+    def add(self, cells: "pl.Series") -> None:
+        """Take in cells, tidy: as text, numbers or truth values, and null where they are missing."""
+        import polars as pl
+
+        first_row = self.rows + 1
+        self.rows += len(cells)
+        self.missing += cells.null_count()
+        if len(self.counted) <= MOST_COUNTED:
+            text = cells.drop_nulls().cast(pl.String).alias("value").value_counts(name="rows", sort=True)
+            self.counted.update(dict(text.iter_rows()))
+        if cells.dtype == pl.Boolean:
+            return
+        numbers = cells.cast(pl.Float64, strict=False)
+        numbers = pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
+        wrong = cells.is_not_null() & numbers.is_null()
+        if self.no_number is None and wrong.any():
+            index = wrong.arg_max() or 0
+            self.no_number = (first_row + index, str(cells[index]))
+        self._measure(numbers.drop_nulls())
+
+    def _measure(self, numbers: "pl.Series") -> None:
+        """Take in numbers; mean and spread of two parts are joined as by Chan, Golub and LeVeque (1979)."""
+        count = len(numbers)
+        if not count:
+            return
+        mean = float(numbers.mean())  # type: ignore[arg-type]
+        squares = float(((numbers - mean) ** 2).sum())
+        total, apart = self.numbers + count, mean - self.mean
+        self.squares += squares + apart**2 * self.numbers * count / total
+        self.mean += apart * count / total
+        self.numbers = total
+        self.low, self.high = min(self.low, float(numbers.min())), max(self.high, float(numbers.max()))  # type: ignore[arg-type]
+        self.whole = self.whole and bool((numbers == numbers.round()).all())

@@ -1,0 +1,195 @@
+"""From a table to a model file: reads, chooses, writes, and tries the file on the table."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from molino.contracts.address import Address, redacted
+from molino.contracts.errors import ModelFileError, SourceError
+from molino.contracts.identifiers import MODEL_NAME_WORDS, is_model_name
+from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, parse_model
+from molino.contracts.model_file.json_schema import SCHEMA_PATH
+from molino.contracts.settings import Settings
+from molino.init.document import Draft, text_of
+from molino.init.features import Chosen, LeftOut, choose
+from molino.init.names import feature_names, model_name
+from molino.init.table import Table, read_table
+from molino.init.target import Task, aim_at, column_named
+
+if TYPE_CHECKING:
+    from training.ingest.source import LocalSource
+
+PROBE = b"""{"name": "table", "title": "table", "task": "regression", "source": {"uri": "-"}, "target": {"name": "y"},
+"features": [{"name": "x", "type": "number"}], "candidates": [{"name": "linear", "kind": "linear"}], "metric": "rmse"}
+"""
+"""A model file before there is one: by it the table is fetched, as ingest fetches a source."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for."""
+
+    table: str
+    """Path or address."""
+    target: str
+    """Name of the column to predict."""
+    name: str | None = None
+    """Of the model; what is nearest to the table's where none is given."""
+    path: Path | None = None
+    """Of the model file; that of the model among `MOLINO_MODELS` where none is given."""
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A model file for a table, not yet written."""
+
+    name: str
+    path: Path
+    text: str
+    features: int
+    left_out: int
+
+    def write(self) -> None:
+        """Write it where there is none.
+
+        Raises:
+            ModelFileError: there is one, or the folder can't be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("x", encoding="utf-8") as file:
+                file.write(self.text)
+        except FileExistsError as error:
+            raise ModelFileError(
+                f"{self.path}: it is there, and is left as it is; --edit shows what would differ, --name writes another"
+            ) from error
+        except OSError as error:
+            raise ModelFileError(f"{self.path}: can't write the model file: {error.strerror}") from error
+
+    def differences(self) -> str:
+        """Return what differs from the file that is there, as a diff; empty where nothing does.
+
+        Raises:
+            ModelFileError: there is none.
+        """
+        try:
+            old = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problem = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise ModelFileError(f"{self.path}: can't read the model file to compare with: {problem}") from error
+        found = difflib.unified_diff(
+            old.splitlines(keepends=True), self.text.splitlines(keepends=True), str(self.path), "of the table now"
+        )
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in found)
+
+
+def model_file_of(wanted: Wanted, settings: Settings) -> Written:
+    """Return the model file that fits a table, tried on all of its rows.
+
+    Raises:
+        MolinoError: the table can't be had or read, or gives no model.
+    """
+    name = _name(wanted)
+    path = (wanted.path or settings.models / name / MODEL_FILENAME).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        path /= MODEL_FILENAME
+    with TemporaryDirectory(prefix="molino-init-") as folder:
+        workdir = Path(folder)
+        source = _fetched(wanted.table, path, workdir, settings)
+        where = f"source {source.uri}"
+        table = read_table(source.path, where, workdir, settings.source_largest_unpacked_bytes)
+        draft = _draft(wanted, name, path, source, table)
+        text = text_of(draft)
+        _try_out(text, source, workdir, settings)
+    return Written(name, path, text, len(draft.chosen), len(draft.left_out) + len(table.nameless))
+
+
+def _name(wanted: Wanted) -> str:
+    stem = Path(wanted.table.rstrip("/").partition("?")[0]).name.split(".")[0]
+    name = wanted.name or (model_name(wanted.path.name) if wanted.path and not wanted.path.suffix else "")
+    name = name or model_name(stem)
+    if not is_model_name(name):
+        raise ModelFileError(f"a model can't be called {name or stem!r}: give --name, of {MODEL_NAME_WORDS}")
+    return name
+
+
+def _fetched(table: str, path: Path, workdir: Path, settings: Settings) -> "LocalSource":
+    """Bring the table here as ingest does, under the same rules of what a source may be."""
+    import structlog
+
+    from training.ingest.source import fetch_source
+    from training.step import Context
+    from training.stores.opening import open_store
+
+    plain = table.partition("?")[0]
+    if redacted(plain) != plain:
+        raise SourceError(
+            f"source {redacted(table)}: its address holds a secret, which no model file may; give one without, or set "
+            "AWS_ACCESS_KEY_ID and its like"
+        )
+    loaded = LoadedModel(file=parse_model(PROBE, "table"), path=path.resolve(), sha256="")
+    given = settings.model_copy(update={"source": Address(table)})
+    log = structlog.get_logger().bind(table=table)
+    return fetch_source(Context(given, loaded, "init", "ingest", open_store(settings), {}, workdir, log))
+
+
+def _draft(wanted: Wanted, name: str, path: Path, source: "LocalSource", table: Table) -> Draft:
+    where = f"source {source.uri}"
+    target = column_named(table.columns, wanted.target, where)
+    aim = aim_at(target, where, wanted.task)
+    judged = [choose(column) for column in table.columns if column is not target]
+    chosen = [one for one in judged if isinstance(one, Chosen)]
+    left_out = [one for one in judged if isinstance(one, LeftOut)]
+    if not chosen:
+        reasons = "; ".join(f"{one.header}: {one.reason}" for one in left_out[:3])
+        raise SourceError(f"{where}: no column is left to predict {wanted.target!r} from ({reasons})")
+    return Draft(
+        name=name,
+        table=wanted.table,
+        rows=table.rows,
+        columns=len(table.columns) + len(table.nameless),
+        uri=_uri(wanted.table, path, source),
+        source={"delimiter": table.delimiter} if table.delimiter not in (None, ",") else {},
+        schema=_schema(path),
+        target=target.header,
+        names=feature_names([target.header, *(one.header for one in chosen)]),
+        aim=aim,
+        chosen=chosen,
+        left_out=left_out,
+        nameless=table.nameless,
+    )
+
+
+def _uri(table: str, path: Path, source: "LocalSource") -> str:
+    """Return the table's address; its name alone where it lies beside the model file."""
+    if "://" in table:
+        return table
+    absolute = source.path.resolve()
+    beside = path.resolve().parent
+    return str(absolute.relative_to(beside) if absolute.is_relative_to(beside) else absolute)
+
+
+def _schema(path: Path) -> str | None:
+    """Return the way from the model file to the schema for editors, where that is near."""
+    schema = path.resolve().parent.parent / SCHEMA_PATH.name
+    return f"../{schema.name}" if schema.is_file() else None
+
+
+def _try_out(text: str, source: "LocalSource", workdir: Path, settings: Settings) -> None:
+    """Clean all rows by the model file, as ingest does.
+
+    Raises:
+        SourceError: too many break a rule.
+    """
+    from training.ingest.cleaning import Cleaner
+    from training.ingest.open_source import open_source
+
+    model = parse_model(text.encode(), "model.yaml")
+    where, cleaner = f"source {source.uri}", Cleaner(model)
+    with open_source(source.path, model, where, workdir, settings.source_largest_unpacked_bytes) as opened:
+        for batch in opened.table.batches():
+            cleaner.clean(batch)
+    cleaner.check(where)

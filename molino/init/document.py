@@ -1,0 +1,117 @@
+"""The text of a model file, with comments that say what was seen and why a column was left out."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from molino.init.features import Chosen, LeftOut
+from molino.init.target import Aim
+
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
+"""Texts that need no quotes, unless YAML has a meaning for them."""
+MEANT = re.compile(r"true|false|null|yes|no|on|off|y|n", re.IGNORECASE)
+UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+CANDIDATES = (
+    "{name: boosting, kind: gradient_boosting}",
+    "{name: mlp, kind: keras_mlp}",
+    "{name: linear, kind: linear}",
+)
+LONGEST_COMMENT = 100
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that a model file is written from."""
+
+    name: str
+    table: str
+    """What the table is called, for people."""
+    rows: int
+    columns: int
+    uri: str
+    source: Mapping[str, Any]
+    """Of `source`, beside `uri`."""
+    schema: str | None
+    """Where the JSON schema for editors is."""
+    target: str
+    """Name of the target's column in the source."""
+    names: Mapping[str, str]
+    """Column to name, of the features and the target."""
+    aim: Aim
+    chosen: Sequence[Chosen]
+    left_out: Sequence[LeftOut]
+    nameless: Sequence[int]
+    """Positions of the columns without a name of their own."""
+
+
+def text_of(draft: Draft) -> str:
+    """Return the model file."""
+    return "".join(f"{line}\n" for line in _lines(draft))
+
+
+def _lines(draft: Draft) -> Iterator[str]:
+    aim = draft.aim
+    if draft.schema:
+        yield f"# yaml-language-server: $schema={draft.schema}"
+    yield f"# Written by `molino init` from {_shown(draft.table)}, of {draft.rows} rows and {draft.columns} columns."
+    yield f"name: {draft.name}"
+    yield f"title: {scalar(f'{draft.target} of {draft.name}')}"
+    yield f"task: {aim.task}  # {aim.reason}"
+    yield "source:"
+    yield f"  uri: {scalar(draft.uri)}"
+    for key, value in draft.source.items():
+        yield f"  {key}: {scalar(value)}"
+    yield f"target: {_named(draft, draft.target, aim.keys)}"
+    yield f"  # {_shown(aim.seen)}"
+    for value in aim.left_out:
+        yield f"  # The class {_shown(repr(value))} has too few rows to learn from: they are set aside."
+    yield "features:"
+    for feature in draft.chosen:
+        yield f"  - {_named(draft, feature.header, feature.keys)}  # {_shown(feature.seen)}"
+    for column in draft.left_out:
+        yield f"  # left out: {_shown(repr(column.header))}, since {_shown(column.reason)}"
+    if draft.nameless:
+        listed = ", ".join(map(str, draft.nameless))
+        yield f"  # left out: columns without a name of their own, at position {_shown(listed)}"
+    yield f"split: {{kind: {aim.split}, test: 0.2, validation: 0.15}}"
+    yield "candidates:"
+    for candidate in CANDIDATES:
+        yield f"  - {candidate}"
+    yield f"metric: {aim.metric}"
+    yield "gate:"
+    yield f"  # The baseline, {aim.baseline}, with some room; on the held-out rows a candidate must beat it."
+    yield "  bounds:"
+    yield f"    {aim.metric}: {flow(aim.bound)}"
+
+
+def _named(draft: Draft, header: str, keys: Mapping[str, Any]) -> str:
+    name = draft.names[header]
+    return flow({"name": name} | ({} if name == header else {"column": header}) | dict(keys))
+
+
+def flow(mapping: Mapping[str, Any]) -> str:
+    """Return a mapping on one line."""
+    return "{" + ", ".join(f"{key}: {_value(value)}" for key, value in mapping.items()) + "}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(scalar, value)) + "]"
+    return scalar(value)
+
+
+def scalar(value: Any) -> str:
+    """Return a value as YAML has it; a text in quotes where it needs them."""
+    if not isinstance(value, str):
+        return f"{value:.12g}" if isinstance(value, float) else json.dumps(value)
+    if PLAIN.fullmatch(value) and not MEANT.fullmatch(value):
+        return value
+    return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _shown(text: str) -> str:
+    """Return a text for a comment: on one line, and not too long."""
+    line = UNPRINTABLE.sub("?", re.sub(r"\s+", " ", text))
+    return line if len(line) <= LONGEST_COMMENT else f"{line[:LONGEST_COMMENT]}…"

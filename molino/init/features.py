@@ -1,0 +1,128 @@
+"""What a column is good for: a feature of some type, or nothing, and why."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from molino.contracts.features.integer import LARGEST
+from molino.init.column import MOST_COUNTED, Column
+
+ID_NAME = re.compile(
+    r"(.*[ _.-])?(id|uuid|guid|idx|index|key|rowid|rownames?|row[ _.]?names?)|[a-z].*(ID|Id)", re.DOTALL
+)
+MOST_LISTED = 12
+"""Values of a category that are listed; more are learnt from the training rows."""
+FEW_VALUES = 20
+"""Different texts up to which a column is a category, however few rows there are."""
+FLOAT32_MAXIMUM = 3.4e38
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A feature: its keys in the model file, without its name, and what was seen of its column."""
+
+    header: str
+    keys: dict[str, Any]
+    seen: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that is no feature."""
+
+    header: str
+    reason: str
+
+
+def choose(column: Column) -> Chosen | LeftOut:
+    """Return the feature that a column makes, or why it makes none."""
+    reason = _no_feature(column)
+    if reason:
+        return LeftOut(column.header, reason)
+    keys, seen = _typed(column)
+    if column.missing:
+        keys["missing"] = "impute"
+        seen += f", {column.missing} missing"
+    return Chosen(column.header, keys, seen)
+
+
+def _no_feature(column: Column) -> str | None:
+    if column.dtype is not None:
+        return f"its type is {column.dtype}, which is no feature"
+    if not column.present:
+        return "it has no value in any row"
+    if column.different == 1 and (column.missing == 0 or column.numeric):
+        return f"all rows have {next(iter(column.counted))!r}" if not column.missing else "it has one value and gaps"
+    if column.row_numbers:
+        return "it numbers the rows"
+    if column.own_in_each_row and ID_NAME.fullmatch(column.header) and (not column.numeric or column.whole):
+        return "it is an id, another in each row"
+    if column.numeric:
+        return None
+    if column.dates:
+        return "it holds dates, which are no features yet"
+    if column.different > FEW_VALUES and column.different * 2 > column.present:
+        return f"it is free text or an id: {column.different} different texts in {column.present} rows"
+    return None
+
+
+def _typed(column: Column) -> tuple[dict[str, Any], str]:
+    """Return type and values of a feature, and what was seen."""
+    if column.truths:
+        return {"type": "boolean"}, _counts(column)
+    if not column.numeric:
+        return _category(column)
+    seen = f"{_figure(column.low)} to {_figure(column.high)}"
+    if column.no_number:
+        row, text = column.no_number
+        wrong = column.present - column.numbers
+        seen += f", {wrong} no number, the first {text!r} in row {row}: these rows are set aside"
+    integer = column.whole and max(abs(column.low), abs(column.high)) <= LARGEST
+    low, high = range_around(column)
+    bounds = (round(low), round(high)) if integer else (low, high)
+    limits = {"minimum": bounds[0], "maximum": bounds[1]} if abs(high) < FLOAT32_MAXIMUM else {}
+    return {"type": "integer" if integer else "number"} | limits, seen
+
+
+def _category(column: Column) -> tuple[dict[str, Any], str]:
+    keys: dict[str, Any] = {"type": "category", "unseen": "other"}
+    if column.different <= MOST_LISTED:
+        return keys | {"values": sorted(column.counted)}, _counts(column)
+    commonest = column.counted.most_common(1)[0]
+    return keys, f"{column.different} values, the commonest {commonest[0]!r} in {commonest[1]} rows"
+
+
+def _counts(column: Column) -> str:
+    most = column.counted.most_common(3)
+    shown = ", ".join(f"{value!r} {count}" for value, count in most)
+    return shown + (", …" if column.different > len(most) else "")
+
+
+def range_around(column: Column) -> tuple[float, float]:
+    """Return a range that leaves room for what other rows may have: as wide again on both sides, in round figures.
+
+    What was never below 0, or above it, stays so, and shares of 1 or 100 stay below these.
+    """
+    span = column.high - column.low or abs(column.high) or 1.0
+    step = 10.0 ** math.floor(math.log10(span))
+    low = math.floor(column.low / step - span / step) * step
+    high = math.ceil(column.high / step + span / step) * step
+    if column.low >= 0:
+        low = max(low, 0.0)
+        if column.high <= 1 and not column.whole:
+            high = 1.0
+    if column.high <= 0:
+        high = min(high, 0.0)
+    if column.whole and max(abs(column.low), abs(column.high)) <= LARGEST:
+        low, high = max(low, -LARGEST), min(high, LARGEST)
+    return float(f"{low:.6g}"), float(f"{high:.6g}")
+
+
+def _figure(number: float) -> str:
+    return f"{number:.6g}"
+
+
+def counted_in_full(column: Column) -> bool:
+    """Tell whether each different value of a column was counted."""
+    return len(column.counted) <= MOST_COUNTED

@@ -1,0 +1,144 @@
+"""What follows from the column to predict: task, classes, split, metric, and what the gate asks for."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from molino.contracts.errors import SourceError
+from molino.init.column import Column
+from molino.init.features import counted_in_full
+
+Task = Literal["regression", "classification"]
+
+MOST_CLASSES = 50
+FEWEST_ROWS = 20
+FEWEST_OF_A_CLASS = 5
+"""Rows below which a class is left out, where others are left: each part of the split needs some."""
+LARGEST_SHARE_LEFT_OUT = 0.04
+ROOM = 1.2
+"""How much worse than the baseline over all rows the bound of the gate lets a model be: few held-out rows scatter, and
+`gate.baseline` compares on these very rows."""
+SHOWN_COLUMNS = 30
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is predicted, and how it is judged."""
+
+    task: Task
+    reason: str
+    """Why this task."""
+    keys: dict[str, Any]
+    """Of `target`, without its name and column."""
+    seen: str
+    left_out: tuple[str, ...]
+    """Classes with too few rows."""
+    split: str
+    metric: str
+    bound: dict[str, float]
+    baseline: str
+    """What the bound was made of."""
+
+
+def column_named(columns: Sequence[Column], wanted: str, where: str) -> Column:
+    """Return the column to predict.
+
+    Raises:
+        SourceError: there is none of this name.
+    """
+    found = {column.header: column for column in columns}
+    if wanted in found:
+        return found[wanted]
+    near = get_close_matches(wanted, found, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    listed = ", ".join(list(found)[:SHOWN_COLUMNS]) + (", …" if len(found) > SHOWN_COLUMNS else "")
+    raise SourceError(f"{where}: no column {wanted!r}{hint} The columns are {listed}".replace("' The", "'; the"))
+
+
+def aim_at(column: Column, where: str, task: Task | None) -> Aim:
+    """Return what follows from the column to predict.
+
+    Args:
+        column: to predict.
+        where: names the table in errors.
+        task: as it is wanted; what fits the column where none.
+
+    Raises:
+        SourceError: it can't be predicted.
+    """
+    named = f"{where}: column {column.header!r}"
+    if column.dtype is not None:
+        raise SourceError(f"{named}: its type is {column.dtype}; expected numbers or classes to predict")
+    if column.present < FEWEST_ROWS:
+        raise SourceError(f"{named}: {column.present} rows have a value; expected at least {FEWEST_ROWS} to learn from")
+    if column.different == 1:
+        raise SourceError(f"{named}: every row has {next(iter(column.counted))!r}; there is nothing to predict")
+    if task == "regression" and not column.numeric:
+        row, text = column.no_number or (1, next(iter(column.counted)))
+        raise SourceError(f"{named}: expected numbers for a regression (row {row} has {text!r})")
+    missing: dict[str, Any] = {"missing": "drop"} if column.missing else {}
+    if task == "regression" or (task is None and column.numeric and column.different > 2):
+        return _regression(column, missing)
+    return _classification(column, missing, named)
+
+
+def _regression(column: Column, keys: dict[str, Any]) -> Aim:
+    bounds = {"minimum": 0} if column.low >= 0 else {}
+    seen = f"{column.low:.6g} to {column.high:.6g}, mean {column.mean:.6g}"
+    return Aim(
+        task="regression",
+        reason=f"{column.different} different numbers",
+        keys=bounds | keys,
+        seen=seen + (f", {column.missing} missing, which are left out" if column.missing else ""),
+        left_out=(),
+        split="hash",
+        metric="rmse",
+        bound={"maximum": _rounded_up(column.deviation * ROOM)},
+        baseline=f"rmse {column.deviation:.4g}, which the mean of all rows has",
+    )
+
+
+def _classification(column: Column, keys: dict[str, Any], named: str) -> Aim:
+    if not counted_in_full(column) or column.different > MOST_CLASSES:
+        raise SourceError(
+            f"{named}: {column.different} different values are too many for classes, of which at most {MOST_CLASSES} "
+            "are taken; predict another column"
+        )
+    counted = column.counted
+    few = [value for value, rows in counted.items() if rows < FEWEST_OF_A_CLASS]
+    if sum(counted[value] for value in few) > LARGEST_SHARE_LEFT_OUT * column.rows or len(counted) - len(few) < 2:
+        few = []
+    kept = sorted((value for value in counted if value not in few), key=_in_order)
+    rows = sum(counted[value] for value in kept)
+    entropy = -sum(counted[value] / rows * math.log(counted[value] / rows) for value in kept)
+    commonest = counted.most_common(1)[0][1]
+    return Aim(
+        task="classification",
+        reason=f"{len(kept)} classes",
+        keys={"classes": kept} | keys,
+        seen=", ".join(f"{value!r} {counted[value]}" for value in kept[:10]) + (", …" if len(kept) > 10 else "")
+        + (f", {column.missing} missing, which are left out" if column.missing else ""),
+        left_out=tuple(sorted(few)),
+        split="stratified",
+        metric="log_loss",
+        bound={"maximum": _rounded_up(entropy * ROOM)},
+        baseline=f"log_loss {entropy:.4g} and accuracy {commonest / rows:.3g}, which the classes' shares have",
+    )  # fmt: skip
+
+
+def _in_order(value: str) -> tuple[float, str]:
+    """Order numbers by their size, before other texts."""
+    try:
+        return float(value), value
+    except ValueError:
+        return math.inf, value
+
+
+def _rounded_up(number: float) -> float:
+    """Return a number in three figures, not below it."""
+    if number == 0:
+        return 0.001
+    step = 10.0 ** (math.floor(math.log10(number)) - 2)
+    return float(f"{math.ceil(number / step) * step:.6g}")

@@ -1,0 +1,309 @@
+"""`molino init`: the model file that it writes from a table is right, tells why, and is never written over another."""
+
+import csv
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from molino.contracts.errors import ModelFileError, MolinoError
+from molino.contracts.model_file import LoadedModel, load_model
+from molino.contracts.settings import Settings
+from molino.init.command import Wanted, Written, model_file_of
+from training.step import run_step
+
+ROWS = 200
+
+
+def cells(**columns: Any) -> dict[str, list[Any]]:
+    """Return a table with a target `y` and a column `x` that tells it, beside the given columns."""
+    chance = random.Random(1)
+    x = [round(chance.uniform(20, 140), 1) for _ in range(ROWS)]
+    return {"x": x, **columns, "y": [round(2 * one + chance.gauss(0, 1), 2) for one in x]}
+
+
+def csv_of(table: dict[str, list[Any]], delimiter: str = ",") -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(table)
+    writer.writerows(zip(*table.values(), strict=True))
+    return text.getvalue()
+
+
+class Desk:
+    """A folder with a table, and the settings of a home and a folder of models."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = Settings(home=folder / "home", models=folder / "models")
+
+    def made(self, table: dict[str, list[Any]] | str, target: str = "y", **wanted: Any) -> Written:
+        path = self.folder / "my table.csv"
+        path.write_text(table if isinstance(table, str) else csv_of(table))
+        return model_file_of(Wanted(str(path), target, **wanted), self.settings)
+
+    def written(self, table: dict[str, list[Any]] | str, target: str = "y", **wanted: Any) -> LoadedModel:
+        made = self.made(table, target, **wanted)
+        made.write()
+        return load_model(made.path)
+
+    def feature(self, header: str, values: list[Any]) -> dict[str, Any]:
+        """Return the keys that a column's feature gets."""
+        found = self.written(cells(**{header: values})).file.features
+        return next(one.model_dump(exclude_defaults=True) for one in found if one.header == header)
+
+    def refusal(self, table: dict[str, list[Any]] | str, target: str = "y", **wanted: Any) -> str:
+        with pytest.raises(MolinoError) as caught:
+            self.made(table, target, **wanted)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def of(*values: Any) -> list[Any]:
+    """Return a column of these values, one after the other."""
+    return [values[row % len(values)] for row in range(ROWS)]
+
+
+# Types.
+
+FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "numbers": (of(1.5, 2.5, 8.25), {"type": "number", "minimum": 0.0, "maximum": 15.0}),
+    "shares": (of(0.25, 0.5, 0.75), {"type": "number", "minimum": 0.0, "maximum": 1.0}),
+    "numbers below 0": (of(-1.5, 2.5), {"type": "number", "minimum": -6.0, "maximum": 7.0}),
+    "whole numbers": (of(1, 5, 3, 4), {"type": "integer", "minimum": 0, "maximum": 9}),
+    "years": (of(1990, 2000, 2020), {"type": "integer", "minimum": 1960, "maximum": 2050}),
+    "whole numbers beyond 32-bit floats": (of(2**25, 2**26), {"type": "number"}),
+    "truth": (of("true", "false"), {"type": "boolean"}),
+    "0 and 1": (of(0, 1, 1), {"type": "boolean"}),
+    "words": (of("b", "a"), {"type": "category", "values": ("a", "b"), "unseen": "other"}),
+    "many words": (of(*(f"w{i}" for i in range(30))), {"type": "category", "unseen": "other"}),
+    "words with gaps": (of("b", "a", ""), {"type": "category", "values": ("a", "b"), "missing": "impute"}),
+    "numbers with gaps": (of(1.5, 2.5, "NA"), {"type": "number", "missing": "impute"}),
+    "words that YAML knows": (of("yes", "null", "1.0", "~", "#x", "a: b"), {"type": "category"}),
+}
+
+
+@pytest.mark.parametrize(("values", "wanted"), FEATURES.values(), ids=FEATURES)
+def test_a_column_becomes_a_feature_of_its_type(desk: Desk, values: list[Any], wanted: dict[str, Any]) -> None:
+    found = desk.feature("a", values)
+    assert {key: found.get(key) for key in wanted} == wanted
+
+
+LEFT_OUT = {
+    "a constant": (of("same"), "all rows have 'same'"),
+    "nothing": (of(""), "no value in any row"),
+    "row numbers": ([*range(1, ROWS + 1)], "numbers the rows"),
+    "ids": ([f"k{row}" for row in range(ROWS)], "free text or an id"),
+    "free text": ([f"Row {row} says a, b" for row in range(ROWS)], "free text or an id"),
+}
+
+
+@pytest.mark.parametrize(("values", "reason"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_column_that_tells_nothing_is_left_out_with_the_reason(desk: Desk, values: list[Any], reason: str) -> None:
+    made = desk.made(cells(**{"a": values}))
+    assert re.search(f"# left out: 'a', since .*{re.escape(reason)}", made.text)
+
+
+def test_a_column_called_id_is_left_out_where_each_row_has_its_own(desk: Desk) -> None:
+    made = desk.made(cells(**{"customer id": [7 * row + 3 for row in range(ROWS)]}))
+    assert "'customer id', since it is an id" in made.text
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("area", "area"),
+        ("Fläche (m²)", "Flache_m2"),
+        ("2ndFlrSF", "_2ndFlrSF"),
+        ("日本", "column_3"),
+        ("prediction", "of_prediction"),
+        ("class", "class"),
+        ("a\"b'c#d: {e}", "a_b_c_d_e"),
+        ("%", "column_3"),
+    ],
+)
+def test_a_column_of_any_name_is_a_feature(desk: Desk, header: str, name: str) -> None:
+    found = {one.header: one.name for one in desk.written(cells(**{header: of(1, 2, 3)})).file.features}
+    assert found == {"x": "x", header: name}
+
+
+def test_names_that_become_the_same_are_told_apart(desk: Desk) -> None:
+    features = desk.written(cells(**{"a b": of(1, 2, 3), "a.b": of(1, 2, 3), "a_b": of(1, 2, 3)})).file.features
+    assert [one.name for one in features] == ["x", "a_b_2", "a_b_3", "a_b"]
+
+
+def test_columns_without_a_name_of_their_own_are_left_out(desk: Desk) -> None:
+    text = csv_of(cells(a=of(1, 2, 3), b=of(1, 2, 4))).replace("x,a,b,y\n", "x,,,y\n")
+    assert "# left out: columns without a name of their own, at position 2, 3" in desk.made(text).text
+
+
+# What is predicted.
+
+
+def test_numbers_are_a_regression(desk: Desk) -> None:
+    file = desk.written(cells()).file
+    assert (file.task, file.metric, file.split.kind, file.target.minimum) == ("regression", "rmse", "hash", 0)
+
+
+def test_the_bound_of_a_regression_is_made_of_the_mean(desk: Desk) -> None:
+    table = cells()
+    spread = pl.Series(table["y"]).std(ddof=0)
+    assert desk.written(table).file.gate.bounds["rmse"].maximum == pytest.approx(1.2 * float(str(spread)), rel=0.01)
+
+
+@pytest.mark.parametrize("words", [("no", "yes, please"), ("<=50K", ">50K"), ("0", "1"), ("b", "ü")])
+def test_words_are_a_classification(desk: Desk, words: tuple[str, str]) -> None:
+    table = cells()
+    table["y"] = [words[one > 160] for one in table["y"]]
+    file = desk.written(table).file
+    assert (file.task, file.metric, file.split.kind, file.target.classes) == (
+        "classification",
+        "log_loss",
+        "stratified",
+        words,
+    )
+
+
+def test_classes_of_numbers_are_in_their_order(desk: Desk) -> None:
+    file = desk.written({**cells(), "y": of(10, 9, 2)}, task="classification").file
+    assert file.target.classes == ("2", "9", "10")
+
+
+def test_rows_without_a_target_are_left_out(desk: Desk) -> None:
+    table = cells()
+    table["y"][::3] = [""] * len(table["y"][::3])
+    assert desk.written(table).file.target.missing == "drop"
+
+
+def test_a_class_with_hardly_a_row_is_left_out(desk: Desk) -> None:
+    table = {**cells(), "y": ["rare", *of("a", "b")[1:]]}
+    made = desk.made(table)
+    made.write()
+    assert load_model(made.path).file.target.classes == ("a", "b")
+    assert "The class 'rare' has too few rows" in made.text
+
+
+def test_a_target_of_any_name(desk: Desk) -> None:
+    table = cells()
+    table["Prix (€)"] = table.pop("y")
+    assert desk.written(table, "Prix (€)").file.target.header == "Prix (€)"
+
+
+# What can't be.
+
+
+@pytest.mark.parametrize(
+    ("table", "target", "problem"),
+    [
+        (cells(), "yy", "no column 'yy'; did you mean 'y'?"),
+        (cells(), "price", "no column 'price'; the columns are x, y"),
+        ({**cells(), "y": of(1)}, "y", "every row has '1'; there is nothing to predict"),
+        ({**cells(), "y": [f"t{row}" for row in range(ROWS)]}, "y", "200 different values are too many for classes"),
+        ({"a": of("x"), "y": cells()["y"]}, "y", "no column is left to predict 'y' from (a: all rows have 'x')"),
+        ("x,y\n", "y", "no rows below the header"),
+        ("", "y", "the file is empty"),
+        ("x\n1\n", "x", "expected a column to predict and others"),
+        ("x,y\n1,2\n3,4\n", "y", "2 rows have a value; expected at least 20"),
+    ],
+)
+def test_what_gives_no_model_is_one_line(desk: Desk, table: Any, target: str, problem: str) -> None:
+    assert problem in desk.refusal(table, target)
+
+
+def test_a_table_that_is_not_there_is_one_line(desk: Desk) -> None:
+    with pytest.raises(MolinoError, match=r"source .*nowhere\.csv: doesn't exist"):
+        model_file_of(Wanted(str(desk.folder / "nowhere.csv"), "y"), desk.settings)
+
+
+def test_an_address_with_a_secret_is_refused(desk: Desk) -> None:
+    with pytest.raises(MolinoError, match="holds a secret") as caught:
+        model_file_of(Wanted("https://me:hunter2@example.org/a.csv", "y"), desk.settings)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_words_are_no_regression(desk: Desk) -> None:
+    assert "expected numbers for a regression (row 1 has 'a')" in desk.refusal(
+        {**cells(), "y": of("a", "b")}, task="regression"
+    )
+
+
+# Forms of tables.
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_what_parts_the_cells_is_found_out(desk: Desk, delimiter: str) -> None:
+    assert desk.written(csv_of(cells(), delimiter)).file.source.delimiter == delimiter
+
+
+def test_a_parquet_file_gives_what_its_types_say(desk: Desk) -> None:
+    path = desk.folder / "table.parquet"
+    more = {"flag": of(True, False), "kind": of("a", "b", None), "list": of([1]), "count": of(1, 2, 4)}
+    pl.DataFrame({**cells(), **more}).write_parquet(path)
+    made = model_file_of(Wanted(str(path), "y"), desk.settings)
+    made.write()
+    found = {one.name: one.type for one in load_model(made.path).file.features}
+    assert found == {"x": "number", "flag": "boolean", "kind": "category", "count": "integer"}
+    assert "'list', since its type is List" in made.text
+
+
+def test_the_file_passes_ingest_at_once(desk: Desk) -> None:
+    table = cells(**{"a b": of("x", "y", ""), "id": [*range(ROWS)], "n": of(1, 2.5, "NA"), "t": of("true", "false")})
+    loaded = desk.written(table)
+    result = run_step("ingest", loaded, "r1", desk.settings).result
+    assert (result["rows_clean"], result["rows_quarantined"]) == (ROWS, 0)
+
+
+def test_a_table_beside_the_file_is_named_alone(desk: Desk) -> None:
+    assert desk.written(cells(), path=desk.folder / "model.yaml", name="own").file.source.uri == "my table.csv"
+
+
+def test_the_model_is_called_as_the_table(desk: Desk) -> None:
+    made = desk.made(cells())
+    assert (made.name, made.path) == ("my-table", desk.folder / "models" / "my-table" / "model.yaml")
+
+
+# What is there.
+
+
+def test_a_file_that_is_there_is_left_as_it_is(desk: Desk) -> None:
+    desk.written(cells()).path.write_text("mine")
+    with pytest.raises(ModelFileError, match="left as it is; --edit shows what would differ"):
+        desk.made(cells()).write()
+    assert (desk.folder / "models" / "my-table" / "model.yaml").read_text() == "mine"
+
+
+def test_what_differs_is_shown_as_a_diff(desk: Desk) -> None:
+    desk.written(cells())
+    differences = desk.made(cells(a=of("x", "y"))).differences()
+    assert "+  - {name: a, type: category" in differences
+    assert desk.made(cells()).differences() == ""
+
+
+def test_the_command_says_what_comes_next(desk: Desk) -> None:
+    (desk.folder / "flats.csv").write_text(csv_of(cells()))
+    command = [sys.executable, "-m", "molino", "init", "flats.csv", "--target", "y"]
+    environment = {**os.environ, "MOLINO_HOME": str(desk.folder / "home"), "MOLINO_MODELS": str(desk.folder / "models")}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+    ended = [
+        subprocess.run(command, cwd=desk.folder, env=environment, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    assert [one.returncode for one in ended] == [0, 1], ended[0].stderr
+    assert ended[0].stdout.splitlines()[-1] == "next: make run MODEL=flats"
+    assert re.fullmatch(r"molino: .*/model\.yaml: it is there, .*\n", ended[1].stderr)
+    assert json.dumps(load_model(desk.folder / "models" / "flats").file.source.uri) == json.dumps(
+        str((desk.folder / "flats.csv").resolve())
+    )
