@@ -1,16 +1,22 @@
 """Text as Molino compares it, wherever it comes from: a source's cell, a model file, a request."""
 
 import unicodedata
+from typing import Literal
+
+BLANKS = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+"""What `str.strip` takes off, for those who strip otherwise."""
+FORM: Literal["NFC"] = "NFC"
+"""Unicode's form in which ü is one character, not u and two dots."""
 
 
 def composed(text: str) -> str:
-    """Return a text with each character in its composed form (Unicode's NFC)."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    """Return a text with each character in its composed form: however ü is written, it is the same word."""
+    return text if text.isascii() else unicodedata.normalize(FORM, text)
 
 
 def tidied(text: str) -> str:
-    """Return a text without the blanks around it, and with each character in its composed form (Unicode's NFC).
-
-    A file may write ü as one character or as u and two dots; both are the same word.
-    """
+    """Return a text composed, and without the blanks around it."""
     return composed(text.strip())

@@ -21,7 +21,8 @@ class ServedFeature(ABC):
     """One feature of a release.
 
     `json_type` and `present` accept the same values: the first compiled into the decoder of a predict body, the
-    second one by one, to say what is wrong.
+    second one by one, to say what is wrong. Of a value that can be spelled in several ways, the first may refuse all
+    spellings but one.
     """
 
     type: ClassVar[str]
@@ -32,6 +33,9 @@ class ServedFeature(ABC):
     """The Open Inference Protocol's datatypes that it takes; values are checked like those of `/predict`."""
     plain: ClassVar[bool] = True
     """Whether NumPy makes numbers of its values without `tensor`: a matrix of such features is filled at once."""
+
+    any_text: bool = False
+    """Whether any string is a value that isn't blank, which `json_type` can't say."""
 
     def __init__(self, feature: Feature, refuses_range: bool) -> None:
         """Prepare for a feature; `refuses_range` has values outside its range refused."""

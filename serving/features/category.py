@@ -19,7 +19,7 @@ SHOWN_VALUES = 20
 
 
 class Category(ServedFeature):
-    """A string; one of the release's values where it refuses others."""
+    """A string, of which `tidied` says what is the same; one of the release's values where it refuses others."""
 
     type = "category"
     dtypes = frozenset({"string"})
@@ -29,7 +29,10 @@ class Category(ServedFeature):
     def __init__(self, feature: Feature, refuses_range: bool) -> None:
         super().__init__(feature, refuses_range)
         self._known = frozenset(feature.values) if feature.values is not None else None
+        self._spelled = {tidied(value): value for value in feature.values or ()}
+        """Tidy value to the release's own spelling, which an older release may have of a graph of its own."""
         self._listed = feature.values if feature.unseen == "refuse" else None
+        self.any_text = self._listed is None
 
     @property
     def expected(self) -> str:
@@ -44,33 +47,30 @@ class Category(ServedFeature):
         """Return the string."""
         if not isinstance(value, str):
             raise ValueError(f"expected {self.expected}, got {name_of(value)}")
-        if not value:
+        tidy = tidied(value)
+        if not tidy:
             raise ValueError("an empty string is no value" + ("; use null" if self.feature.missing == "impute" else ""))
-        if self._listed is not None and self._spelled(value) == UNSEEN:
+        if self._listed is not None and tidy not in self._spelled:
             raise ValueError(f"expected {self.expected}, got {shorten(value)}")
-        return value
+        return value if value in (self._known or ()) else self._spelled.get(tidy, tidy)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of a value that is there."""
         if self._listed is not None:
             return {"type": "string", "enum": list(self._listed)}
         known = {"examples": list(self.feature.values[:SHOWN_VALUES])} if self.feature.values else {}
-        return {"type": "string", "minLength": 1, **known}
+        return {"type": "string", "pattern": r"\S", **known}
 
     def tensor(self, values: Sequence[Any], dtype: DTypeLike) -> NDArray[Any]:
-        """Return the strings; a missing one is empty."""
+        """Return the strings, tidy as ingest has them; a missing one is empty."""
         known = self._known
         if known is None:
-            return np.array([value or "" for value in values], dtype=dtype)
-        return np.array(
-            [value if value in known else self._spelled(value) if value else "" for value in values], dtype=dtype
-        )
+            return np.array([tidied(value) if value else "" for value in values], dtype=dtype)
+        return np.array([value if value in known else self._otherwise(value) for value in values], dtype=dtype)
 
-    def _spelled(self, value: str) -> str:
-        """Return a value as the model knows it, of which ingest has taken the blanks and composed the characters."""
-        known = self._known or ()
-        tidy = tidied(value)
-        return value if value in known else tidy if tidy in known else UNSEEN
+    def _otherwise(self, value: str | None) -> str:
+        """Return what stands in the graph for a value that the release doesn't list in this spelling."""
+        return self._spelled.get(tidied(value), UNSEEN) if value else ""
 
     def count(self, column: NDArray[Any], reference: Reference) -> list[int]:
         """Return missing, outside, and the count of each value."""

@@ -21,7 +21,9 @@ class BodyDecoder:
     """Reads `{"data": [[…]]}` and `{"records": [{…}]}` of one release."""
 
     def __init__(self, release: Release, max_rows: int) -> None:
-        types = [_typed(feature) for feature in serve_features(release)]
+        features = serve_features(release)
+        types = [_typed(feature) for feature in features]
+        self._texts = [position for position, served in enumerate(features) if served.any_text]
         row: Any = tuple[tuple(types)]  # type: ignore[misc]
         record = _record_type(release.features, types)
         sized = Meta(min_length=1, max_length=max_rows)
@@ -36,17 +38,19 @@ class BodyDecoder:
         self._decode = msgspec.json.Decoder(body).decode
 
     def decode(self, body: bytes) -> Sequence[Row] | None:
-        """Return rows in feature order, or none where the body has both or neither of its two forms.
+        """Return rows in feature order, or none where the body has both or neither of its two forms, or a blank text.
 
         Raises:
             msgspec.DecodeError, UnicodeDecodeError, RecursionError: the body isn't JSON, or breaks the release.
         """
         read: Any = self._decode(body)
-        if read.records is UNSET:
-            return None if read.data is UNSET else read.data
-        if read.data is not UNSET:
+        if (read.records is UNSET) == (read.data is UNSET):
             return None
-        return [msgspec.structs.astuple(record) for record in read.records]
+        rows = read.data if read.records is UNSET else [msgspec.structs.astuple(record) for record in read.records]
+        return None if self._texts and self._has_blank(rows) else rows
+
+    def _has_blank(self, rows: Sequence[Row]) -> bool:
+        return any(any(map(str.isspace, filter(None, [row[i] for row in rows]))) for i in self._texts)
 
 
 def _record_type(features: Sequence[Feature], types: Sequence[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import unicodedata
 from typing import Any
 
 from molino.contracts.release import Feature, Release
@@ -47,8 +48,10 @@ def _accepts_value(value: Any, feature: Feature) -> bool:
     if value is None:
         return feature.missing == "impute"
     if feature.type == "category":
+        if not isinstance(value, str) or not value.strip():
+            return False
         known = feature.values is None or feature.unseen == "other"
-        return isinstance(value, str) and value != "" and (known or value in (feature.values or ()))
+        return known or unicodedata.normalize("NFC", value.strip()) in (feature.values or ())
     if feature.type == "boolean":
         return isinstance(value, bool | int | float) and value in (0, 1)
     if isinstance(value, bool) or not isinstance(value, int | float) or not -NUMBER_LIMIT <= value <= NUMBER_LIMIT:

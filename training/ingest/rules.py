@@ -8,6 +8,7 @@ import polars as pl
 from molino.contracts.features.category import Category
 from molino.contracts.features.number import Number
 from molino.contracts.model_file import Feature, ModelFile
+from molino.contracts.tidy import BLANKS, FORM
 from training.features import FeatureType, type_of
 from training.features.base import Rule
 from training.splits.place import known
@@ -51,24 +52,22 @@ def column_types(model: ModelFile) -> list[FeatureType[Any]]:
 
 
 def tidied(cells: pl.Series, few_values: bool, missing: tuple[str, ...]) -> pl.Series:
-    """Return a column's cells, of which text is freed of the blanks around it, and null where it means no value."""
+    """Return a column's cells, of which text is freed of the blanks around it, and null where it means no value.
+
+    Of a column of few values, each is made what `molino.contracts.tidy.tidied` makes of it.
+    """
     if cells.dtype != pl.String:
         return cells
     if not few_values:
-        return _without(missing, cells.str.strip_chars())
+        return _bare(cells, missing)
     # They come again and again, and are most often tidy.
     different = cells.unique()
-    if _tidied(different, missing).equals(different):
-        return cells
-    return _tidied(cells, missing)
+    tidy = _bare(different.str.normalize(FORM), missing)
+    return cells if tidy.equals(different) else cells.replace(different, tidy)
 
 
-def _tidied(text: pl.Series, missing: tuple[str, ...]) -> pl.Series:
-    """As `molino.contracts.tidy` has it, over a whole column."""
-    return _without(missing, text.str.normalize("NFC").str.strip_chars())
-
-
-def _without(missing: tuple[str, ...], bare: pl.Series) -> pl.Series:
+def _bare(text: pl.Series, missing: tuple[str, ...]) -> pl.Series:
+    bare = text.str.strip_chars(BLANKS)
     return bare.set(bare.is_in(["", *missing]), None)
 
 

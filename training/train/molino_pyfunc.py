@@ -4,6 +4,7 @@ MLflow's own ONNX wrapper hands columns over as they are: it fails on integers a
 floats, and on missing values. Here columns are found by name and cast as the serving API casts them.
 """
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,14 @@ def _floats(column: Any) -> Any:
 
 
 def _strings(column: Any) -> Any:
-    """Return categories as strings, a missing one as the empty string."""
+    """Return categories as tidy strings, as ingest has them; a missing one as the empty string."""
     import numpy as np
 
     return np.array(
-        ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)], object
+        ["" if missing else _tidied(str(value)) for value, missing in zip(column, column.isna(), strict=True)], object
     )
+
+
+def _tidied(text: str) -> str:
+    """Return what `molino.contracts.tidy.tidied` does."""
+    return unicodedata.normalize("NFC", text.strip())

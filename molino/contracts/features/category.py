@@ -11,7 +11,10 @@ from molino.contracts.part import Word
 
 
 class Category(Feature):
-    """One of a set of strings, listed here or learnt from the training rows."""
+    """One of a set of strings, listed here or learnt from the training rows.
+
+    Two texts are the same value where `tidied` makes them the same, in a source as in a request.
+    """
 
     ordered = False
 

@@ -94,6 +94,11 @@ def test_a_category_of_pandas(columns):
     assert agrees(columns, frame, ROW)
 
 
+@pytest.mark.parametrize("spelled", [" red ", "red\n", "\u3000red"])
+def test_a_category_with_blanks_around_it(columns, spelled):
+    assert agrees(columns, pd.DataFrame([{**ROW, "colour": spelled}]), ROW)
+
+
 def test_a_matrix_of_mixed_types(matrix):
     assert agrees(matrix, pd.DataFrame([ROW]), ROW)
 
