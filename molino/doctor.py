@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from molino.client import Client, ClientError
-from molino.contracts.address import Address
+from molino.contracts.address import Address, basic_auth
 from molino.contracts.errors import ModelFileError, MolinoError
 from molino.contracts.model_file import find_models, load_model
 from molino.contracts.settings import Settings
@@ -127,7 +127,8 @@ def _mlflow(settings: Settings) -> Iterator[Finding]:
     advice = "check MOLINO_MLFLOW_TRACKING_URI, and that the server runs"
     if uri.startswith(("http://", "https://")):
         try:
-            with urlopen(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            asked = Request(f"{uri.rstrip('/')}/health", headers=_mlflow_login(settings))  # noqa: S310
+            with urlopen(asked, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 yield Finding("MLflow", answer.status == 200, uri, advice)
         except (OSError, ValueError, HTTPException) as error:
             yield Finding("MLflow", False, f"{uri}: {' '.join(str(error).split())}", advice)
@@ -135,6 +136,13 @@ def _mlflow(settings: Settings) -> Iterator[Finding]:
         yield _sqlite(Path(uri.removeprefix("sqlite:///")), uri)
     else:
         yield Finding("MLflow", True, f"{uri} (of a kind that isn't looked into)")
+
+
+def _mlflow_login(settings: Settings) -> dict[str, str]:
+    """Log in as the tracker does."""
+    if settings.mlflow_username and settings.mlflow_password:
+        return basic_auth(settings.mlflow_username, settings.mlflow_password.get_secret_value())
+    return settings.tracking_uri.authorization
 
 
 def _sqlite(path: Path, uri: str) -> Finding:

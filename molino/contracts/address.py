@@ -1,5 +1,6 @@
 """Addresses that may hold a secret: as text they are without it, wherever they are shown, recorded or logged."""
 
+import base64
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,8 +11,8 @@ if TYPE_CHECKING:
 
 HIDDEN = "***"
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?=/)")
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
-PORT = re.compile(r"[^:]*(:\d*)?")
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]*[^\s'\"<>.,;:)]")
+PORT = re.compile(r"(\[[^]]*\]|[^:]*)(:\d*)?")
 NAMED_USER = frozenset({"ssh", "git+ssh", "ssh+git"})
 """Schemes whose user's name is no secret, but part of where something is."""
 PLAIN = frozenset({"file", "sqlite"})
@@ -64,6 +65,18 @@ class Address(str):
             words -= {user.partition(":")[0]}
         return tuple(sorted({known for word in words if word for known in (word, unquote(word))}, key=len)[::-1])
 
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """User and password as they are meant; none where it has no user, or one whose name is no secret."""
+        user = _parts(self.secret)[0] if self.secret != str(self) else ""
+        name, _, password = user.partition(":")
+        return (unquote(name), unquote(password)) if user and self.scheme not in NAMED_USER else None
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that logs in at a web server with user and password; none where it has none."""
+        return basic_auth(*self.login) if self.login else {}
+
     def hide_in(self, text: str) -> str:
         """Return a text, such as what a program said, without this address's secrets."""
         text = text.replace(self.secret, str(self))
@@ -79,6 +92,11 @@ class Address(str):
         return core_schema.no_info_wrap_validator_function(
             lambda given, check: given if isinstance(given, cls) else cls(check(given)), core_schema.str_schema()
         )
+
+
+def basic_auth(user: str, password: str) -> dict[str, str]:
+    """Return the header of HTTP's basic authentication."""
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
 def redacted(address: str) -> str:
@@ -102,6 +120,15 @@ def redacted(address: str) -> str:
 def without_credentials(text: str) -> str:
     """Return a text whose URLs have no user, password or query: the last net for what others' programs say."""
     return URL.sub(lambda found: redacted(found[0]), text) if "://" in text else text
+
+
+def hidden(value: Any) -> Any:
+    """Return JSON, of whatever form, whose texts have no credentials in URLs."""
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, dict):
+        return {key: hidden(one) for key, one in value.items()}
+    return [hidden(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _parts(address: str) -> tuple[str, str]:

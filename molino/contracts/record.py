@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from molino.contracts.address import hidden
 from molino.contracts.reading import read_json
 from molino.contracts.steps import STEP_NAMES
 
@@ -79,9 +80,11 @@ class Record(BaseModel):
 def parse_record(data: bytes, model: str, step: str) -> Record | str:
     """Return the record of a step of a model, or why the bytes are none."""
     record = read_json(Record, data)
-    if isinstance(record, Record) and (record.model, record.step) != (model, step):
+    if isinstance(record, str):
+        return record
+    if (record.model, record.step) != (model, step):
         return f"it is the record of {record.step} of {record.model}"
-    return record
+    return record.model_copy(update={"result": hidden(record.result)})  # earlier versions kept whole addresses
 
 
 def record_key(model: str, run_id: str, step: str) -> str:

@@ -114,6 +114,14 @@ class Settings(BaseSettings):
             raise ValueError(f"expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}")
         return Address(url.secret.rstrip("/"))
 
+    @field_validator("s3_endpoint", "mlflow_artifacts")
+    @classmethod
+    def _has_no_secret(cls, address: Address | None) -> Address | None:
+        """What others are told with the data, or that has keys of its own."""
+        if address is not None and address.credentials:
+            raise ValueError(f"expected {address} alone, without user, password and query")
+        return address
+
     @property
     def overrides(self) -> dict[str, str]:
         """What is given over the model file's training: `seed`, and `candidates` in no order."""

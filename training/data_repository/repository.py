@@ -131,6 +131,9 @@ class DataRepository:
     def _credentials(self) -> dict[str, str]:
         if self.kind:
             return self.kind.dvc_credentials(self.remote, self.settings)
+        if self.remote.login and self.remote.scheme in ("http", "https"):
+            user, password = self.remote.login
+            return {"auth": "basic", "user": user, "password": password}
         return {"url": self.remote.secret} if self.remote.credentials else {}
 
     def _refuse_unreachable(self) -> None:

@@ -1,12 +1,11 @@
 """Sources that a web server has."""
 
-import base64
 import http.client
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from structlog.stdlib import BoundLogger
 
@@ -49,7 +48,7 @@ def _cause(error: Exception) -> str:
 
 def _download(address: Address, path: Path, rules: SourceRules) -> None:
     opener = urllib.request.build_opener(_CheckedRedirection(rules))
-    with opener.open(_request(address.secret), timeout=TIMEOUT_SECONDS) as response, path.open("wb") as file:
+    with opener.open(_request(address), timeout=TIMEOUT_SECONDS) as response, path.open("wb") as file:
         announced = response.headers.get("Content-Length")
         rules.check_size(int(announced or 0), address)
         while data := response.read(CHUNK_BYTES):
@@ -82,14 +81,13 @@ class _CheckedRedirection(urllib.request.HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def _request(uri: str) -> urllib.request.Request:
+def _request(address: Address) -> urllib.request.Request:
     """Return the request for an address, with its user and password as basic auth, which a redirection drops."""
-    parts = urlsplit(uri)
-    user, _, host = parts.netloc.rpartition("@")
+    parts = urlsplit(address.secret)
+    host = parts.netloc.rpartition("@")[2]
     path, query = (quote(part, safe="/%:@!$&'()*+,;=~?") for part in (parts.path, parts.query))
     # The scheme was checked by the caller.
     request = urllib.request.Request(urlunsplit((parts.scheme, host, path, query, "")))  # noqa: S310
-    if user:
-        token = base64.b64encode(unquote(user).encode()).decode()
-        request.add_unredirected_header("Authorization", f"Basic {token}")
+    for name, value in address.authorization.items():
+        request.add_unredirected_header(name, value)
     return request

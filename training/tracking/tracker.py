@@ -31,9 +31,8 @@ class Tracker:
         from mlflow.tracking import MlflowClient
 
         _silence()
-        _log_in(settings)
         self.settings = settings
-        address = settings.tracking_uri.secret
+        address = _log_in(settings)
         with tracking_errors():
             self.client = MlflowClient(tracking_uri=address, registry_uri=address)
 
@@ -181,11 +180,18 @@ def _as_uri(root: str) -> str:
     return root.rstrip("/") if "://" in root else Path(root).resolve().as_uri()
 
 
-def _log_in(settings: Settings) -> None:
-    """Hand user and password to MLflow, which reads them from these variables alone."""
+def _log_in(settings: Settings) -> str:
+    """Hand user and password of a server to MLflow, which reads them from these variables; return the address to ask.
+
+    MLflow tells a server's address to all, so it is without them; a database's is whole.
+    """
+    address = settings.tracking_uri
+    login = address.login if address.scheme in ("http", "https") else None
     if settings.mlflow_username and settings.mlflow_password:
-        os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_username
-        os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow_password.get_secret_value()
+        login = settings.mlflow_username, settings.mlflow_password.get_secret_value()
+    if login:
+        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = login
+    return str(address) if address.scheme in ("http", "https") else address.secret
 
 
 def _silence() -> None:
