@@ -7,49 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from tree import ROOT, copy_with, molino, run
+from tree import changed_files, copy_with_recipe, molino, run
 
-SECTION = '''
-from typing import Any, Literal
-
-from molino.contracts.features.base import Cell, Feature, number_in
-
-
-class Percentage(Feature):
-    """A share, written 12.5%."""
-
-    type: Literal["percentage"]
-
-    @classmethod
-    def from_cell(cls, cell: str) -> Cell:
-        number = number_in(cell.removesuffix("%"))
-        return cell if number is None else number
-
-    @classmethod
-    def as_json(cls, value: Any) -> Cell:
-        return float(value)
-'''
-WORK = """
-import polars as pl
-
-from molino.contracts.features.percentage import Percentage
-from training.features.numeric import NumericType
-
-
-class PercentageType(NumericType[Percentage]):
-    expected = "a percentage such as 12.5%"
-    reads_numbers = False
-
-    def parsed(self, dtype):
-        if dtype == pl.String:
-            return self.column.str.strip_suffix("%").cast(pl.Float64, strict=False)
-        return self.column
-
-    def faults(self):
-        yield from super().faults()
-        yield from self.range_faults(0, 100)
-"""
-FILES = {"molino/contracts/features/percentage.py": SECTION, "training/features/percentage.py": WORK}
 MODEL = {
     "name": "loans",
     "title": "Loans",
@@ -64,10 +23,12 @@ MODEL = {
     "metric": "rmse",
 }
 
+MADE = {"pipelines/models/loans/model.yaml", "pipelines/models/loans/loans.csv"}
+
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = copy_with(tmp_path_factory.mktemp("tree"), FILES)
+    root = copy_with_recipe(tmp_path_factory.mktemp("tree"), "Add a feature type")
     folder = root / "pipelines" / "models" / "loans"
     folder.mkdir()
     (folder / "model.yaml").write_text(yaml.safe_dump(MODEL))
@@ -145,6 +106,21 @@ def test_the_schema_for_editors_knows_it(tree: Path) -> None:
     assert json.loads(printed)["$defs"]["Percentage"]["description"] == "A share, written 12.5%."
 
 
-def test_nothing_but_these_files_was_needed(tree: Path) -> None:
-    own = {path.relative_to(tree) for package in ("molino", "training") for path in (tree / package).rglob("*.py")}
-    assert {str(path) for path in own if not (ROOT / path).exists()} == set(FILES)
+def test_serving_takes_it_as_a_number(tree: Path) -> None:
+    program = """
+from molino.contracts.release import Feature
+from serving.features import FEATURES
+rate = FEATURES['percentage'](Feature(name='rate', type='percentage', missing='refuse'), False)
+print(rate.check(12), rate.schema()['type'])
+try:
+    rate.check('12.5%')
+except ValueError as error:
+    print(error)
+"""
+    assert run(tree, program).splitlines()[0] == "12.0 number"
+    assert "expected a number" in run(tree, program)
+
+
+def test_nothing_but_its_three_files_was_needed(tree: Path) -> None:
+    files = {f"{place}/features/percentage.py" for place in ("molino/contracts", "training", "serving")}
+    assert changed_files(tree) - MADE == files

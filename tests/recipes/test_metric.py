@@ -4,21 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tree import copy_with, run
+from tree import changed_files, copy_with_recipe, run
 
-COMPUTED = '''
-import numpy as np
-
-from training.metrics.score import Score
-
-
-class Mape(Score):
-    """Mean absolute error as a share of the actual value."""
-
-    def samples(self, actual, answers, resamples):
-        return resamples.means(np.abs(answers.values / actual - 1))
-'''
-LINE = '        Metric("mape", "regression", "lower", "absolute"),\n'
 PARSE = """
 from molino.contracts.model_file import parse_model
 text = open('pipelines/models/housing/model.yaml', 'rb').read().replace(b'metric: rmse', b'metric: mape')
@@ -28,13 +15,7 @@ model = parse_model(text, 'model.yaml')
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = copy_with(tmp_path_factory.mktemp("tree"), {"training/metrics/mape.py": COMPUTED})
-    registry = root / "molino" / "contracts" / "metrics.py"
-    before = '        Metric("r2", '
-    text = registry.read_text()
-    assert before in text
-    registry.write_text(text.replace(before, LINE + before))
-    return root
+    return copy_with_recipe(tmp_path_factory.mktemp("tree"), "Add a metric")
 
 
 def test_a_model_file_may_name_it(tree: Path) -> None:
@@ -69,3 +50,7 @@ def test_the_schema_for_editors_knows_it(tree: Path) -> None:
     program = "import json; from molino.contracts.model_file.json_schema import model_file_schema\n"
     schema = json.loads(run(tree, program + "print(json.dumps(model_file_schema()))"))
     assert "mape" in schema["properties"]["metric"]["enum"]
+
+
+def test_nothing_but_a_line_and_a_file_was_needed(tree: Path) -> None:
+    assert changed_files(tree) == {"molino/contracts/metrics.py", "training/metrics/mape.py"}

@@ -1,6 +1,7 @@
 """A copy of Molino's own packages, to which a recipe of CONTRIBUTING adds its files, as a person would."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PACKAGES = ("molino", "training", "pipelines", "serving")
 HOME_VARIABLES = ("MOLINO_", "PYTHON")
 """Beginnings of the variables that a copy doesn't take over."""
@@ -23,6 +25,37 @@ def copy_with(folder: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
+
+
+def copy_with_recipe(folder: Path, title: str) -> Path:
+    """Copy the packages, and apply the diff that a section of CONTRIBUTING shows; return the copy's root."""
+    root = copy_with(folder, {})
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
+    command = ["git", "apply", "--recount", "-"]
+    done = subprocess.run(
+        command, cwd=root, env=environment, input=diff_of(title), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"CONTRIBUTING's {title!r} no longer fits: {done.stderr}"
+    return root
+
+
+def diff_of(title: str) -> str:
+    """Return the diff that a section of CONTRIBUTING shows."""
+    section = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", CONTRIBUTING.read_text(), re.DOTALL | re.MULTILINE)
+    assert section, f"CONTRIBUTING has no section {title!r}"
+    (diff,) = re.findall(r"^```diff\n(.*?)^```$", section[1], re.DOTALL | re.MULTILINE)
+    return str(diff)
+
+
+def changed_files(root: Path) -> set[str]:
+    """Return the files of a copy that aren't the house's own."""
+    own = (path for package in PACKAGES for path in (root / package).rglob("*") if path.is_file())
+    names = {path.relative_to(root) for path in own if "__pycache__" not in path.parts}
+    return {str(name) for name in names if not _is_same(root / name, ROOT / name)}
+
+
+def _is_same(path: Path, origin: Path) -> bool:
+    return origin.is_file() and origin.read_bytes() == path.read_bytes()
 
 
 def run(root: Path, program: str, **variables: str) -> str:
