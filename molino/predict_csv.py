@@ -11,6 +11,7 @@ from molino.client import Client, ClientError
 from molino.contracts.address import Address
 from molino.contracts.errors import SourceError
 from molino.contracts.features import FEATURES, Cell
+from molino.contracts.features.base import number_in
 from molino.contracts.model_file import Source
 from molino.contracts.tidy import tidied
 
@@ -73,7 +74,8 @@ def predict_csv(
             writer.writeheader()
             for lines in _batches(reader, min(batch, served["serving"].get("max_rows", batch))):
                 asked = [
-                    [_value(row[column], one["type"], form.missing) for column, one in columns] for _, row in lines
+                    [_value(row[name], one["type"], form.missing_beside(one.get("values"))) for name, one in columns]
+                    for _, row in lines
                 ]
                 found = _ask(client, model, asked)
                 for (line, row), answer in zip(lines, found, strict=True):
@@ -173,4 +175,6 @@ def _value(cell: str, kind: str, missing: Collection[str]) -> Cell:
     cell = cell.strip()
     if not cell or cell in missing:
         return None
-    return FEATURES[kind].from_cell(cell) if kind in FEATURES else cell
+    value = FEATURES[kind].from_cell(cell) if kind in FEATURES else cell
+    means_nothing = isinstance(value, float) and value in map(number_in, missing)
+    return None if means_nothing else value

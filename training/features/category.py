@@ -25,13 +25,20 @@ class CategoryType(FeatureType[Category]):
     dtype = "string"
 
     def accepts(self, dtype: pl.DataType) -> bool:
-        """Tell whether its values can be spelled in one way only."""
-        return dtype.is_integer() or dtype == pl.Boolean
+        """Tell whether its values can be spelled as text."""
+        return dtype.is_numeric() or dtype == pl.Boolean
 
     def taken(self, dtype: pl.DataType) -> pl.Expr:
-        """Return strings."""
-        del dtype
-        return self.column.cast(pl.String)
+        """Return strings: whole numbers without a point, and truth values as they are listed, such as True."""
+        if dtype.is_float():
+            whole = self.column.is_finite() & (self.column == self.column.round()) & (self.column.abs() < 2**53)
+            number = pl.when(whole).then(self.column.cast(pl.Int64, strict=False).cast(pl.String))
+            return number.otherwise(self.column.fill_nan(None).cast(pl.String))
+        text = self.column.cast(pl.String)
+        if dtype == pl.Boolean:
+            listed = {value.lower(): value for value in self.feature.values or () if value.lower() in ("true", "false")}
+            return text.replace(listed) if listed else text
+        return text
 
     def faults(self) -> Iterator[Rule]:
         """Yield what makes it none of the listed values."""

@@ -34,7 +34,10 @@ class CsvSource:
     def __init__(self, file: Readable, model: ModelFile, where: str) -> None:
         self.where = where
         self.delimiter = model.source.delimiter
-        self.missing = tuple(token for token in model.source.missing if token)
+        listed = {value for column in column_types(model) for value in getattr(column.feature, "values", None) or ()}
+        # Those that Polars would take for a number are looked for in the numbers.
+        words = (word for word in model.source.missing if word and word not in listed and not _is_number(word))
+        self.missing = tuple(words)
         self.met_missing = False
         """Whether a number's cell has held what means no value."""
         self.pieces = pieces(file, where)
@@ -53,8 +56,6 @@ class CsvSource:
 
     def _numbers(self, model: ModelFile) -> frozenset[str]:
         """Return the columns that may be parsed as numbers at once."""
-        if any(map(_is_number, self.missing)):
-            return frozenset()
         return frozenset(column.name for column in column_types(model) if column.reads_numbers)
 
     def batches(self) -> Iterator[Batch]:

@@ -7,7 +7,7 @@ import polars as pl
 
 from molino.contracts.features.category import Category
 from molino.contracts.features.number import Number
-from molino.contracts.model_file import Feature, ModelFile
+from molino.contracts.model_file import Feature, ModelFile, Source
 from molino.contracts.tidy import BLANKS, FORM
 from training.features import FeatureType, type_of
 from training.features.base import Rule
@@ -49,6 +49,19 @@ def target_feature(model: ModelFile) -> Feature:
 def column_types(model: ModelFile) -> list[FeatureType[Any]]:
     """Return all columns of a model file with what their types do: features, then the target."""
     return [type_of(feature) for feature in (*model.features, target_feature(model))]
+
+
+def without_missing_numbers(cells: pl.Series, source: Source) -> pl.Series:
+    """Return the cells of a column of numbers, null where a number means no value: -999.0 as well as -999."""
+    numbers = cells.cast(pl.Float64, strict=False) if cells.dtype == pl.String else cells
+    if not numbers.dtype.is_float():
+        return cells
+    wanted = source.missing_numbers
+    if wanted:
+        cells = pl.select(pl.when(~numbers.is_in(list(wanted)).fill_null(value=False)).then(cells)).to_series()
+    if cells.dtype.is_float() and cells.is_nan().any() and any(word.lower() == "nan" for word in source.missing):
+        cells = cells.fill_nan(None)
+    return cells
 
 
 def tidied(cells: pl.Series, few_values: bool, missing: tuple[str, ...]) -> pl.Series:

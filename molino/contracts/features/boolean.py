@@ -4,12 +4,14 @@ from typing import Any, Literal
 
 from molino.contracts.features.base import Cell, Feature
 
-TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+TRUTH = dict.fromkeys(("true", "t", "1", "1.0", "yes", "y", "j", "ja", "on"), True) | dict.fromkeys(
+    ("false", "f", "0", "0.0", "no", "n", "nein", "off"), False
+)
 """A CSV's cells, in lower case."""
 
 
 class Boolean(Feature):
-    """True or false; in a CSV also 0 and 1."""
+    """True or false; in a CSV also 0 and 1, T and F, yes and no, Y, J and N, on and off."""
 
     ordered = False
 

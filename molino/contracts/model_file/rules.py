@@ -27,7 +27,7 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _example(model)
     for index, feature in enumerate(model.features):
         key: Key = ("features", index)
-        yield from feature.contradictions(key, model.source.missing)
+        yield from feature.contradictions(key, model.source.excluded)
 
 
 def _names(model: "ModelFile") -> Iterator[Contradiction]:
@@ -71,7 +71,7 @@ def _target(model: "ModelFile") -> Iterator[Contradiction]:
     if target.name in {feature.name for feature in model.features}:
         yield (*key, "name"), f"{target.name!r} is also a feature; take it out of features"
     if model.task == "classification":
-        yield from _classes(target, model.source.missing)
+        yield from _classes(target, model.source.excluded)
         return
     if target.classes:
         yield (*key, "classes"), "classes belong to a classification; take them out or set task: classification"

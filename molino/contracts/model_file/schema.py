@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from molino.contracts.address import Address
 from molino.contracts.candidates import AnyCandidate
 from molino.contracts.features import AnyFeature
+from molino.contracts.features.base import number_in
 from molino.contracts.metrics import MetricName
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Header, Part, Word
@@ -22,6 +23,14 @@ CONTRADICTION = "contradiction"
 """Type of the pydantic error whose context holds, as `found`, each key and problem of `contradictions`."""
 
 
+NEVER_A_VALUE = ("", "NA")
+USUAL_MISSING = (
+    *NEVER_A_VALUE, "N/A", "n/a", "na", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "NAN", "NULL", "Null", "null",
+    "NIL", "None", "none", "NONE", "-", "--", "?", ".",
+)  # fmt: skip
+"""What most often stands where there is no value."""
+
+
 class Source(Part):
     """Where the rows come from."""
 
@@ -30,8 +39,23 @@ class Source(Part):
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)
     """What parts the cells of a CSV."""
-    missing: tuple[str, ...] = ("", "NA")
-    """Cells of a CSV that mean no value; the empty cell always does."""
+    missing: tuple[Word, ...] = USUAL_MISSING
+    """Cells that mean no value, numbers compared as numbers; the empty cell always does. Where not given, the usual
+    words, but those that a feature or the target lists as a value."""
+
+    @property
+    def missing_numbers(self) -> frozenset[float]:
+        """The numbers among what means no value, NaN left out."""
+        return frozenset(number for word in self.missing if (number := number_in(word)) is not None)
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """What no list of values may have."""
+        return self.missing if "missing" in self.model_fields_set else NEVER_A_VALUE
+
+    def missing_beside(self, values: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the cells that mean no value in a column that lists its values."""
+        return tuple(word for word in self.missing if word not in (values or ()))
 
 
 class Target(Part):

@@ -53,7 +53,6 @@ WRONG = {
         pl.Series([["north"], ["south"]]),
         "expected category values, but its type is L",
     ),
-    "floats for categories": ("area", pl.Series([1.0, 2.0]), "expected category values, but its type is Float64"),
     "dates for booleans": ("garden", DATES, "expected boolean values"),
 }
 

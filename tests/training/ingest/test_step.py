@@ -177,7 +177,7 @@ ROWS = {
     "a decimal comma": ('"5,5",3,1,north,1', "size: not a number"),
     "below": ("-0.1,3,1,north,1", "size: below 0"),
     "above": ("1000.5,3,1,north,1", "size: above 1000"),
-    "not a number at all": ("nan,3,1,north,1", "size: not finite in 32 bits; size: above 1000"),
+    "not a number at all": ("nan,3,1,north,1", "size: missing"),
     "infinite": ("inf,3,1,north,1", "size: not finite in 32 bits; size: above 1000"),
     "missing": (",3,1,north,1", "size: missing"),
     "a fraction": ("1,3.5,1,north,1", "rooms: not a whole number"),
