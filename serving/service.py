@@ -57,6 +57,13 @@ class Service:
         if self.access_log is not None:
             self.access_log.write(method, path, seconds, answer)
 
+    def failures(self) -> dict[str, str]:
+        """Return why models fail in any worker, this one's reasons first, by name; `` for the pointer file itself."""
+        own = {
+            name.encode("utf-8", "replace").decode(): cause for name, cause in self.repository.state.failures.items()
+        }
+        return {**self.served_versions.failures(), **own}
+
     def flush(self) -> None:
         """Write and count what was gathered."""
         self.served_versions.flush()

@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TextIO
 
 import msgspec
@@ -37,7 +38,9 @@ class AccessLog:
             return
         served = f',"caller":{self._quote(answer.caller)}' if answer.caller else ""
         if answer.model:
-            served += f',"model":"{answer.model}","version":{self._quote(answer.version)},"rows":{answer.rows}'
+            served += (
+                f',"model":{self._quote(answer.model)},"version":{self._quote(answer.version)},"rows":{answer.rows}'
+            )
         self._lines.append(
             f'{{"timestamp":"{self._now()}","level":"info","event":"request","request_id":"{answer.request_id}",'
             f'"method":{self._quote(method)},"path":{self._quote(path)},"status":{answer.status},'
@@ -47,13 +50,14 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Write what was gathered; where that can't be done, on a full disk for example, it is lost."""
         lines: list[str] = []
         while self._lines:
             lines.append(self._lines.popleft())
         if lines:
-            self._stream.write("".join(lines))
-            self._stream.flush()
+            with suppress(OSError, ValueError):
+                self._stream.write("".join(lines))
+                self._stream.flush()
 
     def _now(self) -> str:
         now = time.time()

@@ -2,16 +2,19 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from molino.contracts.errors import ReleaseError
+from molino.contracts.external_data import has_external_data
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, parse_release
 from serving.features import serve_features
 from serving.features.base import GraphInputs
@@ -60,7 +63,10 @@ class Model:
         self._session = _open_session(release, graph, self._outputs)
         self._run = self._session.run
         self._suffix = self._encode_suffix()
-        self.observe: Any = None
+        self.observe: Callable[[GraphInputs], None] | None = None
+        self.tell_fault: Callable[[str], None] | None = None
+        """Told why the graph failed when it was run, and the empty text once it answers again."""
+        self.fault = ""
         self._warm_up()
 
     def read(self, body: bytes) -> Sequence[Row]:
@@ -79,14 +85,32 @@ class Model:
         """Answer checked rows.
 
         Raises:
-            Problem: 422 where the graph has no finite answer for a row.
+            Problem: 422 where the graph has no finite answer for a row, 500 where it can't be run on them.
         """
-        inputs = self._graph_inputs(rows)
-        outputs = self._run(self._outputs, inputs) if len(rows) <= RUN_ROWS else self._run_in_parts(inputs, len(rows))
-        predictions = self._read_outputs(outputs)
+        try:
+            inputs = self._graph_inputs(rows)
+            outputs = (
+                self._run(self._outputs, inputs) if len(rows) <= RUN_ROWS else self._run_in_parts(inputs, len(rows))
+            )
+            predictions = self._read_outputs(outputs, len(rows))
+        except Problem:
+            raise
+        except Exception as error:  # onnxruntime's own exceptions have no public base class
+            self._set_fault(first_line(error))
+            raise Problem(500, f"model {self.name} {self.version} failed when it was run; see /models") from error
+        if self.fault:
+            self._set_fault("")
         if self.observe is not None:
             self.observe(inputs)
         return predictions
+
+    def _set_fault(self, fault: str) -> None:
+        """Keep and tell why the graph can't be run; a request that it answers ends the fault."""
+        before, self.fault = self.fault, fault
+        if fault and fault != before:
+            structlog.get_logger().error("model failed when run", model=self.name, version=self.version, cause=fault)
+        if self.tell_fault is not None:
+            self.tell_fault(fault)
 
     def _run_in_parts(self, inputs: GraphInputs, rows: int) -> list[NDArray[Any]]:
         """Run many rows in parts, since ONNX Runtime keeps the memory of the largest run for good."""
@@ -112,7 +136,9 @@ class Model:
         model = msgspec.json.encode({"name": self.name, "version": self.version})
         return b',"model":' + model + b',"request_id":"'
 
-    def _read_outputs(self, outputs: Sequence[NDArray[Any]]) -> Predictions:
+    def _read_outputs(self, outputs: Sequence[NDArray[Any]], rows: int) -> Predictions:
+        if any(output.size != rows for output in outputs):
+            raise ValueError(f"the graph answered {[output.size for output in outputs]} values to {rows} rows")
         if self.classes is None:
             values: list[float] = outputs[0].reshape(-1).tolist()
             _refuse_infinite(outputs[0], values)
@@ -130,6 +156,10 @@ class Model:
             body = msgspec.json.encode({"data": example.data[: self.max_rows]})
             answers = self.predict(self.read(body)).values
         except Problem as problem:
+            if self.fault:
+                raise ReleaseError(
+                    f"release {self.name} {self.version}: its graph fails when it is run: {self.fault}"
+                ) from problem
             raise ReleaseError(f"release {self.name} {self.version} refuses its own example: {problem}") from problem
         for row, (answer, expected) in enumerate(zip(answers, example.predictions, strict=False)):
             if not _agree(answer, expected):
@@ -137,6 +167,11 @@ class Model:
                     f"release {self.name} {self.version} answers row {row} of its example with {answer!r}, "
                     f"where release.json says {expected!r}"
                 )
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, on one line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _agree(answer: Any, expected: float | str) -> bool:
@@ -170,11 +205,16 @@ def _open_session(release: Release, graph: bytes, outputs: Sequence[str]) -> Any
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # The second fence against weights in files: no file is below this one.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     where = f"release {release.name} {release.version}"
+    if has_external_data(graph):
+        raise ReleaseError(f"{where}: {MODEL_FILENAME} takes weights from files beside it, which is not allowed")
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions have no public base class
-        raise ReleaseError(f"{where}: {MODEL_FILENAME} can't be run: {str(error).splitlines()[0]}") from error
+        raise ReleaseError(f"{where}: {MODEL_FILENAME} can't be run: {first_line(error)}") from error
     _compare("input", where, {tensor.name for tensor in release.signature.inputs}, session.get_inputs())
     _compare("output", where, set(outputs), session.get_outputs())
     return session

@@ -1,14 +1,21 @@
-"""What each worker serves, told to all workers, and the drift of what it is asked."""
+"""What each worker serves and fails to serve, told to all workers, and the drift of what it is asked."""
 
 import os
 import time
+from collections.abc import Mapping
+from functools import partial
 
 from serving.inference.model import Model
 from serving.metrics.drift import DriftTally
-from serving.metrics.shared_counters import SharedCounters, WorkerCounters
+from serving.metrics.shared_counters import SharedCounters, WorkerCounters, joined, parted
 
 SERVES = "serves|"
 WORKER = "worker|"
+FAILURE = "failure|"
+"""Why the deployed version of a model isn't served, by model."""
+FAULT = "fault|"
+"""Why a model that is served failed when it was last run, by model and version."""
+ENTRIES = (SERVES, WORKER, FAILURE, FAULT)
 
 
 class ServedVersions:
@@ -18,7 +25,8 @@ class ServedVersions:
         self._counters = counters
         self._own = own
         self._tallies: dict[tuple[str, str], DriftTally] = {}
-        counters.clear(slot, SERVES)
+        self._failures: set[str] = set()
+        sign_off(counters, slot)
         process = own.vector(WORKER, 2)
         process[0], process[1] = float(os.getpid()), time.time()
 
@@ -27,13 +35,32 @@ class ServedVersions:
         tally = DriftTally(model.release, self._own)
         self._tallies[model.name, model.version] = tally
         model.observe = tally.observe
+        model.tell_fault = partial(self._own.write_text, FAULT + joined(model.name, model.version))
+
+    def tell(self, failures: Mapping[str, str]) -> None:
+        """Tell the others what can't be served, and why."""
+        for name in self._failures - failures.keys():
+            self._own.write_text(FAILURE + joined(name), "")
+        for name, cause in failures.items():
+            self._own.write_text(FAILURE + joined(name), cause)
+        self._failures = set(failures)
+
+    def failures(self) -> dict[str, str]:
+        """Return why models fail in any worker, by name; `` for the pointer file itself."""
+        told = {parted(name)[0]: cause for name, cause in self._counters.texts(FAILURE).items()}
+        for key, fault in self._counters.texts(FAULT).items():
+            name, version = parted(key)
+            told.setdefault(name, f"version {version} failed when it was run: {fault}")
+        return told
 
     def swapped(self, before: Model | None, after: Model | None) -> None:
         """Tell the others what has been swapped."""
         if after is not None:
-            self._own.vector(f"{SERVES}{after.name}|{after.version}", 1)[0] = 1
+            self._own.vector(SERVES + joined(after.name, after.version), 1)[0] = 1
         if before is not None:
-            self._own.vector(f"{SERVES}{before.name}|{before.version}", 1)[0] = 0
+            self._own.vector(SERVES + joined(before.name, before.version), 1)[0] = 0
+            before.tell_fault = None
+            self._own.write_text(FAULT + joined(before.name, before.version), "")
             self._tallies.pop((before.name, before.version)).close()
 
     def flush(self) -> None:
@@ -41,10 +68,18 @@ class ServedVersions:
         for tally in list(self._tallies.values()):
             tally.flush()
 
+    def all(self) -> dict[str, dict[str, int]]:
+        """Return how many workers serve each version of each model."""
+        served: dict[str, dict[str, int]] = {}
+        for key, (count,) in sorted(self._counters.totals(SERVES).items()):
+            if count:
+                name, version = parted(key)
+                served.setdefault(name, {})[version] = int(count)
+        return served
+
     def of(self, model: str) -> dict[str, int]:
         """Return how many workers serve each version of a model."""
-        prefix = f"{SERVES}{model}|"
-        return {version: int(count) for version, (count,) in sorted(self._counters.totals(prefix).items()) if count}
+        return self.all().get(model, {})
 
     def workers(self) -> dict[int, float]:
         """Return the process id and start time of each worker."""
@@ -53,5 +88,5 @@ class ServedVersions:
 
 def sign_off(counters: SharedCounters, slot: int) -> None:
     """Strike a dead worker's entry."""
-    counters.clear(slot, SERVES)
-    counters.clear(slot, WORKER)
+    for prefix in ENTRIES:
+        counters.clear(slot, prefix)

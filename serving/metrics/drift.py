@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 
 from molino.contracts.release import Feature, Reference, Release
 from serving.features import serve_features
 from serving.features.base import GraphInputs
-from serving.metrics.shared_counters import SharedCounters, Vector, WorkerCounters
+from serving.metrics.shared_counters import SharedCounters, Vector, WorkerCounters, joined
 
 PREFIX = "drift|"
 REQUEST_ROWS = 100
@@ -50,6 +51,8 @@ class DriftTally:
 
     def __init__(self, release: Release, own: WorkerCounters) -> None:
         self._own = own
+        self._release = release
+        self._log = structlog.get_logger()
         self._features = [
             (position, served, release.reference[served.feature.name])
             for position, served in enumerate(serve_features(release))
@@ -85,7 +88,15 @@ class DriftTally:
             self._rows = 0
             self._flushed = time.monotonic()
             if pending and self._open:
-                self._count(pending)
+                self._try_to_count(pending)
+
+    def _try_to_count(self, pending: Sequence[GraphInputs]) -> None:
+        """Count, or give up counting for good where the reference doesn't fit what the model is asked."""
+        try:
+            self._count(pending)
+        except Exception:
+            self._open = False
+            self._log.exception("drift is no longer counted", model=self._release.name, version=self._release.version)
 
     def _count(self, pending: Sequence[GraphInputs]) -> None:
         joined = {name: np.concatenate([inputs[name] for inputs in pending]) for name in pending[0]}
@@ -129,7 +140,7 @@ def population_stability(expected: Sequence[float], found: Sequence[float]) -> f
 
 
 def _name(release: Release, feature: str) -> str:
-    return f"{PREFIX}{release.name}|{release.version}|{feature}"
+    return PREFIX + joined(release.name, release.version, feature)
 
 
 def _measure(counts: Sequence[float] | None, reference: Reference) -> Drift:

@@ -2,16 +2,21 @@
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from serving.metrics.shared_counters import SharedCounters, Vector, WorkerCounters
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.metrics.shared_counters import SharedCounters, Vector, WorkerCounters, joined, parted
 
 STEPS = 20
 """Latency buckets per decade: neighbours differ by 12 %."""
 EDGES = tuple(10 ** (step / STEPS) for step in range(-5 * STEPS, 2 * STEPS + 1))
 """Upper edges of the latency buckets in seconds, 10 µs to 100 s; what is slower has one more bucket."""
 PREFIX = "request|"
+OVERFLOW = "overflow"
+"""Route and method of what is counted together, by the hundreds of its status, where the memory is full."""
 _COUNT, _SECONDS, _ROWS, _BUCKETS = 0, 1, 2, 3
 _SIZE = _BUCKETS + len(EDGES) + 1
 
@@ -32,7 +37,8 @@ class Tally(NamedTuple):
     requests: int
     seconds: float
     rows: int
-    buckets: Sequence[int]
+    buckets: NDArray[np.float64]
+    """Requests per latency bucket."""
 
 
 class RequestCounters:
@@ -43,6 +49,10 @@ class RequestCounters:
         self._own = own
         self._vectors: dict[Series, Vector] = {}
         self._lock = threading.Lock()
+        self._overflow = {
+            hundreds: own.vector(PREFIX + joined(*map(str, Series(OVERFLOW, OVERFLOW, hundreds * 100))), _SIZE)
+            for hundreds in range(1, 6)
+        }
 
     def count(self, series: Series, seconds: float, rows: int) -> None:
         """Count one request."""
@@ -50,7 +60,7 @@ class RequestCounters:
         with self._lock:
             vector = self._vectors.get(series)
             if vector is None:
-                vector = self._vectors[series] = self._own.vector(PREFIX + "|".join(map(str, series)), _SIZE)
+                vector = self._vectors[series] = self._open(series)
             vector[_COUNT] += 1
             vector[_SECONDS] += seconds
             vector[_ROWS] += rows
@@ -58,39 +68,43 @@ class RequestCounters:
 
     def tallies(self) -> dict[Series, Tally]:
         """Return the sums over all workers."""
-        sums = self._counters.totals(PREFIX)
-        return {_parse(name): _tally(values) for name, values in sums.items()}
+        sums = self._counters.sums(PREFIX)
+        return {_parse(name): _tally(values) for name, values in sums.items() if values[_COUNT]}
+
+    def _open(self, series: Series) -> Vector:
+        vector = self._own.find_or_add(PREFIX + joined(*map(str, series)), _SIZE)
+        return self._overflow[series.status // 100] if vector is None else vector
 
 
 def add(tallies: Iterable[Tally]) -> Tally:
     """Return the sum of tallies."""
     requests, seconds, rows = 0, 0.0, 0
-    buckets = [0] * (len(EDGES) + 1)
+    buckets = np.zeros(len(EDGES) + 1)
     for tally in tallies:
         requests += tally.requests
         seconds += tally.seconds
         rows += tally.rows
-        buckets = [a + b for a, b in zip(buckets, tally.buckets, strict=True)]
+        buckets += tally.buckets
     return Tally(requests, seconds, rows, buckets)
 
 
 def quantile(tally: Tally, share: float) -> float | None:
     """Return a quantile of the latency in seconds, right to the width of a bucket; none where nothing was counted."""
+    if not tally.requests:
+        return None
     wanted = share * tally.requests
-    seen = 0
-    for bucket, count in enumerate(tally.buckets):
-        if count and seen + count >= wanted:
-            low = EDGES[bucket - 1] if bucket else 0.0
-            high = EDGES[bucket] if bucket < len(EDGES) else EDGES[-1]
-            return low + (high - low) * (wanted - seen) / count
-        seen += count
-    return None
+    seen = np.cumsum(tally.buckets)
+    bucket = min(int(np.searchsorted(seen, wanted)), len(EDGES))
+    low = EDGES[bucket - 1] if bucket else 0.0
+    high = EDGES[bucket] if bucket < len(EDGES) else EDGES[-1]
+    count = float(tally.buckets[bucket])
+    return low + (high - low) * (wanted - float(seen[bucket]) + count) / (count or 1.0)
 
 
 def _parse(name: str) -> Series:
-    route, method, status, model, version = name.split("|")
+    route, method, status, model, version = parted(name)
     return Series(route, method, int(status), model, version)
 
 
-def _tally(values: Sequence[float]) -> Tally:
-    return Tally(int(values[_COUNT]), values[_SECONDS], int(values[_ROWS]), [int(value) for value in values[_BUCKETS:]])
+def _tally(values: NDArray[np.float64]) -> Tally:
+    return Tally(int(values[_COUNT]), float(values[_SECONDS]), int(values[_ROWS]), values[_BUCKETS:])

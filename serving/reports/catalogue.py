@@ -1,5 +1,6 @@
 """What `GET /models` tells: versions, signature, features, metrics and lineage of what is served."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from molino.contracts.release import Release
@@ -9,12 +10,14 @@ from serving.service import Service
 
 def list_models(service: Service) -> dict[str, Any]:
     """Return a summary of every model, and why others aren't served."""
-    state = service.repository.state
+    failures = service.failures()
     default = service.repository.default
+    served, workers = service.served_versions.all(), len(service.served_versions.workers())
+    names = sorted(service.repository.state.models.keys() | (failures.keys() - {""}))
     return {
         "default": default.name if default else None,
-        "models": [_summary(service, name) for name in sorted(state.models.keys() | (state.failures.keys() - {""}))],
-        "pointer_error": state.failures.get(""),
+        "models": [_summary(service, name, served.get(name, {}), workers, failures.get(name)) for name in names],
+        "pointer_error": failures.get(""),
     }
 
 
@@ -24,30 +27,33 @@ def describe_model(service: Service, name: str) -> dict[str, Any]:
     Raises:
         Problem: 404 where it isn't deployed.
     """
-    state = service.repository.state
-    model = state.models.get(name)
-    if model is None:
-        if name in state.failures:
-            return _summary(service, name)
+    model = service.repository.state.models.get(name)
+    failure = service.failures().get(name)
+    if model is None and failure is None:
         raise Problem(404, f"no model is called {name[:64]!r}; see /models")
+    versions = service.served_versions
+    summary = _summary(service, name, versions.of(name), len(versions.workers()), failure)
+    if model is None:
+        return summary
     release = model.release.model_dump(mode="json", exclude={"reference", "name", "version", "title", "task"})
     features = [
         {**told, "field": served.field()} for told, served in zip(release["features"], model.features, strict=True)
     ]
-    return {**_summary(service, name), **release, "features": features}
+    return {**summary, **release, "features": features}
 
 
-def _summary(service: Service, name: str) -> dict[str, Any]:
-    state = service.repository.state
-    model = state.models.get(name)
+def _summary(
+    service: Service, name: str, served: Mapping[str, int], workers: int, failure: str | None
+) -> dict[str, Any]:
+    model = service.repository.state.models.get(name)
     release: Release | None = model.release if model else None
     return {
         "name": name,
         "version": release.version if release else None,
         "title": release.title if release else None,
         "task": release.task if release else None,
-        "workers": service.served_versions.of(name),
-        "all_workers": len(service.served_versions.workers()),
-        "failure": state.failures.get(name),
+        "workers": served,
+        "all_workers": workers,
+        "failure": failure,
         "metrics": {metric: score.model_dump() for metric, score in release.metrics.items()} if release else {},
     }

@@ -46,7 +46,7 @@ class ServiceCollector(Collector):
             "molino_model_workers", "Workers that serve a version of a model.", labels=("model", "version")
         )
         failed = GaugeMetricFamily(
-            "molino_model_failed", "1 where the deployed version of a model can't be served.", labels=("model",)
+            "molino_model_failed", "1 where a worker can't serve the deployed version of a model.", labels=("model",)
         )
         drift = GaugeMetricFamily(
             "molino_drift_psi",
@@ -54,14 +54,16 @@ class ServiceCollector(Collector):
             labels=("model", "version", "feature"),
         )
         state = self._service.repository.state
-        for name, model in sorted(state.models.items()):
-            for version, workers in self._service.served_versions.of(name).items():
+        failures = self._service.failures()
+        for name, versions in self._service.served_versions.all().items():
+            for version, workers in versions.items():
                 info.add_metric((name, version), workers)
+        for name, model in sorted(state.models.items()):
             for feature, seen in read_drift(self._service.shared.counters, model.release).items():
                 if seen.psi is not None:
                     drift.add_metric((name, model.version, feature), seen.psi)
-        for name in sorted((state.models.keys() | state.failures.keys()) - {""}):
-            failed.add_metric((name,), float(name in state.failures))
+        for name in sorted((state.models.keys() | failures.keys()) - {""}):
+            failed.add_metric((name,), float(name in failures))
         return info, failed, drift
 
     def _server(self) -> Iterable[Metric]:

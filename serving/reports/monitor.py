@@ -29,7 +29,7 @@ def monitor(service: Service) -> dict[str, Any]:
         **_requests(tallies),
         "routes": _routes(tallies),
         "models": _models(service, tallies),
-        "pointer_error": service.repository.state.failures.get(""),
+        "pointer_error": service.failures().get(""),
     }
 
 
@@ -59,14 +59,15 @@ def _routes(tallies: dict[Series, Tally]) -> list[dict[str, Any]]:
 
 def _models(service: Service, tallies: dict[Series, Tally]) -> dict[str, Any]:
     state = service.repository.state
+    failures, served = service.failures(), service.served_versions.all()
     told: dict[str, Any] = {}
-    for name in sorted(state.models.keys() | (state.failures.keys() - {""})):
+    for name in sorted(state.models.keys() | (failures.keys() - {""})):
         model = state.models.get(name)
         own = {series: tally for series, tally in tallies.items() if series.model == name}
         told[name] = {
             "version": model.version if model else None,
-            "workers": service.served_versions.of(name),
-            "failure": state.failures.get(name),
+            "workers": served.get(name, {}),
+            "failure": failures.get(name),
             **_requests(own),
             "rows": sum(tally.rows for tally in own.values()),
             "by_version": _by_version(own),

@@ -29,7 +29,7 @@ def make_inference_routes(service: Service) -> Blueprint:
 
     def server_ready() -> dict[str, bool]:
         if not service.repository.ready:
-            raise not_ready()
+            raise not_ready(service)
         return {"ready": True}
 
     routes.add_url_rule("", "server", describe_server)

@@ -76,9 +76,13 @@ def run_server(
     without: tuple[str, ...] = (),
     module: str = "serving",
     code: Path = ROOT,
+    stderr: Path | None = None,
     **variables: Any,
 ) -> Iterator[RunningServer]:
-    """Start `python -m serving` on a free port; stop it after. `without` are prefixes of variables to leave out."""
+    """Start `python -m serving` on a free port; stop it after. `without` are prefixes of variables to leave out.
+
+    What the server writes goes to `log`, or to `stderr` where that is given.
+    """
     port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("MOLINO_", *without))},
@@ -86,7 +90,8 @@ def run_server(
         "MOLINO_SERVING_PORT": str(port),
         **{name: str(value) for name, value in variables.items()},
     }
-    with log.open("wb") as stream:
+    log.touch()
+    with (stderr or log).open("wb") as stream:
         process = subprocess.Popen([sys.executable, "-m", module], cwd=code, env=environment, stderr=stream)
     server = RunningServer(port, process, log)
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from molino.contracts.errors import ReleaseError, StepError
+from molino.contracts.external_data import has_external_data
 from molino.contracts.features import FEATURES, Cell
 from molino.contracts.model_file import Feature, ModelFile
 from molino.contracts.record import Artifact
@@ -113,10 +114,16 @@ def write_bundle(store: Store, release: Release, onnx: Path) -> tuple[Artifact, 
     """Write graph and `release.json`, in this order, and return them in the other; what is there stays.
 
     Raises:
-        ReleaseError: the bundle is there with other bytes.
+        ReleaseError: the bundle is there with other bytes, or the graph takes weights from files beside it.
     """
     prefix = release_prefix(release.name, release.version)
-    graph = _write_once(store, prefix + MODEL_FILENAME, onnx.read_bytes())
+    data = onnx.read_bytes()
+    if has_external_data(data):
+        raise ReleaseError(
+            f"the graph of {release.name} {release.version} takes weights from files beside it, which a release "
+            "doesn't hold: export it with all its weights inside"
+        )
+    graph = _write_once(store, prefix + MODEL_FILENAME, data)
     document = _write_once(store, prefix + RELEASE_FILENAME, release.model_dump_json(indent=2).encode())
     return document, graph
 

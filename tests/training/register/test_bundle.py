@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+from failing_graphs import external_graph
 
 from molino.contracts.errors import ReleaseError, StepError
 from molino.contracts.model_file import Category, Integer, Number
@@ -117,3 +118,11 @@ def test_a_bundle_is_never_changed(changed, release, onnx_file, tmp_path):
         release = release.model_copy(update={"created": datetime(2030, 1, 1, tzinfo=UTC)})
     with pytest.raises(ReleaseError, match=f"{changed} is there with other bytes"):
         write_bundle(store, release, onnx_file)
+
+
+def test_a_graph_with_weights_in_files_makes_no_bundle(release, onnx_file, tmp_path):
+    store = FolderStore(tmp_path / "store")
+    onnx_file.write_bytes(external_graph("branch", "../ext/weights"))
+    with pytest.raises(ReleaseError, match="weights from files beside it"):
+        write_bundle(store, release, onnx_file)
+    assert list(store.list("releases/")) == []
