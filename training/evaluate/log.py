@@ -46,6 +46,10 @@ class EvaluationLog:
         The best candidate alone has an importance.
         """
         self._log(candidate.mlflow_run_id, measures, {"molino.best": str(importance is not None).lower()})
+        metric = self.context.model.metric
+        self.context.log.info(
+            "candidate scored", candidate=candidate.name, **{metric: round(measures[metric].value, 6)}
+        )
         folder = self.context.workdir / PLOTS / candidate.name
         figures = self._figures(candidate, answers, actual)
         if importance is not None:
@@ -75,6 +79,7 @@ class EvaluationLog:
         if ignored:
             tags["molino.ignored_classes"] = ", ".join(ignored)[:TAG_CHARACTERS]
         self._log(self.trained.mlflow_run_id, measures, tags)
+        self.context.log.info("verdict", accepted=verdict.accepted, best=best, reasons=verdict.reasons)
 
     def _log(self, run_id: str, measures: Mapping[str, Measure], tags: Mapping[str, str]) -> None:
         from mlflow.entities import Metric, RunTag

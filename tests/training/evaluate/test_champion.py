@@ -7,7 +7,7 @@ import pytest
 
 from molino.contracts.release import Release, Score
 from training.evaluate.champion import HeldOut, best_of_last, compare, read_last, why_not_comparable
-from training.evaluate.step import read_target
+from training.evaluate.scoring import read_target
 from training.graphs.graph import Graph, answer_file
 from training.splits import unseen
 

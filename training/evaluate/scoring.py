@@ -1,0 +1,75 @@
+"""The held-out rows, and what each candidate's graph answers to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.errors import MolinoError, StepError
+from molino.contracts.model_file import ModelFile
+from molino.contracts.results import CandidateResult
+from training.graphs.graph import Graph, Predictions, answer_file
+from training.metrics.resamples import Measure, Resamples
+from training.metrics.score import measure
+from training.step import Context
+from training.stores.opening import fetch
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One candidate with what it answered."""
+
+    candidate: CandidateResult
+    graph: Graph
+    answers: Predictions
+    measures: dict[str, Measure]
+
+
+def read_target(held_out: Path, model: ModelFile) -> NDArray[Any]:
+    """Return the target of the held-out rows: numbers, or positions in the classes.
+
+    Raises:
+        StepError: there are no rows, or a class that the model file doesn't list.
+    """
+    import polars as pl
+
+    target = pl.read_parquet(held_out, columns=[model.target.name])[model.target.name]
+    if not len(target):
+        raise StepError(f"no rows are held out of {model.name}; give more rows, or a larger split.test")
+    if model.target.classes is None:
+        return target.cast(pl.Float64).to_numpy()
+    position = {name: index for index, name in enumerate(model.target.classes)}
+    unknown = set(target.cast(pl.String).unique().to_list()) - set(position)
+    if unknown:
+        raise StepError(
+            f"held-out rows have {model.target.name} {sorted(map(str, unknown))}; list it in target.classes"
+        )
+    return np.fromiter((position[name] for name in target.cast(pl.String)), np.intp, count=len(target))
+
+
+def score(
+    context: Context, candidate: CandidateResult, held_out: Path, actual: NDArray[Any], resamples: Resamples
+) -> Scored:
+    """Return what a candidate answers through its graph, and its metrics.
+
+    Raises:
+        StepError: it gives no usable answers, or a metric that the model file asks for is undefined here.
+        StoreError: the graph is missing or altered.
+    """
+    model = context.model
+    path = fetch(context.store, candidate.onnx, context.workdir / f"{candidate.name}.onnx")
+    try:
+        graph = Graph(path, [feature.name for feature in model.features], model.target.classes)
+        answers = answer_file(graph, held_out)
+        measures = measure(actual, answers, resamples)
+    except MolinoError as error:
+        raise StepError(f"candidate {candidate.name} ({candidate.onnx.uri}): {error}") from error
+    for metric in (model.metric, *model.gate.bounds):
+        if metric not in measures:
+            raise StepError(
+                f"{metric} is undefined on the {len(actual)} held-out rows of {model.name}, which have one class only; "
+                "give more rows, or another metric in the model file"
+            )
+    return Scored(candidate, graph, answers, measures)
