@@ -3,6 +3,7 @@
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from serving.auth.keys import open_authenticator, warn
 from serving.inference.served_versions import sign_off
 from serving.server_log import ServerLog
 from serving.service import Shared, share
@@ -18,6 +19,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: ServingSettings) -> None:
         self._settings = settings
+        warn(open_authenticator(settings))
         slots = settings.workers + SPARE_SLOTS
         self.shared = share(settings, slots)
         self._free = list(range(slots - 1, -1, -1))

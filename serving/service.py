@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from serving.auth.keys import Authenticator, open_authenticator, read_digests
+from serving.auth.keys import Authenticator, open_authenticator
 from serving.auth.rate_limits import RateLimiter, RateTable
 from serving.http.access_log import AccessLog
 from serving.http.exchange import Answer, Headers, RequestIds
@@ -72,12 +72,8 @@ class Service:
 
 
 def share(settings: ServingSettings, slots: int) -> Shared:
-    """Map the shared memory.
-
-    Raises:
-        SettingsError: the keys can't be read.
-    """
-    rates = RateTable(len(read_digests(settings)), slots) if settings.rate_limit else None
+    """Map the shared memory."""
+    rates = RateTable(settings.rate_limit) if settings.rate_limit else None
     return Shared(SharedCounters(slots), rates, time.time())
 
 
@@ -90,9 +86,7 @@ def open_service(settings: ServingSettings, shared: Shared | None = None, slot: 
     shared = shared or share(settings, slots=1)
     own = shared.counters.worker(slot)
     served_versions = ServedVersions(shared.counters, own, slot)
-    limiter = None
-    if shared.rates and settings.rate_limit:
-        limiter = RateLimiter(shared.rates, slot, settings.rate_limit, settings.rate_window_seconds)
+    limiter = RateLimiter(shared.rates, settings.rate_window_seconds) if shared.rates else None
     return Service(
         settings=settings,
         authenticator=open_authenticator(settings),

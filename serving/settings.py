@@ -1,6 +1,7 @@
 """The settings of the server: read once from the environment, frozen, handed down."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,10 +34,12 @@ class ServingSettings(BaseSettings):
     poll_seconds: float = Field(default=0.2, gt=0)
     """How often the pointer file is looked at."""
 
+    auth: Literal["on", "off"] = "on"
+    """`off` lets everybody in, without key or token."""
     api_keys: SecretStr = Field(default=SecretStr(DEVELOPMENT_API_KEY), validation_alias="MOLINO_API_KEYS")
-    """Valid keys, separated by commas: plain, or `sha256:<hex>`. Two or more are valid at once, for rotation."""
+    """Valid keys, parted by commas or new lines: plain, or `sha256:<hex>`. Several are valid at once, for rotation."""
     api_keys_file: Path | None = Field(default=None, validation_alias="MOLINO_API_KEYS_FILE")
-    """A file with one key per line, instead of `MOLINO_API_KEYS`."""
+    """A file with keys in the same form, instead of `MOLINO_API_KEYS`; it is followed when it changes."""
     jwt_keys: Path | None = None
     """A PEM public key or a JWKS file: with it a bearer JWT is accepted in place of a key."""
     jwt_issuer: str | None = None
@@ -47,8 +50,8 @@ class ServingSettings(BaseSettings):
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     thread_bytes: int = Field(default=256 * 1024, ge=1)
     """Bodies above this size are answered in a thread, so that small requests don't wait behind them."""
-    rate_limit: int | None = Field(default=None, ge=1)
-    """Requests per key and window, over all workers; off when not set."""
+    rate_limit: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Requests per key in any window of time, over all workers; off when not set."""
     rate_window_seconds: float = Field(default=60, gt=0)
 
     access_log: bool = True

@@ -7,6 +7,7 @@ import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
 from serving.app import build_app
+from serving.auth.keys import follow_keys
 from serving.connection.dispatcher import Dispatcher
 from serving.connection.listener import Listener
 from serving.connection.protocol import Connection
@@ -48,6 +49,9 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         keeping_up = self.loop.create_task(keep_up(self.service))
+        following_keys = self.loop.create_task(
+            follow_keys(self.service.authenticator, self.service.settings.poll_seconds)
+        )
         listeners = [
             Listener(self.loop, listener.sock, lambda: Connection(self.dispatcher)) for listener in self.sockets
         ]
@@ -63,6 +67,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             await listener.close()
         await self._let_requests_end()
         keeping_up.cancel()
+        following_keys.cancel()
         self.service.flush()
 
     async def _let_requests_end(self) -> None:

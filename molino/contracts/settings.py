@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.contracts.address import Address
+from molino.contracts.api_keys import part_keys
 from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
 
@@ -91,7 +92,7 @@ class Settings(BaseSettings):
     serving_deployment: str = "molino-serving"
     """Kubernetes: its name."""
     api_keys: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
-    """The keys that the server takes, with commas between; plain, or as `sha256:<hex>`."""
+    """The keys that the server takes, parted by commas or new lines; plain, or as `sha256:<hex>`."""
     api_key: SecretStr = Field(default_factory=lambda known: SecretStr(_first_plain(known["api_keys"])))
     """The key that steps and commands use to ask the server; the first plain one of `api_keys` when not set."""
 
@@ -183,8 +184,8 @@ class Settings(BaseSettings):
 
 
 def _first_plain(keys: SecretStr) -> str:
-    found = [key.strip() for key in keys.get_secret_value().split(",")]
-    return next((key for key in found if key and not key.startswith("sha256:")), DEVELOPMENT_API_KEY)
+    found = part_keys(keys.get_secret_value())
+    return next((key for key in found if not key.startswith("sha256:")), DEVELOPMENT_API_KEY)
 
 
 def load_settings() -> Settings:

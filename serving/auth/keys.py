@@ -1,59 +1,89 @@
-"""Who may ask: API keys, held as SHA-256 and compared in constant time, or a bearer JWT where that is set up."""
+"""Lets requests in by an API key, in `X-API-KEY` or as a bearer, or by a bearer JWT where that is set up."""
 
-import hashlib
-import hmac
-import re
-from pathlib import Path
+import asyncio
+import ipaddress
 
-from molino.contracts.errors import SettingsError
-from serving.auth.callers import Caller, TokenVerifier
+import structlog
+
+from serving.auth.callers import ANYBODY, Caller, TokenVerifier
+from serving.auth.key_ring import KeyRing, open_keys
 from serving.http.exchange import Headers
 from serving.http.problems import Problem
 from serving.settings import ServingSettings
 
-_HASHED = re.compile(r"sha256:([0-9a-fA-F]{64})")
 _CHALLENGE = ((b"www-authenticate", b'ApiKey realm="molino"'),)
 _BEARER_CHALLENGE = ((b"www-authenticate", b'ApiKey realm="molino", Bearer realm="molino"'),)
 
 
 class Authenticator:
-    """Lets a request in by its headers."""
+    """Tells by its headers who a request comes from."""
 
-    def __init__(self, digests: tuple[bytes, ...], tokens: TokenVerifier | None = None) -> None:
-        self._keys = tuple((digest, Caller(f"key-{n + 1}", n)) for n, digest in enumerate(digests))
+    def __init__(self, keys: KeyRing | None, tokens: TokenVerifier | None, host: str) -> None:
+        """Let in who has a valid key or token; everybody where there are no keys to ask for.
+
+        Args:
+            keys: none where authentication is switched off.
+            tokens: none where tokens aren't taken.
+            host: the address that the server listens on.
+        """
+        self._keys = keys
         self._tokens = tokens
+        self._exposed = not is_loopback(host)
         self._challenge = _BEARER_CHALLENGE if tokens else _CHALLENGE
-
-    @property
-    def callers(self) -> tuple[Caller, ...]:
-        """The callers known by a key."""
-        return tuple(caller for _, caller in self._keys)
 
     def admit(self, headers: Headers) -> Caller:
         """Return who asks.
 
         Raises:
-            Problem: 401 without a valid key or token, 403 for a token without the scope.
+            Problem: 401 without a valid key or token.
         """
+        if self._keys is None:
+            return ANYBODY
         key = headers.get(b"x-api-key")
         if key is not None:
-            return self._by_key(key)
-        authorization = headers.get(b"authorization")
-        if authorization is not None and self._tokens and authorization[:7].lower() == b"bearer ":
-            return self._tokens.verify(authorization[7:].strip().decode("latin-1"))
+            return self._by_key(self._keys, key)
+        authorization = headers.get(b"authorization", b"")
+        if authorization[:7].lower() == b"bearer ":
+            return self._by_bearer(self._keys, authorization[7:].strip(b" "))
         wanted = "an X-API-KEY header or a bearer token" if self._tokens else "an X-API-KEY header"
         raise Problem(401, f"the request needs {wanted}", self._challenge)
 
-    def _by_key(self, key: bytes) -> Caller:
-        """Compare with every key, so that the time taken doesn't tell which one came near."""
-        given = hashlib.sha256(key).digest()
-        found: Caller | None = None
-        for digest, caller in self._keys:
-            if hmac.compare_digest(digest, given):
-                found = caller
-        if found is None:
+    def refresh(self) -> None:
+        """Take over keys that have changed."""
+        if self._keys is not None:
+            self._keys.refresh()
+        if self._tokens is not None:
+            self._tokens.refresh()
+
+    def warnings(self) -> list[str]:
+        """Return what is unsafe or out of order about who is let in."""
+        if self._keys is None:
+            return [
+                "authentication is switched off (MOLINO_SERVING_AUTH=off): everybody who reaches the server may ask"
+            ]
+        told = [f"{self._keys.fault}; the keys read before stay valid"] if self._keys.fault else []
+        if self._exposed and self._keys.has_the_development_key:
+            told.append("the known development key is valid on an address other than loopback: set MOLINO_API_KEYS")
+        return told + list(self._tokens.faults() if self._tokens else ())
+
+    def describe(self) -> dict[str, object]:
+        """Return how callers are let in, for `/monitor`."""
+        return {"keys": len(self._keys.callers) if self._keys else None, "tokens": self._tokens is not None}
+
+    def _by_key(self, keys: KeyRing, key: bytes) -> Caller:
+        caller = keys.find(key)
+        if caller is None:
             raise Problem(401, "the X-API-KEY header holds no valid key", self._challenge)
-        return found
+        return caller
+
+    def _by_bearer(self, keys: KeyRing, bearer: bytes) -> Caller:
+        """Take a bearer for a key first: Prometheus, for one, can send a key in no other way."""
+        caller = keys.find(bearer)
+        if caller is not None:
+            return caller
+        if self._tokens is not None:
+            return self._tokens.verify(bearer)
+        raise Problem(401, "the Authorization header holds no valid key", self._challenge)
 
 
 def open_authenticator(settings: ServingSettings) -> Authenticator:
@@ -62,38 +92,35 @@ def open_authenticator(settings: ServingSettings) -> Authenticator:
     Raises:
         SettingsError: there is no key, or a key or key file is malformed.
     """
+    if settings.auth == "off":
+        return Authenticator(None, None, settings.host)
     tokens: TokenVerifier | None = None
     if settings.jwt_keys:
         from serving.auth.tokens import open_verifier
 
         tokens = open_verifier(settings)
-    return Authenticator(read_digests(settings), tokens)
+    return Authenticator(open_keys(settings), tokens, settings.host)
 
 
-def read_digests(settings: ServingSettings) -> tuple[bytes, ...]:
-    """Return the SHA-256 of each valid key."""
-    if settings.api_keys_file:
-        where, keys = str(settings.api_keys_file), _read_lines(settings.api_keys_file)
-    else:
-        where, keys = "MOLINO_API_KEYS", settings.api_keys.get_secret_value().split(",")
-    digests = tuple(_digest(key.strip(), where) for key in keys if key.strip())
-    if not digests:
-        raise SettingsError(f"{where}: holds no API key; give at least one, plain or as sha256:<64 hex digits>")
-    return digests
+def warn(authenticator: Authenticator) -> None:
+    """Log what is unsafe about who is let in."""
+    for warning in authenticator.warnings():
+        structlog.get_logger().warning(warning)
 
 
-def _read_lines(path: Path) -> list[str]:
+async def follow_keys(authenticator: Authenticator, seconds: float) -> None:
+    """Look every so many seconds whether keys have changed; nothing else that goes on in the process holds it up."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(authenticator.refresh)
+        except Exception:
+            structlog.get_logger().exception("the keys couldn't be followed")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address; of names, `localhost` alone is taken to be such."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"MOLINO_API_KEYS_FILE: can't read {path}: {error}") from error
-    return [line for line in lines if not line.lstrip().startswith("#")]
-
-
-def _digest(key: str, where: str) -> bytes:
-    hashed = _HASHED.fullmatch(key)
-    if hashed:
-        return bytes.fromhex(hashed[1])
-    if key.startswith("sha256:"):
-        raise SettingsError(f"{where}: a key that starts with sha256: must go on with 64 hex digits")
-    return hashlib.sha256(key.encode()).digest()
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

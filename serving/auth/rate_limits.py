@@ -1,61 +1,119 @@
-"""A limit on requests per key and window, over all workers."""
+"""A limit on requests per key in any window of time, exact over all workers."""
 
+import fcntl
+import math
 import mmap
+import os
+import threading
 import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
 
 from serving.auth.callers import Caller
 from serving.http.problems import Problem
 
-TOKEN_CALLERS = 1024
-"""Callers by token are counted in this many rows, found by a hash of who they are; two may share a row."""
+SETS = 512
+ROWS = 8
+"""Rows per set. A caller's digest says which set; in it they have the first row that is free or of no more use."""
+_CALLER, _NEXT, _TIMES = 0, 1, 2
+"""Words of a row: who it counts, where the next time goes, and the times themselves, a ring of as many as the limit."""
+_WORD = 8
 
 
 class RateTable:
-    """Shared memory with a row per caller, and in it a window and a count per worker."""
+    """Memory that all workers share, with the times of each caller's last requests.
 
-    def __init__(self, keys: int, slots: int) -> None:
-        self._keys = keys
-        self._slots = slots
-        self._cells = memoryview(mmap.mmap(-1, (keys + TOKEN_CALLERS) * slots * 16)).cast("q")
+    Pages that are never written cost nothing, so a row may have room for a large limit. A set is locked while it is
+    looked through; the kernel takes the lock from a process that dies.
+    """
 
-    def count(self, caller: Caller, slot: int, window: int) -> int:
-        """Count one more request and return how many all workers had in this window."""
-        row = caller.number
-        if row is None:
-            row = self._keys + zlib.crc32(caller.name.encode("utf-8", "replace")) % TOKEN_CALLERS
-        first = row * self._slots * 2
-        own = first + slot * 2
-        if self._cells[own] != window:
-            self._cells[own + 1] = 0
-            self._cells[own] = window
-        self._cells[own + 1] += 1
-        cells = self._cells[first : first + self._slots * 2].tolist()
-        return sum(count for then, count in zip(cells[::2], cells[1::2], strict=True) if then == window)
+    def __init__(self, limit: int) -> None:
+        """Map the memory; to be done before the workers are forked."""
+        self.limit = limit
+        self._row_words = _TIMES + limit
+        size = SETS * ROWS * self._row_words * _WORD
+        self._file = os.memfd_create("molino-rates")
+        os.ftruncate(self._file, size)
+        self._words = memoryview(mmap.mmap(self._file, size)).cast("q")
+        self._thread_lock = threading.Lock()
+        self._told_full = False
+
+    def admit(self, caller: Caller, clock: Callable[[], int], window: int) -> int:
+        """Count a request, unless the caller has had as many as the limit within the window.
+
+        Args:
+            caller: who asks.
+            clock: tells nanoseconds, the same in all workers, and never goes back.
+            window: its length in nanoseconds.
+
+        Returns:
+            0 where the request was counted, else the nanoseconds until there is room for one.
+        """
+        found = int.from_bytes(caller.digest[:4], "big") % SETS
+        with self._locked(found):
+            now = clock()
+            row = self._find_row(found, int.from_bytes(caller.digest[4:12], "big", signed=True) or 1, now, window)
+            place = row + _TIMES + self._words[row + _NEXT]
+            # The ring is as long as the limit, so what is to be written over is the oldest that still may count.
+            wait = self._words[place] + window - now if self._words[place] else 0
+            if wait > 0:
+                return wait
+            self._words[place] = now
+            self._words[row + _NEXT] = (self._words[row + _NEXT] + 1) % self.limit
+            return 0
+
+    def _find_row(self, found: int, caller: int, now: int, window: int) -> int:
+        """Return the first word of the caller's row, taking one whose last request is out of the window."""
+        rows = [(found * ROWS + row) * self._row_words for row in range(ROWS)]
+        for row in rows:
+            if self._words[row + _CALLER] == caller:
+                return row
+        oldest = min(rows, key=self._last)
+        if self._last(oldest) + window <= now:
+            self._words[oldest + _NEXT] = 0
+            self._words[oldest + _TIMES : oldest + self._row_words] = memoryview(bytes(self.limit * _WORD)).cast("q")
+            self._words[oldest + _CALLER] = caller
+        elif not self._told_full:
+            self._told_full = True
+            structlog.get_logger().warning("more callers than the rate limit can tell apart: some share one limit")
+        return oldest
+
+    def _last(self, row: int) -> int:
+        """Return the time of a row's last request; far back where it has none."""
+        if not self._words[row + _CALLER]:
+            return -(2**62)
+        return self._words[row + _TIMES + (self._words[row + _NEXT] - 1) % self.limit]
+
+    @contextmanager
+    def _locked(self, number: int) -> Iterator[None]:
+        """Keep other threads and other processes out of a set."""
+        with self._thread_lock:
+            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, number)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
 
 
 class RateLimiter:
-    """Counts requests per caller in windows of fixed length."""
+    """Lets so many requests of a caller in, in any window of a length."""
 
-    def __init__(
-        self, table: RateTable, slot: int, limit: int, window_seconds: float, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, table: RateTable, window_seconds: float, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        """Limit by a table; the clock tells nanoseconds, the same in all processes of the machine."""
         self._table = table
-        self._slot = slot
-        self._limit = limit
-        self._window = window_seconds
+        self._window_seconds = window_seconds
         self._clock = clock
 
     def admit(self, caller: Caller) -> None:
-        """Count a request.
+        """Count a request; one that is refused doesn't count.
 
         Raises:
-            Problem: 429, with the seconds until the next window.
+            Problem: 429, with the seconds after which the next one is let in.
         """
-        now = self._clock()
-        window = int(now // self._window)
-        if self._table.count(caller, self._slot, window) > self._limit:
-            wait = max(1, int((window + 1) * self._window - now + 1))
-            detail = f"more than {self._limit} requests in {self._window:g} s; try again in {wait} s"
-            raise Problem(429, detail, ((b"retry-after", str(wait).encode()),))
+        wait = self._table.admit(caller, self._clock, int(self._window_seconds * 1e9))
+        if wait:
+            seconds = math.ceil(wait / 1e9)
+            detail = f"more than {self._table.limit} requests in {self._window_seconds:g} s; try again in {seconds} s"
+            raise Problem(429, detail, ((b"retry-after", str(seconds).encode()),))

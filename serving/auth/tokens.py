@@ -23,13 +23,21 @@ class JwtVerifier:
         self._audience = settings.jwt_audience
         self._scope = settings.jwt_scope
 
-    def verify(self, token: str) -> Caller:
+    def refresh(self) -> None:
+        """Take over signing keys that have changed."""
+
+    def faults(self) -> tuple[str, ...]:
+        """Return what keeps signing keys from being taken over."""
+        return ()
+
+    def verify(self, bearer: bytes) -> Caller:
         """Return who carries the token.
 
         Raises:
             Problem: 401 where the token isn't valid now, 403 where it lacks the scope.
         """
         try:
+            token = bearer.decode("latin-1")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self._key_of(token),

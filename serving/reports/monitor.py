@@ -30,6 +30,8 @@ def monitor(service: Service) -> dict[str, Any]:
         "routes": _routes(tallies),
         "models": _models(service, tallies),
         "pointer_error": service.failures().get(""),
+        "auth": service.authenticator.describe(),
+        "warnings": service.authenticator.warnings(),
     }
 
 

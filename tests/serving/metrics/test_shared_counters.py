@@ -1,8 +1,5 @@
 import os
 
-from serving.auth.callers import Caller
-from serving.auth.rate_limits import RateLimiter, RateTable
-from serving.http.problems import Problem
 from serving.metrics.shared_counters import SharedCounters
 
 
@@ -71,47 +68,3 @@ def test_clearing_touches_one_slot_and_prefix() -> None:
     counters.clear(0, "serves|")
 
     assert (counters.totals("serves|"), counters.totals("request|")) == ({"x": [1]}, {"x": [2]})
-
-
-def limiter(table: RateTable, slot: int, clock: float = 0.0) -> RateLimiter:
-    return RateLimiter(table, slot, limit=3, window_seconds=10, clock=lambda: clock)
-
-
-def refused(limit: RateLimiter, caller: Caller) -> Problem | None:
-    try:
-        limit.admit(caller)
-    except Problem as problem:
-        return problem
-    return None
-
-
-def test_the_rate_limit_counts_all_workers_together() -> None:
-    table = RateTable(keys=2, slots=2)
-    outcomes = [refused(limiter(table, slot), Caller("key-1", 0)) for slot in (0, 1, 0, 1)]
-
-    assert [bool(problem) for problem in outcomes] == [False, False, False, True]
-
-
-def test_callers_are_limited_apart() -> None:
-    table = RateTable(keys=2, slots=1)
-    for _ in range(4):
-        refused(limiter(table, 0), Caller("key-1", 0))
-
-    assert refused(limiter(table, 0), Caller("key-2", 1)) is None
-    assert refused(limiter(table, 0), Caller("jwt-dex-ana")) is None
-
-
-def test_the_next_window_begins_anew() -> None:
-    table = RateTable(keys=1, slots=1)
-    for _ in range(4):
-        refused(limiter(table, 0), Caller("key-1", 0))
-
-    assert refused(limiter(table, 0, clock=10.0), Caller("key-1", 0)) is None
-
-
-def test_the_wait_is_told() -> None:
-    table = RateTable(keys=1, slots=1)
-    problems = [refused(limiter(table, 0, clock=4.0), Caller("key-1", 0)) for _ in range(4)]
-
-    assert problems[-1] is not None
-    assert (problems[-1].status, problems[-1].headers) == (429, ((b"retry-after", b"7"),))
