@@ -77,13 +77,15 @@ def run_server(
     module: str = "serving",
     code: Path = ROOT,
     stderr: Path | None = None,
+    port: int | None = None,
     **variables: Any,
 ) -> Iterator[RunningServer]:
-    """Start `python -m serving` on a free port; stop it after. `without` are prefixes of variables to leave out.
+    """Start `python -m serving`, on a free port where none is given; stop it after.
 
-    What the server writes goes to `log`, or to `stderr` where that is given.
+    `without` are prefixes of variables to leave out. What the server writes goes to `log`, or to `stderr` where that is
+    given.
     """
-    port = free_port()
+    port = port or free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("MOLINO_", *without))},
         "MOLINO_SERVING_HOME": str(home),
