@@ -18,6 +18,7 @@ Feeds = dict[str, NDArray[Any]]
 """What enters a graph, by the name of its input."""
 
 BATCH_ROWS = 65_536
+ANSWER_ROWS = 8_192
 PROBABILITY = "probability_"
 DTYPES: dict[str, Literal["float32", "int64", "string"]] = {
     "tensor(float)": "float32",
@@ -130,8 +131,12 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator["pl.DataFrame"]
 
 
 def answer_file(graph: Graph, path: Path) -> Predictions:
-    """Run a graph over all rows of a Parquet file; only the answers are kept in memory."""
-    parts = [graph.answer(rows) for rows in read_batches(path, graph.features)]
+    """Run a graph over all rows of a Parquet file; only the answers are kept in memory.
+
+    It is asked about few rows at a time, since inside of it a category has a column for each of its values.
+    """
+    batches = read_batches(path, graph.features)
+    parts = [graph.answer(rows) for batch in batches for rows in batch.iter_slices(ANSWER_ROWS)]
     values = np.concatenate([part.values for part in parts])
     labels = [part.labels for part in parts if part.labels is not None]
     return Predictions(values, np.concatenate(labels) if labels else None)

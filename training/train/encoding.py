@@ -38,8 +38,17 @@ class Encoding:
         taken = features[:, [column.index for column in self.numeric]]
         taken = np.where(np.isnan(taken), self.medians, taken)
         scaled = (taken - self.means) * self.factors
-        hot = [column.table[column.positions(features[:, column.index])] for column in self.categorical]
-        return np.concatenate([scaled, *hot], axis=1)
+        found = np.empty((len(features), self.width), np.float32)
+        start = scaled.shape[1]
+        found[:, :start] = scaled
+        for column in self.categorical:
+            found[:, start : start + column.width] = column.table[column.positions(features[:, column.index])]
+            start += column.width
+        return found
+
+    def rows_within(self, size: int) -> int:
+        """Return how many rows in their dense form take no more than a number of bytes; one at least."""
+        return max(1, size // (np.float32().itemsize * self.width))
 
     def sparse(self, features: Float32Array) -> Any:
         """Return what `dense` does as a SciPy CSR array of float64, which holds [n, features] cells at most."""

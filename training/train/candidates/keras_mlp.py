@@ -5,7 +5,7 @@ that a step costs no Python and rows may come from memory or, portion by portion
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ from training.train.encoding import Encoding
 from training.train.export import Export
 
 PREDICT_ROWS = 16_384
+DENSE_BYTES = 1 << 26
+"""Of rows in their dense form at a time: one-hot columns of many values would take more memory than the rows."""
+
+Portion = tuple[Float32Array, NDArray[Any]]
+"""Rows in their dense form, and their scaled target."""
 
 
 class Network:
@@ -39,7 +44,9 @@ class Network:
 
     def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows with Keras."""
-        raw = self.raw(self.encoding.dense(features))
+        most = self.encoding.rows_within(DENSE_BYTES)
+        parts = [features[start : start + most] for start in range(0, len(features), most)]
+        raw = np.concatenate([self.raw(self.encoding.dense(part)) for part in parts])
         if self.net.output_shape[-1] == 1:
             return raw.astype(np.float64)[:, 0] * self.spread + self.centre
         exponents = np.exp(raw.astype(np.float64) - raw.max(axis=1, keepdims=True))
@@ -103,17 +110,21 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
     network = Network(net, candidate.activation, material.encoding, centre, spread, material.rows_train)
     loop = _Loop(candidate, net, regression)
 
-    def scaled(rows: Rows) -> tuple[Float32Array, NDArray[Any]]:
+    def scaled(rows: Rows) -> Portion:
         labels = (rows.target - centre) / spread if regression else rows.target
         return material.encoding.dense(rows.features), labels.astype(np.float32 if regression else np.int64)
 
-    held_back = None if material.rounds else scaled(material.validation)
-    in_memory = None if material.sampled else scaled(material.train)
+    most = max(1, material.encoding.rows_within(DENSE_BYTES) // candidate.batch_size) * candidate.batch_size
+    held_back = None if material.rounds else _Portions(material.validation, scaled, most)
+    in_memory = None if material.sampled else _Portions(material.train, scaled, most)
     best, best_weights, writer = np.inf, net.get_weights(), _open_writer(material.tensorboard)
     epochs = material.rounds or candidate.epochs
     for epoch in range(1, epochs + 1):
-        on_train = loop.train(_portions(material, in_memory, scaled, material.seed + epoch))
-        on_validation = None if held_back is None else loop.loss(network, *held_back)
+        if in_memory is None:
+            on_train = loop.train(_streamed(material, scaled, most, material.seed + epoch))
+        else:
+            on_train = loop.train(in_memory.shuffled(material.seed + epoch))
+        on_validation = None if held_back is None else loop.loss(network, held_back.in_order())
         _write(writer, epoch, on_train, on_validation)
         material.report(epoch, epochs, on_train, on_validation)
         if on_validation is None:
@@ -163,7 +174,7 @@ class _Loop:
         of_rows = tf.TensorSpec([None], tf.float32 if regression else tf.int64)
         self.train_portion = tf.function(train_portion, input_signature=[rows, of_rows])
 
-    def train(self, portions: Iterator[tuple[Float32Array, NDArray[Any]]]) -> float:
+    def train(self, portions: Iterator[Portion]) -> float:
         """Go through all rows once and return the mean loss."""
         total, rows = 0.0, 0
         for features, labels in portions:
@@ -171,9 +182,13 @@ class _Loop:
             rows += len(labels)
         return total / rows
 
-    def loss(self, network: Network, features: Float32Array, labels: NDArray[Any]) -> float:
+    def loss(self, network: Network, portions: Iterator[Portion]) -> float:
         """Return the mean loss of rows, without dropout or penalty."""
-        return float(_batch_loss(network.raw(features), labels, self.regression))
+        losses, rows = [], []
+        for features, labels in portions:
+            losses.append(float(_batch_loss(network.raw(features), labels, self.regression)))
+            rows.append(len(labels))
+        return losses[0] if len(losses) == 1 else float(np.average(losses, weights=rows))
 
 
 def _batch_loss(raw: Any, labels: Any, regression: bool) -> Any:
@@ -184,15 +199,47 @@ def _batch_loss(raw: Any, labels: Any, regression: bool) -> Any:
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, raw))
 
 
-def _portions(
-    material: Material, in_memory: tuple[Float32Array, NDArray[Any]] | None, scaled: Any, seed: int
-) -> Iterator[tuple[Float32Array, NDArray[Any]]]:
-    if in_memory is None:
-        yield from map(scaled, material.stream(seed))
-        return
-    features, labels = in_memory
-    order = np.random.default_rng(seed).permutation(len(labels))
-    yield features[order], labels[order]
+class _Portions:
+    """Rows that are encoded once where they fit into a portion, else a portion at a time whenever they are asked for.
+
+    Args:
+        rows: all of them.
+        scaled: encodes some.
+        most: rows of a portion; a multiple of the batch, so that batches are the same either way.
+    """
+
+    def __init__(self, rows: Rows, scaled: Callable[[Rows], Portion], most: int) -> None:
+        self.rows = rows
+        self.scaled = scaled
+        self.most = most
+        self.kept = scaled(rows) if len(rows) <= most else None
+
+    def in_order(self) -> Iterator[Portion]:
+        """Yield all rows as they are."""
+        if self.kept is not None:
+            yield self.kept
+        else:
+            yield from _encoded(self.rows, self.scaled, self.most)
+
+    def shuffled(self, seed: int) -> Iterator[Portion]:
+        """Yield all rows in an order that the seed gives."""
+        order = np.random.default_rng(seed).permutation(len(self.rows))
+        if self.kept is not None:
+            features, labels = self.kept
+            yield features[order], labels[order]
+        else:
+            yield from _encoded(self.rows.take(order), self.scaled, self.most)
+
+
+def _streamed(material: Material, scaled: Callable[[Rows], Portion], most: int, seed: int) -> Iterator[Portion]:
+    """Yield all training rows from the file, shuffled."""
+    for rows in material.stream(seed):
+        yield from _encoded(rows, scaled, most)
+
+
+def _encoded(rows: Rows, scaled: Callable[[Rows], Portion], most: int) -> Iterator[Portion]:
+    for start in range(0, len(rows), most):
+        yield scaled(rows.take(np.arange(start, min(start + most, len(rows)))))
 
 
 def _build(candidate: KerasMlp, material: Material) -> Any:

@@ -1,10 +1,15 @@
 """TensorFlow is imported once for all of these."""
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 from mixed import FEATURES, NUMBERS, case_of, frame_of, model_of, train_on
 
 import training.train.data
+from training.train.candidates import keras_mlp
+from training.train.encoding import Encoding
 from training.train.export import export_candidate
 from training.train.graph_predictions import graph_predictions
 from training.train.parity import generate_rows, measure_parity
@@ -109,3 +114,50 @@ def test_a_streamed_net_repeats_itself(streamed):
     first, second = (train_on(streamed, **{**MLP, "epochs": 2}) for _ in range(2))
     rows = streamed.material.validation.features
     assert np.array_equal(first.predict(rows), second.predict(rows))
+
+
+# One-hot columns of many values.
+
+
+@pytest.fixture
+def many_values(tmp_path):
+    rows = 4000
+    rng = np.random.default_rng(8)
+    frame = pl.DataFrame(
+        {
+            "size": rng.normal(size=rows),
+            "street": [f"s{code:03}" for code in rng.integers(0, 300, rows)],
+            "y": rng.normal(size=rows),
+        }
+    )
+    features = [{"name": "size", "type": "number"}, {"name": "street", "type": "category", "unseen": "other"}]
+    return case_of(tmp_path, model_of("regression", features), frame)
+
+
+NARROW = {"kind": "keras_mlp", "hidden": [4], "epochs": 2, "batch_size": 64, "learning_rate": 0.01}
+
+
+def test_rows_are_encoded_a_portion_at_a_time(many_values, monkeypatch):
+    sizes = []
+    dense = Encoding.dense
+    monkeypatch.setattr(Encoding, "dense", lambda self, rows: sizes.append(len(rows)) or dense(self, rows))
+    monkeypatch.setattr(keras_mlp, "DENSE_BYTES", 500_000)
+    train_on(many_values, **NARROW).predict(many_values.material.train.features)
+    assert max(sizes) * many_values.material.encoding.width * 4 <= 500_000
+
+
+def test_portions_of_rows_give_the_same_network(many_values, monkeypatch):
+    asked = many_values.material.validation.features
+    whole = train_on(many_values, **NARROW).predict(asked)
+    monkeypatch.setattr(keras_mlp, "DENSE_BYTES", 500_000)
+    assert train_on(many_values, **NARROW).predict(asked) == pytest.approx(whole, abs=1e-6)
+
+
+def test_streamed_rows_are_encoded_a_portion_at_a_time_too(many_values, monkeypatch):
+    sizes = []
+    dense = Encoding.dense
+    monkeypatch.setattr(Encoding, "dense", lambda self, rows: sizes.append(len(rows)) or dense(self, rows))
+    monkeypatch.setattr(keras_mlp, "DENSE_BYTES", 500_000)
+    few = many_values.material.train.take(np.arange(100))
+    train_on(replace(many_values, material=replace(many_values.material, train=few)), **NARROW)
+    assert max(sizes) * many_values.material.encoding.width * 4 <= 500_000
