@@ -66,15 +66,23 @@ def predict_csv(
     part = target.with_name(target.name + ".part")
     rows = predicted = 0
     try:
-        with source.open(newline="", encoding="utf-8-sig") as file, part.open("w", newline="", encoding="utf-8") as out:
-            reader = csv.DictReader(file, restval="", delimiter=form.delimiter)
+        with (
+            source.open(newline="", encoding=_encoding(form)) as file,
+            part.open("w", newline="", encoding="utf-8") as out,
+        ):
+            for _ in range(form.skip_lines):
+                file.readline()
+            reader = csv.DictReader(file, form.header, restval="", delimiter=form.delimiter)
             header, columns = _checked_header(reader, features, source)
             answers = _answer_columns(served)
             writer = csv.DictWriter(out, [*header, *answers], extrasaction="ignore", delimiter=form.delimiter)
             writer.writeheader()
             for lines in _batches(reader, min(batch, served["serving"].get("max_rows", batch))):
                 asked = [
-                    [_value(row[name], one["type"], form.missing_beside(one.get("values"))) for name, one in columns]
+                    [
+                        _value(row[name], one["type"], form.missing_beside(one.get("values")), form)
+                        for name, one in columns
+                    ]
                     for _, row in lines
                 ]
                 found = _ask(client, model, asked)
@@ -88,7 +96,7 @@ def predict_csv(
     except OSError as error:
         raise SourceError(f"{error.filename or source}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{source}: not a CSV in UTF-8: {error}") from error
+        raise SourceError(f"{source}: not a CSV in {form.encoding.upper()}: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     return Predicted(rows, predicted, str(served["version"]))
@@ -107,6 +115,10 @@ def _served(client: Client, model: str) -> dict[str, Any]:
     if "features" not in served:
         raise ClientError(f"{client.url} can't serve {model} now: {served.get('failure')}", 200)
     return served
+
+
+def _encoding(form: Source) -> str:
+    return "utf-8-sig" if form.encoding == "utf-8" else form.encoding
 
 
 def _checked_header(
@@ -170,11 +182,14 @@ def _columns(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _value(cell: str, kind: str, missing: Collection[str]) -> Cell:
+def _value(cell: str, kind: str, missing: Collection[str], form: Source = PLAIN) -> Cell:
     """Return a cell as its feature's type, or as it stands, for the API to refuse."""
     cell = cell.strip()
     if not cell or cell in missing:
         return None
-    value = FEATURES[kind].from_cell(cell) if kind in FEATURES else cell
-    means_nothing = isinstance(value, float) and value in map(number_in, missing)
-    return None if means_nothing else value
+    if kind not in FEATURES:
+        return cell
+    number = FEATURES[kind].from_cell(form.plain_number(cell))
+    if isinstance(number, float):
+        return None if number in map(number_in, missing) else number
+    return FEATURES[kind].from_cell(cell)

@@ -82,8 +82,13 @@ class Column:
             self.low in (0, 1) and self.high - self.low + 1 == self.rows
         )  # fmt: skip
 
-    def add(self, cells: "pl.Series") -> None:
-        """Take in cells, tidy: as text, numbers or truth values, and null where they are missing."""
+    def add(self, cells: "pl.Series", written: "pl.Series | None" = None) -> None:
+        """Take in cells, tidy: as text, numbers or truth values, and null where they are missing.
+
+        Args:
+            cells: of the column.
+            written: the same with numbers as programs write them; the cells where not given.
+        """
         import polars as pl
 
         first_row = self.rows + 1
@@ -94,7 +99,7 @@ class Column:
             self.counted.update(dict(text.iter_rows()))
         if cells.dtype == pl.Boolean:
             return
-        numbers = cells.cast(pl.Float64, strict=False)
+        numbers = (cells if written is None else written).cast(pl.Float64, strict=False)
         numbers = pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
         wrong = cells.is_not_null() & numbers.is_null()
         if self.no_number is None and wrong.any():

@@ -152,7 +152,7 @@ def _draft(wanted: Wanted, name: str, path: Path, source: "LocalSource", table: 
         rows=table.rows,
         columns=len(table.columns) + len(table.nameless),
         uri=_uri(wanted.table, path, source),
-        source={"delimiter": table.delimiter} if table.delimiter not in (None, ",") else {},
+        source=table.form,
         schema=_schema(path),
         target=target.header,
         names=feature_names([target.header, *(one.header for one in chosen)]),

@@ -62,7 +62,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield "source:"
     yield f"  uri: {scalar(draft.uri)}"
     for key, value in draft.source.items():
-        yield f"  {key}: {scalar(value)}"
+        yield f"  {key}: {_value(value)}"
     yield f"target: {_named(draft, draft.target, aim.keys)}"
     yield f"  # {_shown(aim.seen)}"
     for value in aim.left_out:

@@ -63,6 +63,11 @@ class FeatureType(ABC, Generic[AnyFeature]):
 
     # From the source to the clean data.
 
+    def hint(self, cell: str) -> str:
+        """Return what to change where a cell isn't of the type, as an error's last words; empty where nothing helps."""
+        del cell
+        return ""
+
     @abstractmethod
     def accepts(self, dtype: pl.DataType) -> bool:
         """Tell whether a column of a Parquet file, which isn't text, can hold such values."""

@@ -18,6 +18,11 @@ class BooleanType(FeatureType[Boolean]):
     expected = "true or false"
     few_values = True
 
+    def hint(self, cell: str) -> str:
+        """Return which type takes other words."""
+        del cell
+        return "; type: category takes any words"
+
     def accepts(self, dtype: pl.DataType) -> bool:
         """Tell whether it has truth values, or numbers for them."""
         return dtype.is_numeric() or dtype == pl.Boolean

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from molino.contracts.numerals import hint_for
 from molino.contracts.release import Reference
 from training.features.base import AnyFeature, FeatureType, Known, Rule
 from training.features.fitted import Fitted, Float32Array, fit_scaled
@@ -23,6 +24,10 @@ class NumericType(FeatureType[AnyFeature]):
     reads_numbers = True
     whole: ClassVar[bool] = False
     """True where no value has a fraction."""
+
+    def hint(self, cell: str) -> str:
+        """Return the key that has the cell read as a number."""
+        return hint_for(cell)
 
     def accepts(self, dtype: pl.DataType) -> bool:
         """Tell whether it is numeric."""

@@ -102,7 +102,7 @@ class Cleaner:
         source = self.model.source
         missing = source.missing_beside(getattr(column.feature, "values", None))
         tidy = rules.tidied(cells, column.few_values, missing)
-        return rules.without_missing_numbers(tidy, source) if column.reads_numbers else tidy
+        return rules.numbers_of(tidy, source) if column.reads_numbers else tidy
 
     def _breaches(
         self, typed: pl.DataFrame, rule_set: rules.RuleSet, first_row: int, among: Mask | None = None
@@ -154,15 +154,26 @@ class Cleaner:
             if tally.unreadable[column.name] and tally.unreadable[column.name] == tally.present[column.name]:
                 row, text = tally.examples[column.name]
                 expected = column.expected
-                raise SourceError(f"{where}: column {column.name!r}: expected {expected} (row {row} has {text!r})")
+                raise SourceError(
+                    f"{where}: column {column.name!r}: expected {expected} (row {row} has {text!r}){column.hint(text)}"
+                )
         share, limit = tally.quarantined / tally.read, self.model.quality.max_quarantined_share
         if share > limit:
             raise SourceError(
                 f"{where}: {tally.quarantined} of {tally.read} rows ({share:.1%}) break a rule, more than the "
-                f"{limit:.1%} of quality.max_quarantined_share: {self._commonest()}"
+                f"{limit:.1%} of quality.max_quarantined_share: {self._commonest()}{''.join(self.hints().values())}"
             )
         if tally.clean == 0:
             raise SourceError(f"{where}: no row of {tally.read} is left: {self._commonest()}")
+
+    def hints(self) -> dict[str, str]:
+        """Return column to which key would have its unreadable cells read, where one would."""
+        told = {
+            column.name: column.hint(self.tally.examples[column.name][1])
+            for column in self.columns
+            if column.name in self.tally.examples
+        }
+        return {name: hint for name, hint in told.items() if hint}
 
     def _commonest(self) -> str:
         listed = sorted(self.tally.reasons.items(), key=lambda item: (-item[1], item[0]))

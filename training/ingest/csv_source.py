@@ -8,16 +8,19 @@ from polars.exceptions import PolarsError
 
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
+from molino.contracts.tidy import tidied
 from training.ingest.batch import Batch
 from training.ingest.csv_text import (
     QUOTED,
     Readable,
+    Recoded,
     check_cells,
     check_text,
     pieces,
     rows_in,
     split_header,
     without_blank_lines,
+    without_lines,
 )
 from training.ingest.prefetch import prefetch
 from training.ingest.rules import column_types
@@ -40,11 +43,16 @@ class CsvSource:
         self.missing = tuple(words)
         self.met_missing = False
         """Whether a number's cell has held what means no value."""
-        self.pieces = pieces(file, where)
+        source = model.source
+        self.pieces = pieces(file if source.encoding == "utf-8" else Recoded(file, source.encoding, where), where)
         first = next(self.pieces, b"")
         if not first.strip():
             raise SourceError(f"{where}: the file is empty; expected a header and rows")
-        self.header, self.rest = split_header(first, self.delimiter, where, model.headers.values())
+        first = without_lines(first, source.skip_lines)
+        if source.header is None:
+            self.header, self.rest = split_header(first, self.delimiter, where, model.headers.values())
+        else:
+            self.header, self.rest = [tidied(name) for name in source.header], first
         self.wanted = [name for name, header in model.headers.items() if header in self.header]
         called = {model.headers[name]: name for name in self.wanted}
         self.names = [called.get(header, f"{UNUSED}{index}") for index, header in enumerate(self.header)]
@@ -56,6 +64,8 @@ class CsvSource:
 
     def _numbers(self, model: ModelFile) -> frozenset[str]:
         """Return the columns that may be parsed as numbers at once."""
+        if not model.source.plain_numbers:
+            return frozenset()
         return frozenset(column.name for column in column_types(model) if column.reads_numbers)
 
     def batches(self) -> Iterator[Batch]:

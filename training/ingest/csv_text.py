@@ -1,5 +1,6 @@
 """The bytes of a CSV: read in pieces of whole rows, checked for their encoding and for as many cells in each row."""
 
+import codecs
 import csv
 import hashlib
 import io
@@ -13,6 +14,7 @@ from molino.contracts.tidy import tidied
 PIECE_BYTES = 8 << 20
 LONGEST_ROW_BYTES = 64 << 20
 QUOTED = re.compile(rb'"[^"]*"')
+RECODE = "save the file as UTF-8, or set source.encoding, such as cp1252"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -41,6 +43,35 @@ class HashedFile(io.RawIOBase):
         self.digest.update(data)
         self.bytes += len(data)
         return data
+
+
+class Recoded:
+    """The bytes of a text of any encoding, in UTF-8."""
+
+    def __init__(self, file: Readable, encoding: str, where: str) -> None:
+        self.file, self.encoding, self.where = file, encoding, where
+        self.decoder = codecs.getincrementaldecoder(encoding)()
+
+    def read(self, size: int, /) -> bytes:
+        """Return the text of about `size` bytes; none at the end. SourceError where it isn't of the encoding."""
+        while True:
+            data = self.file.read(size)
+            try:
+                text = self.decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                raise SourceError(
+                    f"{self.where}: it isn't {self.encoding} (byte 0x{error.object[error.start]:02x}); correct "
+                    "source.encoding of the model file"
+                ) from error
+            if text or not data:
+                return text.encode()
+
+
+def without_lines(data: bytes, count: int) -> bytes:
+    """Return a text without its first lines."""
+    for _ in range(count):
+        data = data.partition(b"\n")[2]
+    return data
 
 
 def pieces(file: Readable, where: str) -> Iterator[bytes]:
@@ -121,7 +152,7 @@ def check_text(data: bytes, first_row: int, where: str) -> None:
         data.decode()
     except UnicodeDecodeError as error:
         row, byte = first_row + rows_in(data[: error.start]), data[error.start]
-        raise SourceError(f"{where}: row {row} isn't UTF-8 (byte 0x{byte:02x}); save the file as UTF-8") from error
+        raise SourceError(f"{where}: row {row} isn't UTF-8 (byte 0x{byte:02x}); {RECODE}") from error
 
 
 def rows_in(data: bytes) -> int:

@@ -20,12 +20,13 @@ from training.ingest.parquet_source import ParquetSource, column_types_of
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 FOREIGN = {
     b"PK\x03\x04": "a zip archive or a workbook; unpack it or save it as CSV",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8, or set source.encoding: utf-16",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8, or set source.encoding: utf-16",
     b"\x28\xb5\x2f\xfd": "compressed by zstd; use gzip or none",
     b"BZh": "compressed by bzip2; use gzip or none",
     b"\xfd7zXZ": "compressed by xz; use gzip or none",
 }
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 CHUNK_BYTES = 1 << 20
 MOST_SHOWN = 50
 """Columns named in a message."""
@@ -95,7 +96,7 @@ def preview(path: Path, where: str, workdir: Path, largest: int) -> Preview:
         packed = _magic(path).startswith(GZIP)
         content: Readable = GzipText(raw, where, largest) if packed else raw
         magic = _unpacked_magic(path, where, largest) if packed else _magic(path)
-        _refuse_foreign(magic, where)
+        _refuse_foreign(magic, where, "utf-16")
         if magic.startswith(PARQUET):
             return Preview(
                 b"", column_types_of(_unpack(content, workdir / "source.parquet") if packed else path, where)
@@ -109,7 +110,7 @@ def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: 
     unpacked: Readable = GzipText(file, where, largest) if packed else file
     if packed:
         magic = _unpacked_magic(path, where, largest)
-    _refuse_foreign(magic, where)
+    _refuse_foreign(magic, where, model.source.encoding)
     _refuse_another_format(magic, model, where)
     if not magic.startswith(PARQUET):
         return CsvSource(unpacked, model, where)
@@ -152,9 +153,9 @@ def _unpacked_magic(path: Path, where: str, largest: int) -> bytes:
         return GzipText(file, where, largest).read(8)
 
 
-def _refuse_foreign(magic: bytes, where: str) -> None:
+def _refuse_foreign(magic: bytes, where: str, encoding: str = "utf-8") -> None:
     for start, problem in FOREIGN.items():
-        if magic.startswith(start):
+        if magic.startswith(start) and not (encoding.startswith("utf-16") and start in UTF_16):
             raise SourceError(f"{where}: expected CSV or Parquet, but this is {problem}")
 
 

@@ -51,6 +51,20 @@ def column_types(model: ModelFile) -> list[FeatureType[Any]]:
     return [type_of(feature) for feature in (*model.features, target_feature(model))]
 
 
+def plain_numbers(cells: pl.Series, source: Source) -> pl.Series:
+    """Return the tidy cells of a column of numbers as programs write them: what `Source.plain_number` makes of each."""
+    if source.plain_numbers or cells.dtype != pl.String:
+        return cells
+    for symbol in source.symbols:
+        cells = cells.str.strip_prefix(symbol).str.strip_suffix(symbol).str.strip_chars(BLANKS)
+    if source.thousands:
+        cells = cells.str.replace_all(source.thousands, "", literal=True)
+    if source.decimal == ".":
+        return cells
+    turned = pl.when(cells.str.contains(".", literal=True)).then(cells)
+    return pl.select(turned.otherwise(cells.str.replace_all(source.decimal, ".", literal=True))).to_series()
+
+
 def without_missing_numbers(cells: pl.Series, source: Source) -> pl.Series:
     """Return the cells of a column of numbers, null where a number means no value: -999.0 as well as -999."""
     numbers = cells.cast(pl.Float64, strict=False) if cells.dtype == pl.String else cells
@@ -62,6 +76,11 @@ def without_missing_numbers(cells: pl.Series, source: Source) -> pl.Series:
     if cells.dtype.is_float() and cells.is_nan().any() and any(word.lower() == "nan" for word in source.missing):
         cells = cells.fill_nan(None)
     return cells
+
+
+def numbers_of(cells: pl.Series, source: Source) -> pl.Series:
+    """Return the tidy cells of a column of numbers, plain, and null where one means no value."""
+    return without_missing_numbers(plain_numbers(cells, source), source)
 
 
 def tidied(cells: pl.Series, few_values: bool, missing: tuple[str, ...]) -> pl.Series:

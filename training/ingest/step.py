@@ -37,6 +37,11 @@ def run(context: Context) -> Outcome:
         rows = RowStream(context, opened, cleaner, profilers)
         sha256 = write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
         cleaner.check(where)
+        for name, hint in cleaner.hints().items():
+            row, cell = cleaner.tally.examples[name]
+            context.log.warning(f"cells can't be read, their rows are set aside{hint}", column=name,
+                                rows=cleaner.tally.unreadable[name],
+                                first_row=row, cell=cell)  # fmt: skip
         facts = _facts(source, opened, cleaner)
     columns = tuple(profiler.profile() for profiler in profilers)
     report = quality_report(context.model, context.run_id, facts, cleaner.tally, columns)

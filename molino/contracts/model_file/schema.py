@@ -11,6 +11,7 @@ from molino.contracts.features import AnyFeature
 from molino.contracts.features.base import number_in
 from molino.contracts.metrics import MetricName
 from molino.contracts.model_file.rules import contradictions
+from molino.contracts.numerals import plain_number
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Header, Part, Word
 from molino.contracts.record import StepName
 from molino.contracts.splits import AnySplit
@@ -23,6 +24,10 @@ CONTRADICTION = "contradiction"
 """Type of the pydantic error whose context holds, as `found`, each key and problem of `contradictions`."""
 
 
+Encoding = Literal[
+    "utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-2", "iso-8859-15", "cp1250", "cp1251", "cp1252",
+    "cp437", "cp850", "koi8-r", "shift_jis", "gb18030", "big5", "euc-kr",
+]  # fmt: skip
 NEVER_A_VALUE = ("", "NA")
 USUAL_MISSING = (
     *NEVER_A_VALUE, "N/A", "n/a", "na", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "NAN", "NULL", "Null", "null",
@@ -39,9 +44,36 @@ class Source(Part):
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)
     """What parts the cells of a CSV."""
+    encoding: Encoding = "utf-8"
+    """How a CSV's text is encoded."""
+    decimal: Literal[".", ","] = "."
+    """What a CSV's numbers have before their fraction."""
+    thousands: Literal[",", ".", " ", "'", "_", "\u00a0", "\u202f"] | None = None
+    """What parts the thousands of a CSV's numbers, as in 1,200."""
+    symbols: tuple[Annotated[str, Field(min_length=1, max_length=10)], ...] = ()
+    """What a CSV's numbers may have before or after them, as in $5 or 12 %; it is taken off."""
+    skip_lines: int = Field(default=0, ge=0)
+    """Lines of a CSV before its header, or before its rows where it has none."""
+    header: tuple[Header, ...] | None = Field(default=None, min_length=1)
+    """Names of the columns of a CSV that has no header."""
     missing: tuple[Word, ...] = USUAL_MISSING
     """Cells that mean no value, numbers compared as numbers; the empty cell always does. Where not given, the usual
     words, but those that a feature or the target lists as a value."""
+
+    @property
+    def plain_numbers(self) -> bool:
+        """Whether numbers are written as programs write them."""
+        return self.decimal == "." and self.thousands is None and not self.symbols
+
+    def plain_number(self, cell: str) -> str:
+        """Return a cell as programs write a number."""
+        return cell if self.plain_numbers else plain_number(cell, self.decimal, self.thousands, self.symbols)
+
+    @model_validator(mode="after")
+    def _parts_numbers_by_different_signs(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both {self.decimal!r}; expected different signs")
+        return self
 
     @property
     def missing_numbers(self) -> frozenset[float]:

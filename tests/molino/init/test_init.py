@@ -307,3 +307,27 @@ def test_the_command_says_what_comes_next(desk: Desk) -> None:
     assert json.dumps(load_model(desk.folder / "models" / "flats").file.source.uri) == json.dumps(
         str((desk.folder / "flats.csv").resolve())
     )
+
+
+EUROS = csv_of(cells(n=of("1~200,5 €", "3 €", "7,5 €")), ";").replace(".", ",").replace("~", ".")
+
+
+@pytest.mark.parametrize(
+    ("table", "encoding", "form"),
+    [
+        (csv_of(cells(c=of("ä", "b")), ";").replace(".", ","), "cp1252", ("cp1252", ",", None)),
+        (csv_of(cells(c=of("ä", "b"))), "utf-16", ("utf-16", ".", None)),
+        (csv_of(cells(n=of("1,200", "3", "22,000.5"))), "utf-8", ("utf-8", ".", ",")),
+        (EUROS, "utf-8", ("utf-8", ",", ".")),
+    ],
+    ids=["decimal commas in Windows' encoding", "UTF-16", "thousands", "euros"],
+)
+def test_how_a_table_is_written_is_found_out(desk: Desk, table: str, encoding: str, form: tuple[Any, ...]) -> None:
+    path = desk.folder / "odd.csv"
+    path.write_bytes(table.encode(encoding))
+    made = model_file_of(Wanted(str(path), "y"), desk.settings)
+    made.write()
+    file = load_model(made.path).file
+    assert (file.source.encoding, file.source.decimal, file.source.thousands) == form
+    assert file.task == "regression"
+    assert {one.type for one in file.features if one.name == "n"} <= {"number"}
