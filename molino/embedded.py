@@ -13,7 +13,7 @@ from typing import Any
 from molino.client import Client, ClientError
 from molino.contracts.errors import RunError
 from molino.contracts.model_file import LoadedModel
-from molino.contracts.settings import Settings
+from molino.contracts.settings import Settings, make_folder
 from molino.contracts.steps import STEP_NAMES, STEPS
 from molino.run_end import tell_end, tell_refusal
 from molino.runs import Plan, find_run, plan, settle
@@ -51,6 +51,7 @@ def run_embedded(settings: Settings, loaded: LoadedModel, ports: Ports, once: bo
     if not once:
         wanted += [services.mlflow(settings, ports.mlflow), services.tensorboard(settings, ports.tensorboard)]
     _refuse_missing_programs()
+    make_folder(settings.root)
     with running_lock(settings.root), Stop() as stop, Stack(settings.root / "logs", stop) as stack:
         services.refuse_taken_ports(wanted)
         run = _Embedded(settings, loaded, wanted, stack)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POLL_SECONDS = 0.05
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Keeps Python from importing what lies in the working folder, which may be called like a package."""
 PR_SET_PDEATHSIG = 1
 """Linux `prctl(2)`: the signal that a process gets when its parent dies."""
 
@@ -58,7 +60,7 @@ def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, **SAFE_PATH, **environment},
             start_new_session=True,
             preexec_fn=_before_start(nice),
         )

@@ -1,6 +1,7 @@
 """What the embedded mode keeps running beside the steps: the serving API, MLflow's UI, TensorBoard."""
 
 import itertools
+import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ def mlflow(settings: Settings, port: int) -> Service:
         command=[
             sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1",
             "--artifacts-destination", settings.artifacts_uri or "",
+            "--uvicorn-opts", f"--app-dir={os.devnull}",  # else what lies in the working folder is imported first
         ],
         environment={
             "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri.secret,  # no command line shows a password

@@ -19,7 +19,7 @@ from molino.contracts.model_file import LoadedModel, ModelFile
 from molino.contracts.model_file.parts import changed_overrides, changed_parts, used_parts
 from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact, Record, Status, parse_record, record_key, run_prefix
-from molino.contracts.settings import Settings
+from molino.contracts.settings import Settings, make_folder
 from molino.contracts.steps import STEP_NAMES, STEPS, step_named
 from training.run_index import keep_record, read_run
 from training.stores.contract import Store
@@ -109,8 +109,7 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
         _refuse_other_overrides(done, settings, store)
         log.info("already done", record=store.uri(record_key(name, run_id, step)))
         return done
-    workdir = settings.work_folder.resolve() / name / run_id / step
-    workdir.mkdir(parents=True, exist_ok=True)
+    workdir = make_folder(settings.work_folder.resolve() / name / run_id / step)
     earlier = STEP_NAMES[: STEP_NAMES.index(step)]
     if settings.data_run:
         _take_data(store, name, run_id, settings.data_run, earlier)

@@ -1,11 +1,14 @@
 """The `molino` command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
 
+import os
 import sys
 
 import typer
 
 from molino.cli import doctor, init, models, predict, run, runs, serve, step
 from molino.contracts.errors import MolinoError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 app = typer.Typer(
     name="molino",
@@ -27,8 +30,18 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command: exit 1, or 3, with one clear line where a cause is known, a traceback only for a bug."""
+    _ask_this_machine_directly()
     try:
         app()
     except MolinoError as error:
         print(f"molino: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _ask_this_machine_directly() -> None:
+    """Keep proxies of the environment from what listens on this machine, here and in all that is started."""
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if any(name.lower().endswith("_proxy") for name in os.environ) and "*" not in names:
+        names += [name for name in LOOPBACK if name not in names]
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(names)

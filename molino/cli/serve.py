@@ -18,4 +18,4 @@ def serve(
     """
     given = {"PORT": port, "HOST": host, "WORKERS": workers}
     variables = {f"MOLINO_SERVING_{name}": str(value) for name, value in given.items() if value is not None}
-    os.execve(sys.executable, [sys.executable, "-m", "serving"], {**os.environ, **variables})  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "serving"], {**os.environ, **variables})  # noqa: S606

@@ -3,6 +3,7 @@
 An address is without user, password and query wherever it is shown; `Address.secret` is the whole one.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -115,6 +116,14 @@ class Settings(BaseSettings):
             raise ValueError(f"expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}")
         return Address(url.secret.rstrip("/"))
 
+    @field_validator("home")
+    @classmethod
+    def _has_a_user(cls, home: Path) -> Path:
+        try:
+            return home.expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"there is no home that {home} could be in; write the whole path") from error
+
     @field_validator("s3_endpoint", "mlflow_artifacts")
     @classmethod
     def _has_no_secret(cls, address: Address | None) -> Address | None:
@@ -181,6 +190,23 @@ class Settings(BaseSettings):
     def logs_folder(self) -> Path:
         """TensorBoard's log folder of the embedded mode."""
         return self.root / "tensorboard"
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder below the home where it isn't there yet.
+
+    Raises:
+        SettingsError: it can't be made, or not be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+        cause = "it can't be written"
+    except OSError as error:
+        writable, cause = False, error.strerror or str(error)
+    if not writable:
+        raise SettingsError(f"MOLINO_HOME: {folder}: {cause}; set it to a folder that can be written")
+    return folder
 
 
 def _first_plain(keys: SecretStr) -> str:

@@ -186,6 +186,7 @@ class Git:
 
     def _environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
+        environment |= readable_home(self.folder.parent)
         environment |= {
             "GIT_TERMINAL_PROMPT": "0",
             "LC_ALL": "C.UTF-8",  # what git says is read here
@@ -232,6 +233,17 @@ class Git:
         return VersionError(
             f"git {command} of the data repository {self.remote}: {cause}; check MOLINO_GIT_REMOTE and its credentials"
         )
+
+
+def readable_home(scratch: Path) -> dict[str, str]:
+    """Return the variable that gives git and DVC another home where the user's own can't be read, as in some pods."""
+    try:
+        (Path.home() / ".gitconfig").stat()
+    except FileNotFoundError:
+        return {}
+    except (OSError, RuntimeError):
+        return {"HOME": str(scratch)}
+    return {}
 
 
 def folder_of(remote: str) -> Path | None:

@@ -10,6 +10,7 @@ AWS by AWS_ENDPOINT_URL_S3; DVC finds it in `.dvc/config`, or, where the store h
 import configparser
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ import yaml
 from molino.contracts.errors import StoreError, VersionError
 from molino.contracts.results import VersionResult
 from molino.contracts.settings import Settings
-from training.data_repository.git import Git, folder_of
+from training.data_repository.git import Git, folder_of, readable_home
 from training.stores.contract import Store
 from training.stores.opening import kind_of
 
@@ -107,6 +108,7 @@ class DataRepository:
         Raises:
             VersionError: DVC failed.
         """
+        os.environ.update(readable_home(self.folder.parent))
         from dvc.repo import Repo
 
         configuration: dict[str, Any] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from molino.contracts.errors import TrackingError
-from molino.contracts.settings import Settings
+from molino.contracts.settings import Settings, make_folder
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -25,7 +25,7 @@ class Tracker:
 
     def __init__(self, settings: Settings) -> None:
         if settings.tracking_uri.startswith(SQLITE):
-            Path(settings.tracking_uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(settings.tracking_uri.removeprefix(SQLITE)).parent)
         # MLflow would report its use to its makers, and wait at its end where they can't be reached.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient
