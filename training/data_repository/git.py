@@ -97,6 +97,11 @@ class Git:
         with self._store_errors():
             return self.kind.left_git_lock(self.remote, self.branch, self.settings) if self.kind else None
 
+    @property
+    def locks_stay(self) -> bool:
+        """Whether a lock that was left stays until somebody removes it."""
+        return self.kind is not None and self.kind.git_locks_stay
+
     def answers(self, timeout_seconds: float) -> None:
         """Ask the remote for its branches, as the version step does.
 

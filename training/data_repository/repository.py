@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,21 @@ class DataRepository:
         with self._dvc("push") as repo:
             repo.push(targets=[str(self.folder / f"{path}.dvc")], jobs=JOBS)
 
+    def holds(self, md5: str) -> bool:
+        """Tell whether the DVC remote has the bytes of a hash; false too where DVC alone knows its kind."""
+        if self.kind is None:
+            return False
+        try:
+            return self.kind.open(self.remote, self.settings).exists(f"files/md5/{md5[:2]}/{md5[2:]}")
+        except StoreError as error:
+            raise VersionError(f"MOLINO_DVC_REMOTE: {error}") from error
+
+    def refill(self, data: Path, path: str) -> None:
+        """Put the bytes of a versioned file into a DVC remote that has lost them."""
+        link(data, self.folder / path)
+        self.add(path)
+        self.push(path)
+
     def pull(self, path: str) -> Path:
         """Bring a versioned file's bytes into the work tree."""
         self._refuse_unreachable()
@@ -160,8 +175,16 @@ def cloned(place: Path, settings: Settings) -> Iterator[DataRepository]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def fetch_revision(settings: Settings, version: VersionResult, path: Path) -> Path:
+def fetch_revision(
+    settings: Settings, version: VersionResult, path: Path, spares: Iterable[Callable[[Path], Path]] = ()
+) -> Path:
     """Bring the data of a revision to `path`, by git clone and dvc pull; a file that is there and right is kept.
+
+    Args:
+        settings: where git and DVC remote are.
+        version: the revision, and the hash of its data.
+        path: where to put the data.
+        spares: each brings a copy of the data to a path, from which a DVC remote that has lost it is filled again.
 
     Raises:
         VersionError: the revision or its bytes can't be had, or the bytes were altered.
@@ -170,7 +193,12 @@ def fetch_revision(settings: Settings, version: VersionResult, path: Path) -> Pa
         return path
     with cloned(path.parent, settings) as repository:
         repository.git.run("checkout", "--quiet", "--detach", version.revision)
-        pulled = repository.pull(version.path)
+        try:
+            pulled = repository.pull(version.path)
+        except VersionError as lost:
+            if repository.holds(version.md5):
+                raise
+            pulled = _refilled(repository, version, spares, lost)
         found = md5_of(pulled)
         if found != version.md5:
             raise VersionError(
@@ -179,6 +207,35 @@ def fetch_revision(settings: Settings, version: VersionResult, path: Path) -> Pa
             )
         pulled.replace(path)
     return path
+
+
+def _refilled(
+    repository: DataRepository, version: VersionResult, spares: Iterable[Callable[[Path], Path]], lost: VersionError
+) -> Path:
+    """Fill the DVC remote from the first spare copy that fits; return the data in the work tree."""
+    place = repository.folder.with_name("spare.parquet")
+    for bring in spares:
+        try:
+            fits = md5_of(bring(place)) == version.md5
+        except StoreError:
+            continue
+        if fits:
+            repository.refill(place, version.path)
+            return repository.folder / version.path
+    raise VersionError(
+        f"{lost}; {version.path} with md5 {version.md5} is lost there, and no run in the store has it any more: "
+        "start a new run"
+    ) from lost
+
+
+def link(data: Path, target: Path) -> None:
+    """Give the data a second name in the work tree: no copy where both are on one disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(data, target)
+    except OSError:
+        shutil.copyfile(data, target)
 
 
 def md5_of(path: Path) -> str:

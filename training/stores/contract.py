@@ -25,6 +25,8 @@ class Store(Protocol):
     """The settings that lead to it beside its address, as advice names them."""
     git_pauses: ClassVar[tuple[float, ...]] = ()
     """Seconds to wait before git reads again what others may have changed while it read."""
+    git_locks_stay: ClassVar[bool] = True
+    """Whether a lock that a killed push has left stays until somebody removes it."""
     git_too_late: ClassVar[tuple[str, ...]] = ()
     """What git says when another push was quicker, beside its own words."""
 

@@ -41,6 +41,7 @@ class S3Store(Store):
     scheme: ClassVar[str] = "s3"
     settings_named: ClassVar[str] = "MOLINO_S3_ENDPOINT, MOLINO_S3_ACCESS_KEY and MOLINO_S3_SECRET_KEY"
     git_pauses: ClassVar[tuple[float, ...]] = (0.1, 0.5, 2.0)
+    git_locks_stay: ClassVar[bool] = False
     git_too_late: ClassVar[tuple[str, ...]] = git_bundles.TOO_LATE
 
     def __init__(self, bucket: str, prefix: str, settings: Settings) -> None:

@@ -41,6 +41,7 @@ def run(context: Context) -> Outcome:
         StepError: the data is not what ingest wrote, is too small, or no candidate could be trained.
         TrackingError: MLflow refused.
     """
+    from training.data_repository.copies import copies_of
     from training.data_repository.repository import fetch_revision
 
     ingested = context.result("ingest", IngestResult)
@@ -48,7 +49,8 @@ def run(context: Context) -> Outcome:
         context.log.warning("coarse feature", feature=name, cause=cause)
     clean = ingested.clean
     version = context.result("version", VersionResult)
-    path = fetch_revision(context.settings, version, context.workdir / "clean.parquet")
+    copies = copies_of(context.store, context.model.name, clean)
+    path = fetch_revision(context.settings, version, context.workdir / "clean.parquet", copies)
     _check_data(path, clean, version)
     dataset = Dataset(path, context.model, context.settings.seed)
     held_out_path = context.workdir / "held_out.parquet"

@@ -1,6 +1,5 @@
 """The version step: the clean rows under a commit of the data repository, their bytes in the DVC remote."""
 
-import os
 import random
 import shutil
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from molino.contracts.errors import VersionError
 from molino.contracts.results import IngestResult, VersionResult
-from training.data_repository.repository import DataRepository, cloned, md5_of
+from training.data_repository.repository import DataRepository, cloned, link, md5_of
 from training.step import Context, Outcome
 from training.stores.opening import fetch
 
@@ -71,10 +70,20 @@ def _publish(context: Context, repository: DataRepository, rows: _VersionedData)
             raise VersionError(
                 f"{repository.git.remote}: other pushes were quicker for {PATIENCE_SECONDS:.0f} s; run the step again"
             )
+        _refuse_left_lock(context, repository)
         context.log.info("another push was quicker, trying again on top of it")
         time.sleep(random.uniform(0, pause))  # noqa: S311
         pause = min(2 * pause, PAUSE_SECONDS)
         repository.git.fetch()
+
+
+def _refuse_left_lock(context: Context, repository: DataRepository) -> None:
+    """Name a lock in the remote that is older than any push takes; what goes away by itself is only told."""
+    left = repository.git.left_lock()
+    if left and repository.git.locks_stay:
+        raise VersionError(f"MOLINO_GIT_REMOTE: {left}, and run the step again")
+    if left:
+        context.log.warning("waiting for a lock", lock=left)
 
 
 def _commit(context: Context, repository: DataRepository, rows: _VersionedData) -> bool:
@@ -83,6 +92,9 @@ def _commit(context: Context, repository: DataRepository, rows: _VersionedData) 
     git.start_over()
     known = repository.md5(rows.path) == rows.md5
     if not repository.configure() and known:
+        if not repository.holds(rows.md5):
+            repository.refill(rows.data, rows.path)
+            context.log.warning("bytes pushed again: the DVC remote had lost them", remote=str(repository.remote))
         return False
     link(rows.data, target)
     repository.add(rows.path)
@@ -93,16 +105,6 @@ def _commit(context: Context, repository: DataRepository, rows: _VersionedData) 
     git.run("add", ".dvc/config", ".dvc/.gitignore", str(target.parent))
     git.run("commit", "--quiet", "--message", _message(context))
     return True
-
-
-def link(data: Path, target: Path) -> None:
-    """Give the data a second name in the work tree: no copy where both are on one disk."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        os.link(data, target)
-    except OSError:
-        shutil.copyfile(data, target)
 
 
 def _message(context: Context) -> str:
