@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     git_known_hosts: Path | None = None
     """File of an ssh remote's host keys, in the form of ssh's `known_hosts`: no other key is taken. When not set, the
     first key that a host shows is kept in `home/known_hosts`, and no other is taken from then on."""
+    git_host_keys: str | None = None
+    """The lines of such a file themselves, in its place: how a pod gets them."""
     dvc_remote: Address | None = None
     """Folder or `s3://…` of DVC's cache; `home/dvc` when not set."""
 

@@ -188,3 +188,21 @@ def test_another_password_starts_the_pods_anew_that_read_it(key: str, changed: s
         for settings in ((), (f"{key}=another-password",))
     )
     assert {name.removeprefix("molino-") for name in before if before[name] != after[name]} == changed
+
+
+def test_host_keys_and_the_bounds_of_sources_reach_the_steps() -> None:
+    (before,) = (one["data"] for one in render() if one["metadata"]["name"] == "molino-steps" and "data" in one)
+    assert not {name for name in before if name.startswith(("MOLINO_SOURCE", "MOLINO_GIT_HOST"))}
+    given = {
+        "gitHostKeys": "git.example.org ssh-ed25519 AAAA", "sourceSchemes": "s3\\,https", "sourceHosts": "*.internal",
+        "sourceLargestBytes": "21474836480", "sourceLargestUnpackedBytes": "107374182400",
+    }  # fmt: skip
+    documents = render("defaults", *(f"steps.config.{name}={value}" for name, value in given.items()))
+    (data,) = (one["data"] for one in documents if one["metadata"]["name"] == "molino-steps" and "data" in one)
+    assert {name: data[name] for name in data.keys() - before.keys()} == {
+        "MOLINO_GIT_HOST_KEYS": "git.example.org ssh-ed25519 AAAA",
+        "MOLINO_SOURCE_SCHEMES": "s3,https",
+        "MOLINO_SOURCE_HOSTS": "*.internal",
+        "MOLINO_SOURCE_LARGEST_BYTES": "21474836480",
+        "MOLINO_SOURCE_LARGEST_UNPACKED_BYTES": "107374182400",
+    }

@@ -9,10 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from molino.contracts.address import Address
+from molino.contracts.address import NAMED_USER, Address
 from molino.contracts.errors import StoreError, VersionError
 from molino.contracts.settings import Settings
 from training.stores.contract import Store
@@ -217,14 +217,26 @@ class Git:
         Without a file of known hosts the first key that a host shows is kept in the home, and no other is taken from
         then on.
         """
-        known = self.settings.git_known_hosts
+        known = self._pinned()
         kept = (known or self.settings.root / KNOWN_HOSTS).expanduser().absolute()
+        if known is None and (self.remote.scheme in NAMED_USER or SCP.match(self.remote)):
+            with suppress(OSError):  # ssh makes no folder, and goes on where it can't keep the key
+                kept.parent.mkdir(parents=True, exist_ok=True)
         words = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
         words += ["-o", f"StrictHostKeyChecking={'yes' if known else 'accept-new'}"]
         words += ["-o", f'UserKnownHostsFile="{kept}"', *(("-o", "GlobalKnownHostsFile=/dev/null") if known else ())]
         if self.settings.git_ssh_key:
             words += ["-o", "IdentitiesOnly=yes", "-i", str(self.settings.git_ssh_key.expanduser().absolute())]
         return shlex.join(words)
+
+    def _pinned(self) -> Path | None:
+        """Return the file of the only host keys that are taken; none where the settings name none."""
+        if not self.settings.git_host_keys:
+            return self.settings.git_known_hosts
+        path = self.folder.with_name(KNOWN_HOSTS)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{self.settings.git_host_keys.strip()}\n")
+        return path
 
     def _error(self, command: str, output: str) -> VersionError:
         lines = [self.remote.hide_in(line.strip()) for line in output.splitlines() if line.strip()]
