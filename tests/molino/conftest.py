@@ -1,6 +1,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from bundles import build_housing, build_penguins
@@ -19,6 +20,16 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     write_pointer(home, {"housing": "1", "penguins": "1"})
     with run_server(home, tmp_path_factory.mktemp("server") / "log") as server:
         yield Client(server.url, "mercadolibre")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder of releases that a test may change; version 1 is deployed."""
+    made = tmp_path / "served"
+    build_housing(made, "1", max_rows=50)
+    build_housing(made, "2", max_rows=50)
+    write_pointer(made, {"housing": "1"})
+    return made
 
 
 @pytest.fixture

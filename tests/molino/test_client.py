@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pytest
-from bundles import HOUSING_ROW, PENGUIN_ROWS, build_housing
+from bundles import HOUSING_ROW, PENGUIN_ROWS
 from running_server import run_server
 
 from molino.client import CA_VARIABLES, Client, ClientError, _proxy
@@ -183,16 +183,6 @@ def test_a_wrong_value_is_named_by_its_row_of_the_frame(api: Client) -> None:
 def test_what_is_no_frame_of_the_features_is_refused(api: Client, given: Any, said: str) -> None:
     with pytest.raises(FrameError, match=said):
         api.predict("housing", given)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder of releases that a test may change; version 1 is deployed."""
-    made = tmp_path / "served"
-    build_housing(made, "1", max_rows=50)
-    build_housing(made, "2", max_rows=50)
-    write_pointer(made, {"housing": "1"})
-    return made
 
 
 def test_a_server_that_starts_again_is_waited_for(home: Path, tmp_path: Path) -> None:

@@ -1,14 +1,24 @@
 import csv
+import gzip
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+import polars as pl
 import pytest
 from bundles import HOUSING_ROW
+from running_server import run_server
 
 from molino.client import Client, ClientError
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import Source
+from molino.contracts.pointer import write_pointer
 from molino.predict_csv import PLAIN, Predicted, predict_csv
 
 HOUSING = ("crim", "zn", "indus", "chas", "nox", "rm", "age", "dis", "rad", "tax", "ptratio", "b", "lstat")
@@ -133,12 +143,15 @@ def test_the_rows_beside_a_wrong_one_are_predicted(api: Client, tmp_path: Path, 
     assert [bool(row["prediction"]) for row in rows_of(target)] == [True, False, True]
 
 
-def test_a_short_row_is_named(api: Client, tmp_path: Path, target: Path) -> None:
+@pytest.mark.parametrize(("row", "cells"), [("0.1,25", 2), (f"{','.join(map(str, HOUSING_ROW))},more", 14)])
+def test_a_row_with_other_cells_than_the_header_is_refused_as_by_ingest(
+    api: Client, tmp_path: Path, target: Path, row: str, cells: int
+) -> None:
     source = houses(tmp_path, 2)
-    source.write_text(source.read_text() + "0.1,25\n")
-    done, told = predict(api, source, target)
-    assert done.predicted == 2
-    assert told[0].startswith(f"{source}:4: indus: ")
+    source.write_text(source.read_text() + row + "\n")
+    with pytest.raises(SourceError, match=rf"houses\.csv: row 3 has {cells} cells, but the header has 13"):
+        predict(api, source, target)
+    assert not target.exists()
 
 
 def test_rows_over_the_model_s_limit_are_sent_in_parts(api: Client, tmp_path: Path, target: Path) -> None:
@@ -160,7 +173,7 @@ def test_an_empty_file_is_refused(api: Client, tmp_path: Path, target: Path) -> 
 
 def test_a_broken_encoding_is_refused(api: Client, tmp_path: Path, target: Path) -> None:
     (tmp_path / "latin.csv").write_bytes(",".join(HOUSING).encode() + b"\n\xff\xfe\n")
-    with pytest.raises(SourceError, match="not a CSV in UTF-8"):
+    with pytest.raises(SourceError, match=r"latin\.csv: row 1 isn't UTF-8"):
         predict(api, tmp_path / "latin.csv", target)
 
 
@@ -191,3 +204,172 @@ def test_a_failure_leaves_what_was_there(api: Client, tmp_path: Path, target: Pa
         "before",
         ["houses.csv", "predicted.csv"],
     )
+
+
+@pytest.mark.parametrize("name", ["rm", "id"])
+def test_a_column_named_twice_is_refused(api: Client, tmp_path: Path, target: Path, name: str) -> None:
+    rows = [[*HOUSING_ROW, "a", "b"]]
+    source = tmp_path / "twice.csv"
+    source.write_text("\n".join(",".join(map(str, row)) for row in [[*HOUSING, "id", name], *rows]))
+    with pytest.raises(SourceError, match=f"the header names column '{name}' twice"):
+        predict(api, source, target)
+
+
+def test_a_column_of_predictions_is_not_overwritten(api: Client, tmp_path: Path, target: Path) -> None:
+    row = {**dict(zip(HOUSING, HOUSING_ROW, strict=True)), "prediction": "old"}
+    source = written(tmp_path / "old.csv", (*HOUSING, "prediction"), [row])
+    with pytest.raises(SourceError, match="there is a column 'prediction' already"):
+        predict(api, source, target)
+
+
+def test_a_column_of_an_imputed_feature_may_be_left_out(api: Client, tmp_path: Path, target: Path) -> None:
+    bird = dict(zip(PENGUINS, ("Biscoe", 47.5, 15.0, 215, 5000, "female", 2008), strict=True))
+    del bird["sex"]
+    done, told = predict(api, written(tmp_path / "birds.csv", tuple(bird), [bird]), target, "penguins")
+    assert (done.predicted, told, "sex" in rows_of(target)[0]) == (1, [], False)
+
+
+def test_gzip_is_read_and_written(api: Client, tmp_path: Path, target: Path) -> None:
+    source, packed = houses(tmp_path), tmp_path / "predicted.csv.gz"
+    (tmp_path / "houses.csv.gz").write_bytes(gzip.compress(source.read_bytes()))
+    predict(api, source, target)
+    predict(api, tmp_path / "houses.csv.gz", packed)
+    assert gzip.decompress(packed.read_bytes()) == target.read_bytes()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_parquet_keeps_its_types(api: Client, tmp_path: Path, packed: bool) -> None:
+    columns = {name: [value] * 70 for name, value in zip(HOUSING, HOUSING_ROW, strict=True)}
+    frame = pl.DataFrame({"id": range(70), **columns, "more": [["a"]] * 70})
+    source, target = tmp_path / "houses.parquet", tmp_path / "predicted.parquet"
+    frame.write_parquet(source)
+    if packed:
+        source.write_bytes(gzip.compress(source.read_bytes()))
+    predict(api, source, target)
+    found = pl.read_parquet(target)
+    assert found.drop("prediction").equals(frame)
+    assert (found["prediction"].dtype, found["prediction"].null_count()) == (pl.Float64, 0)
+
+
+def test_a_csv_becomes_parquet(api: Client, tmp_path: Path, target: Path) -> None:
+    source = houses(tmp_path, rm="six")
+    predict(api, source, target)
+    predict(api, source, tmp_path / "predicted.parquet")
+    found = pl.read_parquet(tmp_path / "predicted.parquet")
+    assert found["prediction"].is_null().to_list() == [False, True, False]
+    assert found["prediction"][0] == float(rows_of(target)[0]["prediction"])
+
+
+def test_a_table_without_rows_gives_its_header(api: Client, tmp_path: Path, target: Path) -> None:
+    source = written(tmp_path / "none.csv", HOUSING, [])
+    assert predict(api, source, target)[0].rows == 0
+    assert target.read_text() == ",".join([*HOUSING, "prediction"]) + "\n"
+
+
+def test_a_fifo_is_read_and_written_and_stays(api: Client, tmp_path: Path, target: Path) -> None:
+    source, into, out = houses(tmp_path), tmp_path / "in", tmp_path / "out"
+    os.mkfifo(into)
+    os.mkfifo(out)
+    predict(api, source, target)
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(into.write_bytes, source.read_bytes())
+        read = pool.submit(out.read_bytes)
+        predict(api, into, out)
+    assert read.result() == target.read_bytes()
+    assert into.is_fifo()
+    assert out.is_fifo()
+
+
+def test_a_device_is_written_to_and_stays(api: Client, tmp_path: Path) -> None:
+    predict(api, houses(tmp_path), Path("/dev/null"))
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_link_leads_on_where_it_did(api: Client, tmp_path: Path, target: Path) -> None:
+    real = tmp_path / "real" / "predicted.csv"
+    real.parent.mkdir()
+    real.write_text("before")
+    target.symlink_to(real)
+    predict(api, houses(tmp_path), target)
+    assert target.is_symlink()
+    assert len(rows_of(real)) == 3
+
+
+def test_a_file_keeps_its_mode(api: Client, tmp_path: Path, target: Path) -> None:
+    target.write_text("before")
+    target.chmod(0o640)
+    predict(api, houses(tmp_path), target)
+    assert (target.stat().st_mode & 0o777, len(rows_of(target))) == (0o640, 3)
+
+
+def test_a_folder_is_no_target(api: Client, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a folder; name a file in it"):
+        predict(api, houses(tmp_path), tmp_path)
+
+
+@pytest.fixture
+def environment(api: Client) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MOLINO_")}
+    return {**kept, "MOLINO_SERVING_URL": api.url, "MOLINO_API_KEY": api.api_key}
+
+
+def molino_predict(environment: dict[str, str], *arguments: str, given: bytes = b"") -> "CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "molino", "predict", *arguments, "--model", "housing"]
+    return subprocess.run(command, input=given, env=environment, capture_output=True, check=False)
+
+
+def test_standard_input_and_output(api: Client, tmp_path: Path, target: Path, environment: dict[str, str]) -> None:
+    source = houses(tmp_path)
+    predict(api, source, target)
+    ended = molino_predict(environment, "-", "-", given=source.read_bytes())
+    assert (ended.returncode, ended.stdout) == (0, target.read_bytes())
+    assert ended.stderr == b"3 of 3 rows predicted by housing version 1: -\n"
+
+
+def test_a_wrong_cell_of_standard_input_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
+    ended = molino_predict(environment, "-", "-", given=houses(tmp_path, rm="six").read_bytes())
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(b"standard input:3: rm: expected a number")
+
+
+def test_an_interrupted_run_leaves_what_was_there(
+    home: Path, tmp_path: Path, target: Path, environment: dict[str, str]
+) -> None:
+    target.write_text("before")
+    source = houses(tmp_path, 400)
+    limits = {"MOLINO_SERVING_RATE_LIMIT": 3, "MOLINO_SERVING_RATE_WINDOW_SECONDS": 600}
+    with run_server(home, tmp_path / "log", **limits) as server:
+        asking = subprocess.Popen(
+            [sys.executable, "-m", "molino", "predict", source, target, "--model", "housing", "--patience", "9999"],
+            env={**environment, "MOLINO_SERVING_URL": server.url}, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert asking.stderr is not None
+        assert ": 429: " in asking.stderr.readline()
+        asking.send_signal(signal.SIGINT)
+        asking.communicate(timeout=60)
+    assert asking.returncode != 0
+    assert target.read_text() == "before"
+    assert list(tmp_path.glob(".*.part")) == []
+
+
+def test_all_rows_are_predicted_by_one_version(
+    home: Path, tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, again = houses(tmp_path, 120), tmp_path / "again.csv"
+    with run_server(home, tmp_path / "log") as server:
+        client = Client(server.url, "mercadolibre")
+        ask, asked = Client.ask, []
+
+        def deploying(self: Client, model: str, rows: Any, version: str | None = None) -> Any:
+            asked.append(version)
+            if len(asked) == 2:
+                write_pointer(home, {"housing": "2"})
+                server.wait("version 2 is served", lambda: client.served() == {"housing": "2"})
+            return ask(self, model, rows, version)
+
+        monkeypatch.setattr(Client, "ask", deploying)
+        done, told = predict(client, source, target, batch=50)
+        assert (done.version, done.predicted) == ("2", 120)
+        assert told[0].endswith("starting again")
+        predict(client, source, again, batch=50)
+    assert target.read_bytes() == again.read_bytes()

@@ -81,10 +81,16 @@ def test_drift_is_measured_against_its_training_rows(store: Path) -> None:
 
 
 def test_a_cell_becomes_what_a_request_gives(tree: Path) -> None:
-    program = (
-        "from molino.predict_csv import _value\nprint([_value(c, 'percentage', ['NA']) for c in ('12.5%', 'NA', 'x')])"
-    )
-    assert run(tree, program).strip() == "[12.5, None, 'x']"
+    program = """
+from pathlib import Path
+from molino.asked_rows import open_asked
+from molino.predict_csv import PLAIN
+Path('asked.csv').write_text('rate\\n12.5%\\nNA\\nx\\n')
+served = [{'name': 'rate', 'type': 'percentage', 'missing': 'impute'}]
+with open_asked(Path('asked.csv'), served, PLAIN, 'asked.csv', Path(), 1000) as asked:
+    print([row for part in asked.rows(2) for row in part.values])
+"""
+    assert run(tree, program).strip() == "[[12.5], [None], ['x']]"
 
 
 def test_a_release_says_what_a_request_may_give(tree: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,6 @@ import polars as pl
 
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
-from training.features import FeatureType
 from training.features.base import unreadable_name
 from training.ingest import rules
 from training.ingest.batch import Batch
@@ -93,16 +91,9 @@ class Cleaner:
         return Cleaned(clean, _quarantine(batch, bad, reasons) if bad.any() else None)
 
     def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
-        tidy = pl.DataFrame([self._tidied(frame[column.name], column) for column in self.columns])
-        kept = [rules.tidied(frame[name], True, self.model.source.missing) for name in self.model.columns_kept]
-        typed = (value for column in self.columns for value in column.values(tidy.schema[column.name]))
-        return tidy.select(typed).with_columns(kept)
-
-    def _tidied(self, cells: pl.Series, column: FeatureType[Any]) -> pl.Series:
         source = self.model.source
-        missing = source.missing_beside(getattr(column.feature, "values", None))
-        tidy = rules.tidied(cells, column.few_values, missing)
-        return rules.numbers_of(tidy, source) if column.reads_numbers else tidy
+        kept = [rules.tidied(frame[name], True, source.missing) for name in self.model.columns_kept]
+        return rules.typed(frame, self.columns, source).with_columns(kept)
 
     def _breaches(
         self, typed: pl.DataFrame, rule_set: rules.RuleSet, first_row: int, among: Mask | None = None

@@ -1,6 +1,6 @@
 """What a model file demands of each row, as Polars expressions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -63,6 +63,27 @@ def plain_numbers(cells: pl.Series, source: Source) -> pl.Series:
         return cells
     turned = pl.when(cells.str.contains(".", literal=True)).then(cells)
     return pl.select(turned.otherwise(cells.str.replace_all(source.decimal, ".", literal=True))).to_series()
+
+
+def typed(frame: pl.DataFrame, columns: Sequence[FeatureType[Any]], source: Source) -> pl.DataFrame:
+    """Return the values of columns as they were read, and which cells hold something else.
+
+    Args:
+        frame: the columns by the names of their features, as numbers, booleans or text.
+        columns: what is done of each.
+        source: what means no value.
+
+    Returns:
+        Of each column what `FeatureType.values` yields.
+    """
+    tidy = pl.DataFrame([_tidied(frame[column.name], column, source) for column in columns])
+    return tidy.select(value for column in columns for value in column.values(tidy.schema[column.name]))
+
+
+def _tidied(cells: pl.Series, column: FeatureType[Any], source: Source) -> pl.Series:
+    missing = source.missing_beside(getattr(column.feature, "values", None))
+    tidy = tidied(cells, column.few_values, missing)
+    return numbers_of(tidy, source) if column.reads_numbers else tidy
 
 
 def without_missing_numbers(cells: pl.Series, source: Source) -> pl.Series:

@@ -54,11 +54,6 @@ class Feature(Part):
         return self.model_dump() | {"missing": "impute" if self.missing == "impute" else "refuse"}
 
     @classmethod
-    def from_cell(cls, cell: str) -> Cell:
-        """Return a CSV's cell, tidy and not empty, as a request gives it; as it stands where it is of another type."""
-        return cell
-
-    @classmethod
     def as_json(cls, value: Any) -> Cell:
         """Return a value of the clean data, which isn't missing, as a request gives it."""
         raise NotImplementedError

@@ -18,11 +18,6 @@ class Boolean(Feature):
     type: Literal["boolean"]
 
     @classmethod
-    def from_cell(cls, cell: str) -> Cell:
-        """Return true or false."""
-        return TRUTH.get(cell.lower(), cell)
-
-    @classmethod
     def as_json(cls, value: Any) -> Cell:
         """Return true or false."""
         return bool(value)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from molino.contracts.contradictions import Contradiction, Key, reversed_range
-from molino.contracts.features.base import Cell, Feature, number_in
+from molino.contracts.features.base import Feature
 
 
 class Numeric(Feature):
@@ -17,9 +17,3 @@ class Numeric(Feature):
         """Yield a range that holds nothing."""
         del missing
         yield from reversed_range(self, key)
-
-    @classmethod
-    def from_cell(cls, cell: str) -> Cell:
-        """Return the number, for the API to refuse where the type doesn't take it."""
-        number = number_in(cell)
-        return cell if number is None else number
