@@ -87,7 +87,7 @@ def _guard(app: Flask, service: Service) -> None:
         if request.path in PUBLIC or request.endpoint == "pages.static" or _is_predict():
             return None
         try:
-            g.caller = service.admit(headers)
+            g.caller = service.admit(headers, request.path)
         except Problem as problem:
             problem.error_key = request.path.startswith("/v2")
             return respond(refuse(problem, g.request_id))

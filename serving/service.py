@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from serving.auth.keys import Authenticator, open_authenticator
 from serving.auth.rate_limits import RateLimiter, RateTable
+from serving.auth.scopes import require_scope
 from serving.http.access_log import AccessLog
 from serving.http.exchange import Answer, Headers, RequestIds
 from serving.inference.repository import Repository
@@ -39,8 +40,8 @@ class Service:
     access_log: AccessLog | None
     request_ids: RequestIds = field(default_factory=RequestIds)
 
-    def admit(self, headers: Headers) -> str:
-        """Let a request in, and return its caller's name.
+    def admit(self, headers: Headers, path: str) -> str:
+        """Let a request to a path in, and return its caller's name.
 
         Raises:
             Problem: 401, 403 or 429.
@@ -48,6 +49,9 @@ class Service:
         caller = self.authenticator.admit(headers)
         if self.limiter is not None:
             self.limiter.admit(caller)
+        if caller.scopes is not None:
+            default = self.repository.default
+            require_scope(caller, path, default.name if default else None)
         return caller.name
 
     def finish(self, route: str, method: str, path: str, answer: Answer, seconds: float) -> None:

@@ -41,11 +41,17 @@ class ServingSettings(BaseSettings):
     api_keys_file: Path | None = Field(default=None, validation_alias="MOLINO_API_KEYS_FILE")
     """A file with keys in the same form, instead of `MOLINO_API_KEYS`; it is followed when it changes."""
     jwt_keys: Path | None = None
-    """A PEM public key or a JWKS file: with it a bearer JWT is accepted in place of a key."""
+    """A file of PEM public keys or a JWKS: with it a bearer JWT is accepted in place of a key. It is followed."""
+    jwks_url: SecretStr | None = None
+    """The address of a JWKS, beside the file or in its place."""
+    jwks_seconds: float = Field(default=300, ge=1)
+    """How often the address is asked again; a token with an unknown key has it asked at once, within bounds."""
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
+    """Who must have issued a token, and for whom; both are required once tokens are on."""
+    jwt_algorithms: str = "RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA"
     jwt_scope: str | None = None
-    """Scope that a token must carry; without it the answer is 403."""
+    """A scope that opens everything, beside `predict:<model>`, `predict:*` and `monitor`."""
 
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     thread_bytes: int = Field(default=256 * 1024, ge=1)

@@ -33,6 +33,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         """Build what this process holds."""
         settings, shared = self.app.wsgi()
         self.service = open_service(settings, shared, self.slot)
+        self.service.authenticator.refresh()
         self.service.repository.refresh()
         self.dispatcher = Dispatcher(self.loop, self.service, build_app(self.service, follow=False))
         self._wake = asyncio.Event()

@@ -13,6 +13,9 @@ class Caller:
     digest: bytes = field(default=b"", repr=False)
     """SHA-256 of the key; of the name where there is none. Requests are limited by it, since keys change places."""
 
+    scopes: frozenset[str] | None = None
+    """What a token allows; none where that is everything."""
+
     def __post_init__(self) -> None:
         if not self.digest:
             object.__setattr__(self, "digest", hashlib.sha256(self.name.encode("utf-8", "replace")).digest())

@@ -1,10 +1,10 @@
 """Lets requests in by an API key, in `X-API-KEY` or as a bearer, or by a bearer JWT where that is set up."""
 
 import asyncio
-import ipaddress
 
 import structlog
 
+from serving.auth.addresses import is_loopback
 from serving.auth.callers import ANYBODY, Caller, TokenVerifier
 from serving.auth.key_ring import KeyRing, open_keys
 from serving.http.exchange import Headers
@@ -90,12 +90,12 @@ def open_authenticator(settings: ServingSettings) -> Authenticator:
     """Read the keys.
 
     Raises:
-        SettingsError: there is no key, or a key or key file is malformed.
+        SettingsError: there is no key, or a key, a key file or a setting of tokens is wrong.
     """
     if settings.auth == "off":
         return Authenticator(None, None, settings.host)
     tokens: TokenVerifier | None = None
-    if settings.jwt_keys:
+    if any((settings.jwt_keys, settings.jwks_url, settings.jwt_issuer, settings.jwt_audience)):
         from serving.auth.tokens import open_verifier
 
         tokens = open_verifier(settings)
@@ -116,11 +116,3 @@ async def follow_keys(authenticator: Authenticator, seconds: float) -> None:
             await asyncio.to_thread(authenticator.refresh)
         except Exception:
             structlog.get_logger().exception("the keys couldn't be followed")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address; of names, `localhost` alone is taken to be such."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

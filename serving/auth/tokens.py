@@ -1,98 +1,170 @@
-"""Bearer JWTs in place of an API key, signed by keys that the server is given as a file."""
+"""Bearer JWTs in place of an API key: signature, issuer, audience, time, and the scopes they carry."""
 
-import json
+from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import jwt
 
 from molino.contracts.errors import SettingsError
 from serving.auth.callers import Caller
+from serving.auth.followed_file import FollowedFile
+from serving.auth.key_address import KeyAddress
+from serving.auth.signing_keys import ALGORITHMS, LARGEST_BYTES, KeyFile, KeySource, SigningKey
+from serving.auth.token_form import Token, read_token
 from serving.http.problems import Problem
 from serving.settings import ServingSettings
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Signatures by a private key; never `none`, nor one that the public key itself could make."""
+LEEWAY_SECONDS = 30
+"""How far the clocks of issuer and server may be apart."""
+_CHALLENGE = b'ApiKey realm="molino", Bearer realm="molino"'
+_REFUSED = ((b"www-authenticate", _CHALLENGE + b', error="invalid_token"'),)
+
+
+class KeysOnTheWay(Problem):
+    """A token can't be judged before the signing keys have been fetched."""
+
+    def __init__(self, fetch: "Future[None]") -> None:
+        """Have the client come again; who can wait for the fetch tries once more after it."""
+        super().__init__(503, "the keys that tokens are signed by are being fetched", ((b"retry-after", b"1"),))
+        self.fetch = fetch
 
 
 class JwtVerifier:
-    """Checks signature, expiry, issuer, audience and scope."""
+    """Tells who carries a token."""
 
-    def __init__(self, keys: dict[str | None, Any], settings: ServingSettings) -> None:
-        self._keys = keys
+    def __init__(self, sources: Sequence[KeySource], settings: ServingSettings) -> None:
+        """Take tokens of one issuer for one audience, signed by the keys of the sources."""
+        self._sources = tuple(sources)
+        self._addresses = tuple(source for source in sources if isinstance(source, KeyAddress))
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
-        self._scope = settings.jwt_scope
-
-    def refresh(self) -> None:
-        """Take over signing keys that have changed."""
-
-    def faults(self) -> tuple[str, ...]:
-        """Return what keeps signing keys from being taken over."""
-        return ()
+        self._every = settings.jwt_scope
+        self._algorithms = read_algorithms(settings.jwt_algorithms)
 
     def verify(self, bearer: bytes) -> Caller:
         """Return who carries the token.
 
         Raises:
-            Problem: 401 where the token isn't valid now, 403 where it lacks the scope.
+            Problem: 401 where the token isn't valid now, 503 where the signing keys can't be had.
         """
         try:
-            token = bearer.decode("latin-1")
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._key_of(token),
-                algorithms=ALGORITHMS,
-                issuer=self._issuer,
-                audience=self._audience,
-                options={"require": ["exp"], "verify_aud": self._audience is not None},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            token = read_token(bearer)
+            if token.algorithm not in self._algorithms:
+                raise ValueError("it is signed by an algorithm that isn't taken here")
+            claims = self._check(token)
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise _refused(str(error)) from error
+        return Caller(f"jwt-{claims['iss']}-{claims.get('sub', '')}", scopes=self._scopes(claims))
+
+    def refresh(self) -> None:
+        """Take over signing keys that have changed."""
+        for source in self._sources:
+            source.refresh()
+
+    def faults(self) -> tuple[str, ...]:
+        """Return what keeps signing keys from being taken over, or makes them unsafe."""
+        faults = [source.fault for source in self._sources if source.fault]
+        if not all(address.safe for address in self._addresses):
+            faults.append("MOLINO_SERVING_JWKS_URL is not https: whoever is on the way may sign tokens of their own")
+        return tuple(faults)
+
+    def _candidates(self, token: Token) -> Sequence[SigningKey]:
+        """Return the keys that may have signed a token; where none may, the sources are asked for new ones."""
+        found = self._known(token)
+        if not found and any(source.look_again() for source in self._sources):
+            found = self._known(token)
+        if found:
+            return found
+        for address in self._addresses:
+            if address.pending:
+                raise KeysOnTheWay(address.pending)
+            if address.keys is None:
+                raise Problem(503, "the keys that tokens are signed by can't be fetched", ((b"retry-after", b"5"),))
+        raise ValueError("it is signed by a key that the server doesn't know")
+
+    def _known(self, token: Token) -> Sequence[SigningKey]:
+        return [
+            key
+            for source in self._sources
+            for key in (source.keys.candidates(token.key_id) if source.keys else ())
+            if token.algorithm in key.algorithms
+        ]
+
+    def _check(self, token: Token) -> dict[str, Any]:
+        """Return the claims of a token; keys without a name are looked for anew before a signature is refused."""
+        try:
+            return self._decode(token, self._candidates(token))
+        except jwt.InvalidSignatureError:
+            if not any(source.look_again() for source in self._sources if isinstance(source, KeyFile)):
+                raise
+        return self._decode(token, self._candidates(token))
+
+    def _decode(self, token: Token, candidates: Sequence[SigningKey]) -> dict[str, Any]:
+        """Return the claims of a token that one of the keys has signed."""
+        fault: jwt.PyJWTError = jwt.InvalidSignatureError("its signature is wrong")
+        for key in candidates:
+            try:
+                return jwt.decode(
+                    token.text,
+                    key.key,
+                    algorithms=[token.algorithm],
+                    issuer=self._issuer,
+                    audience=self._audience,
+                    leeway=LEEWAY_SECONDS,
+                    options={"require": ["exp", "iss", "aud"]},
+                )
+            except jwt.InvalidSignatureError as error:
+                fault = error
+        raise fault
+
+    def _scopes(self, claims: dict[str, Any]) -> frozenset[str] | None:
+        """Return what the token allows; none where that is everything."""
         scope = claims.get("scope", claims.get("scp", ""))
         granted = scope.split() if isinstance(scope, str) else scope
-        if self._scope is not None and (not isinstance(granted, list) or self._scope not in granted):
-            raise Problem(403, f"the token lacks the scope {self._scope}")
-        return Caller(f"jwt-{claims.get('iss', '')}-{claims.get('sub', '')}")
-
-    def _key_of(self, token: str) -> Any:
-        key_id = jwt.get_unverified_header(token).get("kid")
-        if None in self._keys:
-            return self._keys[None]
-        if key_id in self._keys:
-            return self._keys[key_id]
-        if key_id is None and len(self._keys) == 1:
-            return next(iter(self._keys.values()))
-        raise jwt.InvalidKeyError("the token is signed by a key that the server doesn't know")
+        if not isinstance(granted, list) or not all(isinstance(name, str) for name in granted):
+            return frozenset()
+        return None if self._every is not None and self._every in granted else frozenset(granted)
 
 
-def open_verifier(settings: ServingSettings) -> JwtVerifier:
-    """Read the keys: one public key as PEM, or a JWKS.
+def open_verifier(settings: ServingSettings) -> JwtVerifier | None:
+    """Read the signing keys; none where no tokens are to be taken.
 
     Raises:
-        SettingsError: the file can't be read, or holds neither.
+        SettingsError: a setting of tokens is missing or wrong, or their keys can't be read.
     """
-    path = settings.jwt_keys
-    if path is None:
-        raise SettingsError("MOLINO_SERVING_JWT_KEYS: name a PEM public key or a JWKS file")
-    try:
-        text = path.read_text(encoding="utf-8")
-        keys: dict[str | None, Any] = _read_jwks(text) if text.lstrip().startswith("{") else {None: _read_pem(text)}
-    except (OSError, ValueError, jwt.PyJWTError) as error:
-        raise SettingsError(f"MOLINO_SERVING_JWT_KEYS: {path} holds no PEM public key and no JWKS: {error}") from error
-    return JwtVerifier(keys, settings)
+    sources: list[KeySource] = []
+    if settings.jwt_keys is not None:
+        sources.append(KeyFile(FollowedFile(settings.jwt_keys, LARGEST_BYTES)))
+    if settings.jwks_url is not None:
+        sources.append(KeyAddress(settings.jwks_url.get_secret_value(), settings.jwks_seconds))
+    named = (settings.jwt_issuer, settings.jwt_audience)
+    if not sources:
+        if any(named):
+            raise SettingsError(
+                "MOLINO_SERVING_JWT_ISSUER and _AUDIENCE say which tokens are taken, but not which keys sign them: "
+                "set MOLINO_SERVING_JWT_KEYS or MOLINO_SERVING_JWKS_URL"
+            )
+        return None
+    if not all(named):
+        raise SettingsError(
+            "MOLINO_SERVING_JWT_KEYS or MOLINO_SERVING_JWKS_URL turns tokens on: set MOLINO_SERVING_JWT_ISSUER and "
+            "MOLINO_SERVING_JWT_AUDIENCE too, or any token of the issuer's would be let in"
+        )
+    return JwtVerifier(sources, settings)
 
 
-def _read_jwks(text: str) -> dict[str | None, Any]:
-    keys = jwt.PyJWKSet.from_dict(json.loads(text)).keys
-    return {key.key_id or f"#{index}": key.key for index, key in enumerate(keys)}
+def read_algorithms(text: str) -> frozenset[str]:
+    """Return the algorithms of a list with commas.
 
-
-def _read_pem(text: str) -> Any:
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    return load_pem_public_key(text.encode())
+    Raises:
+        SettingsError: there is none, or one that isn't taken.
+    """
+    wanted = frozenset(name.strip() for name in text.split(",") if name.strip())
+    if not wanted or not wanted <= ALGORITHMS:
+        raise SettingsError(f"MOLINO_SERVING_JWT_ALGORITHMS: expected some of {', '.join(sorted(ALGORITHMS))}")
+    return wanted
 
 
 def _refused(cause: str) -> Problem:
-    challenge = ((b"www-authenticate", b'ApiKey realm="molino", Bearer realm="molino", error="invalid_token"'),)
-    return Problem(401, f"the bearer token is not valid: {cause}", challenge)
+    return Problem(401, f"the bearer token is not valid: {cause}", _REFUSED)

@@ -38,7 +38,8 @@ def build_contract(service: Service) -> Schema:
     models = service.repository.state.models
     releases = [models[name].release for name in sorted(models)]
     default = service.repository.default
-    tokens = service.settings.jwt_keys is not None
+    settings = service.settings
+    tokens = settings.jwt_keys is not None or settings.jwks_url is not None
     paths = {
         **_public_paths(),
         **_report_paths([release.name for release in releases]),

@@ -54,7 +54,7 @@ def answer_inference(service: Service, name: str, version: str | None, headers: 
     model: Model | None = None
     caller = ""
     try:
-        caller = service.admit(headers)
+        caller = service.admit(headers, f"/v2/models/{name}/infer")
         if BINARY_LENGTH in headers:
             raise Problem(415, "send tensors as JSON data; the binary tensor extension is not spoken here")
         content = read_json(require_body(service, headers, body, undeclared=True))

@@ -21,7 +21,7 @@ def answer_predict(service: Service, name: str | None, headers: Headers, body: b
     model: Model | None = None
     caller = ""
     try:
-        caller = service.admit(headers)
+        caller = service.admit(headers, "/predict" if name is None else f"/models/{name}/predict")
         content = require_body(service, headers, body)
         model = service.repository.pick(name)
         rows = model.read(content)

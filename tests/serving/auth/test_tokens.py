@@ -13,6 +13,7 @@ from molino.contracts.errors import SettingsError
 from serving.app import create_app
 from serving.auth.keys import open_authenticator
 from serving.settings import ServingSettings
+from tests.serving.auth import issuer
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,9 @@ def test_a_key_set_is_searched_by_key_id(releases: Path, tmp_path: Path) -> None
     ]
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps({"keys": jwks}))
-    client = create_app(ServingSettings(home=releases, jwt_keys=path)).test_client()
+    client = create_app(
+        ServingSettings(home=releases, jwt_keys=path, jwt_issuer="dex", jwt_audience="molino", jwt_scope="predict")
+    ).test_client()
 
     tokens = [jwt.encode(claims(), keys["new"], "ES256", headers={"kid": kid}) for kid in ("new", "old", "unknown")]
 
@@ -126,3 +129,43 @@ def test_a_file_without_keys_is_refused_at_the_start(tmp_path: Path, text: str) 
 
     with pytest.raises(SettingsError, match="MOLINO_SERVING_JWT_KEYS"):
         open_authenticator(ServingSettings(jwt_keys=path))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"jwt_keys": "key.pem"},
+        {"jwt_keys": "key.pem", "jwt_issuer": "dex"},
+        {"jwt_keys": "key.pem", "jwt_audience": "molino"},
+        {"jwt_keys": "key.pem", "jwt_issuer": "", "jwt_audience": "molino"},
+        {"jwks_url": "https://dex.example/keys"},
+        {"jwt_issuer": "dex", "jwt_audience": "molino"},
+        {"jwks_url": "ftp://dex.example/keys", "jwt_issuer": "dex", "jwt_audience": "molino"},
+        {"jwks_url": "dex", "jwt_issuer": "dex", "jwt_audience": "molino"},
+        *(
+            {"jwt_keys": "key.pem", "jwt_issuer": "dex", "jwt_audience": "molino", "jwt_algorithms": algorithms}
+            for algorithms in ("", "none", "HS256", "RS256,HS256", "RS256;ES256")
+        ),
+    ],
+)
+def test_half_set_up_tokens_are_refused_at_the_start(public_pem: Path, settings: dict[str, Any]) -> None:
+    given = {**settings, **({"jwt_keys": public_pem} if "jwt_keys" in settings else {})}
+
+    with pytest.raises(SettingsError, match="MOLINO_SERVING_JW"):
+        open_authenticator(ServingSettings(**given))
+
+
+def test_keys_that_are_no_public_ones_or_too_short_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    key, short = issuer.new_rsa(), issuer.new_rsa(1024)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    secret = {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a", "alg": "HS256"}]}
+    encryption = {"keys": [{**issuer.jwk_of(key), "use": "enc"}]}
+    contents = (private, issuer.pem_of(short), json.dumps(secret).encode(), json.dumps(encryption).encode())
+    for content in (*contents, b"x" * 300_000):
+        path.write_bytes(content)
+
+        with pytest.raises(SettingsError, match="MOLINO_SERVING_JWT_KEYS"):
+            open_authenticator(ServingSettings(jwt_keys=path, jwt_issuer="dex", jwt_audience="molino"))
