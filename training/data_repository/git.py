@@ -28,6 +28,7 @@ TOO_LATE = (
 )
 """What git says when another push was quicker."""
 CONNECT_SECONDS = 15
+STALLED_SECONDS = 60
 KNOWN_HOSTS = "known_hosts"
 """File in the home that keeps the host keys of ssh remotes."""
 SCP = re.compile(r"[^/:]+@[^/:]+:")
@@ -184,6 +185,8 @@ class Git:
             "advice.detachedHead": "false",
             "core.hooksPath": os.devnull,
             "core.autocrlf": "false",
+            "http.lowSpeedLimit": "1",  # bytes per second, less than which for so many seconds is given up
+            "http.lowSpeedTime": str(STALLED_SECONDS),
         }
         if self.settings.git_credentials:
             pairs["credential.helper"] = f"store --file={self.settings.git_credentials.resolve()}"
@@ -223,6 +226,7 @@ class Git:
             with suppress(OSError):  # ssh makes no folder, and goes on where it can't keep the key
                 kept.parent.mkdir(parents=True, exist_ok=True)
         words = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
+        words += ["-o", "ServerAliveInterval=15", "-o", f"ServerAliveCountMax={STALLED_SECONDS // 15}"]
         words += ["-o", f"StrictHostKeyChecking={'yes' if known else 'accept-new'}"]
         words += ["-o", f'UserKnownHostsFile="{kept}"', *(("-o", "GlobalKnownHostsFile=/dev/null") if known else ())]
         if self.settings.git_ssh_key:

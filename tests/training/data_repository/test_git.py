@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -163,3 +164,11 @@ def test_a_file_of_credentials_is_used(tmp_path: Path) -> None:
 )
 def test_a_folder_is_told_from_an_address(remote: str, folder: Path | None) -> None:
     assert folder_of(remote) == folder
+
+
+def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.data_repository.git.STALLED_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        remote = f"http://127.0.0.1:{silent.getsockname()[1]}/data.git"
+        with pytest.raises(VersionError, match="Operation too slow"):
+            Git(tmp_path / "clone", Settings(home=tmp_path, git_remote=remote)).clone()

@@ -82,7 +82,7 @@ def test_another_key_is_refused_with_what_to_do(settings: Settings, tmp_path: Pa
 def test_without_a_pin_the_first_key_is_kept_and_no_other_taken(settings: Settings, tmp_path: Path, port: int) -> None:
     Git(tmp_path / "a" / "clone", settings).clone()
     kept = settings.root / "known_hosts"
-    assert host_key(tmp_path, port) in kept.read_text()
+    assert host_key(tmp_path, port).partition(" ")[2] in kept.read_text()
     new_key(tmp_path / "other")
     kept.write_text(host_key(tmp_path, port, "other") + "\n")
     with pytest.raises(VersionError, match="host key"):
