@@ -126,6 +126,30 @@ def test_cells_are_parted_as_the_model_file_says(api: Client, tmp_path: Path, ta
     assert (done.predicted, target.read_text().splitlines()[0]) == (3, f"{';'.join(HOUSING)};prediction")
 
 
+FORMS = {
+    "decimal comma": (
+        {"delimiter": ";", "decimal": ","},
+        lambda text: text.replace(",", ";").replace(".", ",").encode(),
+    ),
+    "utf-16": ({"encoding": "utf-16"}, lambda text: text.encode("utf-16")),
+    "lines before the header": ({"skip_lines": 2}, lambda text: f"exported\n2026\n{text}".encode()),
+    "no header": ({"header": HOUSING}, lambda text: text.partition("\n")[2].encode()),
+    "blanks between": ({}, lambda text: text.replace(",", " , ").encode()),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_csv_is_read_as_the_model_file_says(api: Client, tmp_path: Path, target: Path, name: str) -> None:
+    given, write = FORMS[name]
+    source, plain = houses(tmp_path), tmp_path / "plain.csv"
+    predict(api, source, plain)
+    source.write_bytes(write(source.read_text()))
+    form = Source.model_validate({"uri": "-", **given}, strict=False)
+    done, told = predict(api, source, target, form=form)
+    found = pl.read_csv(target, separator=form.delimiter)["prediction"]
+    assert (done.predicted, told, found.to_list()) == (3, [], pl.read_csv(plain)["prediction"].to_list())
+
+
 def test_an_integer_may_be_written_with_a_point(api: Client, tmp_path: Path, target: Path) -> None:
     done, told = predict(api, houses(tmp_path, chas="1.0"), target)
     assert (done.predicted, told) == (3, [])
