@@ -1,20 +1,31 @@
-"""A person's own CSV, by the README alone: a folder with a model file gives a served model, and no code changes."""
+"""A person's own CSV, by the README word for word: two commands give a served model, and no code changes."""
 
 import csv
 import random
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from embedded import ROOT, Ended, Home
 
-NAME = "rent"
+NAME = "flats"
 DISTRICTS = {"north": 1.0, "harbour": 1.6, "old town": 1.4}
 
 
+SECTION = (ROOT / "README.md").read_text().partition("## Your own CSV")[2].partition("\n## ")[0]
+
+
 def model_file_of_the_readme() -> str:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    return next(block for block in blocks if f"name: {NAME}\n" in block).replace("\n   ", "\n").removeprefix("   ")
+    (block,) = re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)
+    return str(block)
+
+
+def commands_of_the_readme() -> list[list[str]]:
+    """Return the words of the section's commands, in order."""
+    return [shlex.split(line, comments=True) for line in re.findall(r"^    (\S.*)", SECTION, re.MULTILINE)]
 
 
 def flats(count: int) -> list[dict[str, object]]:
@@ -48,19 +59,41 @@ def write_csv(path: Path, rows: list[dict[str, object]]) -> None:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with a models folder of one's own."""
+    """A home with a models folder of one's own, and a table beside it."""
     folder = tmp_path_factory.mktemp("own")
-    (folder / "models" / NAME).mkdir(parents=True)
-    (folder / "models" / NAME / "model.yaml").write_text(model_file_of_the_readme())
-    write_csv(folder / "models" / NAME / "rent.csv", flats(600))
+    write_csv(folder / "flats.csv", flats(600))
     return Home(folder / "home", models=folder / "models")
 
 
 @pytest.fixture(scope="module")
-def served(own: Home) -> Ended:
+def written(own: Home) -> "subprocess.CompletedProcess[str]":
+    """What the first command says, run where the table lies."""
+    program, *words = commands_of_the_readme()[0]
+    assert program == ".venv/bin/molino"
+    environment = {**own.environment, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "molino", *words]
+    return subprocess.run(command, cwd=own.models.parent, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def served(own: Home, written: "subprocess.CompletedProcess[str]") -> Ended:
+    """What the second command says: `make run` starts `molino run`."""
+    assert written.returncode == 0, written.stderr
+    assert commands_of_the_readme()[1] == ["make", "run", f"MODEL={NAME}"]
     ended = own.run(NAME)
     assert ended.code == 0, ended.output + ended.errors
     return ended
+
+
+def test_the_first_command_names_the_second(written: "subprocess.CompletedProcess[str]") -> None:
+    assert written.stdout.splitlines()[-1].removeprefix("next: ").split() == commands_of_the_readme()[1]
+
+
+def test_the_model_file_is_the_one_of_the_readme(own: Home, written: "subprocess.CompletedProcess[str]") -> None:
+    text = (own.models / NAME / "model.yaml").read_text()
+    assert text.replace(str((own.models.parent / "flats.csv").resolve()), "/home/me/flats.csv") == (
+        model_file_of_the_readme()
+    )
 
 
 def test_an_own_csv_gets_an_answer(served: Ended) -> None:
@@ -77,4 +110,4 @@ def test_a_fault_in_an_own_model_file_is_one_line(own: Home, tmp_path: Path) -> 
     wrong = model_file_of_the_readme().replace("type: boolean", "type: yes-or-no")
     (tmp_path / "models" / NAME / "model.yaml").write_text(wrong)
     ended = Home(tmp_path / "home", models=tmp_path / "models").run(NAME)
-    assert re.fullmatch(r"molino: .*/model\.yaml:10: features\.2\.type: .*\n", ended.errors)
+    assert re.fullmatch(r"molino: .*/model\.yaml:12: features\.2\.type: .*\n", ended.errors)
