@@ -289,7 +289,7 @@ def test_a_full_disk_is_no_bug(runs: Runs, server: RunningServer, monkeypatch: p
             raise OSError(28, "No space left on device")
         return point_to(home, model, version)
 
-    monkeypatch.setattr("training.deploy.target.point_to", full)
+    monkeypatch.setattr("training.deploy.targets.embedded.point_to", full)
     with pytest.raises(DeployError, match=r"No space left on device; version 1 is back in service"):
         deploy(runs["r2"])
 
