@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,7 +24,7 @@ START_SECONDS = 60.0
 ACCESS_KEY, SECRET_KEY = "molino-tests", "molino-tests-secret"
 
 
-FIRST = ("tests/e2e", "tests/recipes", "tests/training/train", "tests/training", "tests/serving")
+FIRST = ("tests/e2e", "tests/pipelines", "tests/recipes", "tests/training/train", "tests/training", "tests/serving")
 """Folders by how long their tests take, so that workers don't wait at the end for one that began late."""
 
 
@@ -114,6 +114,32 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables and nothing in them: copied, since making one takes seconds."""
+
+    def make(home: Path) -> None:
+        from training.tracking.tracker import Tracker
+
+        Tracker(Settings(home=home)).client.search_experiments()
+
+    return made_once(tmp_path_factory, "mlflow-database", make) / "mlflow.db"
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first worker that wants it makes, and that all of them only read."""
+    place = tmp_path_factory.getbasetemp()
+    folder = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            begun = folder.with_name(f"{name}.begun")
+            shutil.rmtree(begun, ignore_errors=True)
+            begun.mkdir()
+            make(begun)
+            begun.rename(folder)
+    return folder
 
 
 def find_minio() -> str | None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,12 +136,13 @@ class Home:
         }
 
 
-def quick_home(folder: Path, kinds: Sequence[str] = ("linear",), **changes: Any) -> Home:
+def quick_home(folder: Path, kinds: Sequence[str] = ("linear",), database: Path | None = None, **changes: Any) -> Home:
     """Return a home whose model `quick` is housing's, with the candidates of these kinds alone.
 
     Args:
         folder: where the model, its data and the state go.
         kinds: of the candidates that stay.
+        database: an MLflow database with its tables, which the home begins with; none makes its own.
         changes: sections of the model file, by name.
     """
     import yaml
@@ -154,7 +156,11 @@ def quick_home(folder: Path, kinds: Sequence[str] = ("linear",), **changes: Any)
     content["gate"] = {"bounds": {"rmse": {"maximum": 6.0}}}  # housing's own bounds are its network's
     (model / "model.yaml").write_text(yaml.safe_dump({**content, **changes}))
     (model / "housing.csv").write_bytes((origin / "housing.csv").read_bytes())
-    return Home(folder / "home", models=folder / "models")
+    home = Home(folder / "home", models=folder / "models")
+    if database is not None:
+        home.path.mkdir()
+        shutil.copyfile(database, home.path / "mlflow.db")
+    return home
 
 
 def children(pid: int) -> list[int]:

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +16,17 @@ SAME = ("metrics", "status", "model_file_sha256")
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[Ended]]:
+def killed(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[Ended]]:
     """A home whose run had each of its six steps killed once, and what each start said."""
-    home = quick_home(tmp_path_factory.mktemp("killed"), KINDS)
+    home = quick_home(tmp_path_factory.mktemp("killed"), KINDS, mlflow_database)
     said = [run_and_kill(home, step) for step in STEP_NAMES]
     return home, [*said, home.run("quick")]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Ended]:
+def undisturbed(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Ended]:
     """A home whose run of the same model went through, and what it said."""
-    home = quick_home(tmp_path_factory.mktemp("undisturbed"), KINDS)
+    home = quick_home(tmp_path_factory.mktemp("undisturbed"), KINDS, mlflow_database)
     return home, home.run("quick")
 
 

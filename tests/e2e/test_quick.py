@@ -4,33 +4,64 @@ import os
 import signal
 import socket
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from embedded import HOST, Home, alive, children, command_line, descendants, interrupt, quick_home, wait_for
+from embedded import HOST, Ended, Home, alive, children, command_line, descendants, interrupt, quick_home, wait_for
+
+
+@dataclass(frozen=True)
+class Stayed:
+    """A run that stayed with all its services until Ctrl-C, and what came of a second one beside it."""
+
+    home: Home
+    answer: dict[str, Any]
+    running: set[int]
+    """The run's children and theirs, before Ctrl-C."""
+    left: set[int]
+    """Those of them that were alive after it."""
+    code: int | None
+    second: Ended
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home whose quick model is served; its first run had the UIs beside it."""
-    home = quick_home(tmp_path_factory.mktemp("quick"))
-    interrupt(start_and_wait(home))
-    return home
+def stayed(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Stayed:
+    """The first run of a model that trains in a moment."""
+    home = quick_home(tmp_path_factory.mktemp("quick"), database=mlflow_database)
+    process, output = start_and_wait(home)
+    running = descendants(process.pid)
+    second = Home(home.path, models=home.models).run("quick")
+    interrupt(process)
+    return Stayed(home, Ended(0, output, "", 0.0).answer, running, alive(running), process.returncode, second)
 
 
-def test_a_changed_source_is_a_new_version(quick: Home) -> None:
-    before = quick.run("quick")
-    source = quick.models / "quick" / "housing.csv"
+def test_ctrl_c_while_it_serves_leaves_nothing(stayed: Stayed) -> None:
+    assert len(stayed.running) >= 3
+    assert stayed.left == set()
+
+
+def test_ctrl_c_after_the_answer_is_no_error(stayed: Stayed) -> None:
+    assert stayed.code == 0
+
+
+def test_a_home_that_is_in_use_is_refused(stayed: Stayed) -> None:
+    assert stayed.second.errors.startswith(f"molino: another run uses {stayed.home.path}: ")
+
+
+def test_a_changed_source_is_a_new_version(stayed: Stayed) -> None:
+    source = stayed.home.models / "quick" / "housing.csv"
     source.write_text("\n".join(source.read_text().splitlines()[:-5]) + "\n")
-    after = quick.run("quick")
-    assert int(after.answer["model"]["version"]) == int(before.answer["model"]["version"]) + 1
+    after = stayed.home.run("quick")
+    assert int(after.answer["model"]["version"]) == int(stayed.answer["model"]["version"]) + 1
 
 
 # Rejected, refused, ended.
 
 
-def test_a_rejected_run_says_why(tmp_path: Path) -> None:
-    home = quick_home(tmp_path, gate={"bounds": {"rmse": {"maximum": 0.001}}})
+def test_a_rejected_run_says_why(mlflow_database: Path, tmp_path: Path) -> None:
+    home = quick_home(tmp_path, database=mlflow_database, gate={"bounds": {"rmse": {"maximum": 0.001}}})
     ended = home.run("quick")
     assert "The gate refused this run" in ended.output
     assert "is above the gate's maximum of 0.001" in ended.output
@@ -76,31 +107,20 @@ def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
     wait_for(lambda: not alive(running), "the end of all processes", 60)
 
 
-def start_and_wait(home: Home) -> "subprocess.Popen[str]":
-    """Start a run of the quick model that stays, and wait until it has shown its answer."""
+def start_and_wait(home: Home) -> tuple["subprocess.Popen[str]", str]:
+    """Start a run of the quick model that stays, and wait until it has shown its answer; return what it said too."""
     process = home.start("quick")
     assert process.stdout
-    if not any(line.startswith("Ctrl-C") for line in process.stdout):
-        pytest.fail(process.communicate()[1])
-    return process
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            return process, "".join(lines)
+    pytest.fail(process.communicate()[1])
 
 
-def test_ctrl_c_while_it_serves_leaves_nothing(quick: Home) -> None:
-    process = start_and_wait(quick)
-    running = descendants(process.pid)
-    interrupt(process)
-    assert len(running) >= 3
-    assert alive(running) == set()
-
-
-def test_ctrl_c_after_the_answer_is_no_error(quick: Home) -> None:
-    process = start_and_wait(quick)
-    interrupt(process)
-    assert process.returncode == 0
-
-
-def test_a_service_that_dies_ends_everything(quick: Home) -> None:
-    process = start_and_wait(quick)
+def test_a_service_that_dies_ends_everything(stayed: Stayed) -> None:
+    process, _ = start_and_wait(stayed.home)
     running = descendants(process.pid)
     (serving,) = (pid for pid in children(process.pid) if b"-m\0serving\0" in command_line(pid))  # not its workers
     os.kill(serving, signal.SIGKILL)
@@ -108,10 +128,3 @@ def test_a_service_that_dies_ends_everything(quick: Home) -> None:
     assert process.returncode == 1
     assert "serving has ended by itself (exit code -9)" in errors
     wait_for(lambda: not alive(running), "the end of all processes", 60)
-
-
-def test_a_home_that_is_in_use_is_refused(quick: Home) -> None:
-    process = start_and_wait(quick)
-    second = Home(quick.path, models=quick.models)
-    assert second.run("quick").errors.startswith(f"molino: another run uses {quick.path}: ")
-    interrupt(process)

@@ -1,15 +1,15 @@
 """Ends tasks as a version step ends, in a real Airflow, and prints as JSON the asset events after each."""
 
 import json
-import subprocess
 import sys
-from pathlib import Path
+from contextlib import redirect_stdout
 from typing import Any
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models.asset import AssetEvent
 from airflow.sdk import DAG, Asset, task
+from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -46,8 +46,8 @@ def events() -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    airflow = [str(Path(sys.executable).with_name("airflow")), "db", "migrate"]
-    subprocess.run(airflow, check=True, stdout=sys.stderr)
+    with redirect_stdout(sys.stderr):
+        upgradedb()
     DagBundlesManager().sync_bundles_to_db()
     sync_bag_to_db(DagBag(__file__), "dags-folder", None)
     found = []

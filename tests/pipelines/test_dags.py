@@ -62,13 +62,20 @@ def test_a_new_data_version_starts_the_model_dag_and_nothing_the_data_dag(parsed
     assert (parsed["timetables"]["housing_data"], parsed["timetables"]["housing_model"]) == ("None", "Asset")
 
 
-def test_a_schedule_of_the_model_file_starts_the_data_dag(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
+    """What is found beside a model file more, which has a schedule, and another that is wrong."""
+    folder = tmp_path_factory.mktemp("extended")
+    (folder / "models").mkdir()
     text = (ROOT / "pipelines" / "models" / "housing" / "model.yaml").read_text()
     own = text.replace("name: housing\n", 'name: own\nschedule: "30 4 * * 1"\n', 1)
-    (tmp_path / "models" / "own.yaml").write_text(own)
-    found = parse(tmp_path / "home", MOLINO_MODELS_EXTRA=str(tmp_path / "models"))
-    assert (found["timetables"]["own_data"], found["timetables"]["own_model"]) == ("30 4 * * 1", "Asset")
+    (folder / "models" / "own.yaml").write_text(own)
+    (folder / "models" / "broken.yaml").write_text("name: broken\n")
+    return parse(folder / "home", MOLINO_MODELS_EXTRA=str(folder / "models"))
+
+
+def test_a_schedule_of_the_model_file_starts_the_data_dag(extended: Parsed) -> None:
+    assert (extended["timetables"]["own_data"], extended["timetables"]["own_model"]) == ("30 4 * * 1", "Asset")
 
 
 def test_one_run_of_a_dag_is_active_at_a_time(parsed: Parsed) -> None:
@@ -162,10 +169,8 @@ def test_a_version_that_no_event_told_of_has_one_though_its_run_was_lost(events:
     assert events[2][len(events[1]) :] == [{"run_id": "r3", "revision": "b"}]
 
 
-def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(tmp_path: Path, parsed: Parsed) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "broken.yaml").write_text("name: broken\n")
-    found = parse(tmp_path / "home", MOLINO_MODELS_EXTRA=str(tmp_path / "models"))
-    ((file, error),) = found["errors"].items()
-    assert (Path(file).name, found["tasks"]) == ("wrong_model_files.py", parsed["tasks"])
+def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(extended: Parsed, parsed: Parsed) -> None:
+    ((file, error),) = extended["errors"].items()
+    others = {dag: tasks for dag, tasks in extended["tasks"].items() if not dag.startswith("own_")}
+    assert (Path(file).name, others) == ("wrong_model_files.py", parsed["tasks"])
     assert "broken/model.yaml" in error

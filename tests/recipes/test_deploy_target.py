@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tree import ROOT, copy_with, molino
+from tree import ROOT, copy_with, give_database, molino
 
 from tests.ports import free_port
 
@@ -39,7 +39,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deployed(tree: Path) -> dict[str, object]:
+def deployed(tree: Path, mlflow_database: Path) -> dict[str, object]:
+    give_database(tree, mlflow_database)
     answer = molino(tree, "run", "--once", "--port", str(free_port()), MOLINO_DEPLOY_TARGET="journal")
     assert '"predictions"' in answer
     (path,) = (tree / "home" / "store" / "runs" / "housing").glob("*/deploy.json")

@@ -58,6 +58,12 @@ def _is_same(path: Path, origin: Path) -> bool:
     return origin.is_file() and origin.read_bytes() == path.read_bytes()
 
 
+def give_database(root: Path, database: Path) -> None:
+    """Let a copy's home begin with an MLflow database that has its tables, since making one takes seconds."""
+    (root / "home").mkdir(exist_ok=True)
+    shutil.copyfile(database, root / "home" / "mlflow.db")
+
+
 def run(root: Path, program: str, **variables: str) -> str:
     """Run a program over the copy's packages and return what it prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(HOME_VARIABLES)}

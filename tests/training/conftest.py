@@ -23,16 +23,6 @@ from training.graphs.graph import Graph
 from training.step import run_step
 
 
-@pytest.fixture(scope="session")
-def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with its tables and nothing in them: copied, since making one takes seconds."""
-    from training.tracking.tracker import Tracker
-
-    home = tmp_path_factory.mktemp("mlflow")
-    Tracker(Settings(home=home)).client.search_experiments()
-    return home / "mlflow.db"
-
-
 @pytest.fixture
 def new_run(mlflow_database: Path, tmp_path: Path) -> Callable[..., TrainedRun]:
     """Make a run whose train step has ended, in a home of its own; a second one shares the home of the first."""
