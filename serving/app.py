@@ -19,7 +19,7 @@ from serving.routes.v2 import make_inference_routes
 from serving.service import Service, open_service
 from serving.settings import ServingSettings
 
-PUBLIC = frozenset({"/", "/ping", "/ready", "/docs", "/openapi.json"})
+PUBLIC = frozenset({"/", "/ping", "/ready", "/docs", "/v2/health/live", "/v2/health/ready"})
 
 
 def create_app(settings: ServingSettings) -> Flask:
@@ -80,11 +80,13 @@ def _count(app: Flask, service: Service) -> None:
 
 
 def _guard(app: Flask, service: Service) -> None:
+    public = PUBLIC | ({"/openapi.json"} if service.settings.public_contract else frozenset[str]())
+
     @app.before_request
     def admit() -> Response | None:
         headers = read_headers(request.headers.items())
         g.request_id = service.request_ids.of(headers)
-        if request.path in PUBLIC or request.endpoint == "pages.static" or _is_predict():
+        if request.path in public or request.endpoint == "pages.static" or _is_predict():
             return None
         try:
             g.caller = service.admit(headers, request.path)

@@ -39,6 +39,8 @@ class Service:
     limiter: RateLimiter | None
     access_log: AccessLog | None
     request_ids: RequestIds = field(default_factory=RequestIds)
+    contracts: dict[object, bytes] = field(default_factory=dict)
+    """The OpenAPI document by what is served."""
 
     def admit(self, headers: Headers, path: str) -> str:
         """Let a request to a path in, and return its caller's name.

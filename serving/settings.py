@@ -53,6 +53,9 @@ class ServingSettings(BaseSettings):
     jwt_scope: str | None = None
     """A scope that opens everything, beside `predict:<model>`, `predict:*` and `monitor`."""
 
+    public_contract: bool = False
+    """Whether `/openapi.json`, which shows the features of every model, wants no key."""
+
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     thread_bytes: int = Field(default=256 * 1024, ge=1)
     """Bodies above this size are answered in a thread, so that small requests don't wait behind them."""

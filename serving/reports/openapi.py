@@ -7,11 +7,13 @@ import msgspec
 
 from molino import __version__
 from molino.contracts.release import Release
+from serving.features import serve_features
 from serving.reports.schemas import (
     PROBLEM,
     Schema,
     inference_answer,
     inference_body,
+    made_up_value,
     predict_answer,
     predict_body,
 )
@@ -41,7 +43,7 @@ def build_contract(service: Service) -> Schema:
     settings = service.settings
     tokens = settings.jwt_keys is not None or settings.jwks_url is not None
     paths = {
-        **_public_paths(),
+        **_public_paths(settings.public_contract),
         **_report_paths([release.name for release in releases]),
         **_predict_paths(releases, default.release if default else None),
         **_inference_paths(releases),
@@ -69,14 +71,14 @@ def build_contract(service: Service) -> Schema:
     }
 
 
-def _public_paths() -> Schema:
+def _public_paths(public_contract: bool) -> Schema:
     ready = _get("Whether every deployed model is loaded and warm", OBJECT, (503,), public=True)
     return {
         "/ping": {"get": _get("Whether the process lives", OBJECT, (), public=True)},
         "/ready": {"get": ready},
         "/": {"get": _get("A page to look at the models and try one", None, (), "text/html", public=True)},
         "/docs": {"get": _get("This contract as a page", None, (), "text/html", public=True)},
-        "/openapi.json": {"get": _get("This contract", OBJECT, (), public=True)},
+        "/openapi.json": {"get": _get("This contract", OBJECT, (), public=public_contract)},
     }
 
 
@@ -90,8 +92,10 @@ def _report_paths(names: Sequence[str]) -> Schema:
         },
         "/metrics": {"get": _get("The same for Prometheus", None, (), "text/plain")},
         "/v2": {"get": _get("The server's metadata", OBJECT, ())},
-        "/v2/health/live": {"get": _get("Whether the process lives", OBJECT, ())},
-        "/v2/health/ready": {"get": _get("Whether every deployed model is loaded and warm", OBJECT, (503,))},
+        "/v2/health/live": {"get": _get("Whether the process lives", OBJECT, (), public=True)},
+        "/v2/health/ready": {
+            "get": _get("Whether every deployed model is loaded and warm", OBJECT, (503,), public=True)
+        },
     }
 
 
@@ -107,7 +111,7 @@ def _predict_paths(releases: Sequence[Release], default: Release | None) -> Sche
 
 
 def _predict(title: str, release: Release) -> Schema:
-    example = {"data": [list(release.example.data[0])]}
+    example = {"data": [[made_up_value(served) for served in serve_features(release)]]}
     return _post(title, predict_body(release), predict_answer(release), example)
 
 
@@ -173,5 +177,13 @@ def _name_parameter(names: Sequence[str]) -> Schema:
 
 
 def encode_contract(service: Service) -> bytes:
-    """Return the document as JSON."""
-    return msgspec.json.encode(build_contract(service))
+    """Return the document as JSON; it is made once for what is served."""
+    default = service.repository.default
+    models = service.repository.state.models
+    served = (default.name if default else None, *((name, models[name].version) for name in sorted(models)))
+    encoded = service.contracts.get(served)
+    if encoded is None:
+        encoded = msgspec.json.encode(build_contract(service))
+        service.contracts.clear()
+        service.contracts[served] = encoded
+    return encoded

@@ -10,6 +10,8 @@ from serving.inference.bounds import read_max_rows
 from serving.inference.tensors import DATATYPES
 
 Schema = dict[str, Any]
+WIDE = 1e12
+"""A range so wide says nothing of what is usual."""
 
 PROBLEM: Schema = {
     "type": "object",
@@ -46,6 +48,20 @@ def feature_schema(served: ServedFeature) -> Schema:
     words = [feature.description, f"({feature.unit})" if feature.unit else ""]
     description = " ".join(word for word in words if word)
     return {**schema, "description": description} if description else schema
+
+
+def made_up_value(served: ServedFeature) -> Any:
+    """Return a value that the feature may have, made of its range or list alone and of no row."""
+    schema, feature = served.schema(), served.feature
+    listed = schema.get("enum") or schema.get("examples")
+    if listed:
+        return listed[0]
+    if schema.get("type") not in ("number", "integer"):
+        return schema.get("type") == "boolean" or "text"
+    low = schema["minimum"] if feature.minimum is None else feature.minimum
+    high = schema["maximum"] if feature.maximum is None else feature.maximum
+    middle = min(max(1, low), high) if high - low > WIDE else (low + high) / 2
+    return int(middle) if schema["type"] == "integer" or middle == int(middle) else float(f"{middle:.6g}")
 
 
 def _nullable(schema: Schema) -> Schema:

@@ -1,22 +1,26 @@
 // The contract, route by route, and a form to send each request.
 import { ask, bindKeyForm, make, readKey } from "./ask.js";
 
-const contract = await (await fetch("/openapi.json")).json();
 const routes = document.querySelector("#routes");
 const card = document.querySelector("#route-card");
+let contract = null;
 
-const attempt = bindKeyForm(async () => {
-  const answer = await ask("/models");
+const attempt = bindKeyForm(load);
+if (readKey()) attempt();
+else load(); // Where a setting has opened the contract, it is shown without a key.
+
+async function load() {
+  const answer = await ask("/openapi.json").catch(() => ({ status: 0 }));
   if (!answer.ok) return answer.content?.detail ?? "The server can't be reached.";
+  contract = answer.content;
+  routes.replaceChildren(...Object.entries(contract.paths).flatMap(([path, item]) => ["get", "post"]
+    .filter((method) => item[method])
+    .map((method) => show(path, method, item[method], item.parameters ?? []))));
+  if (!readKey()) return null;
+  const models = await ask("/models").catch(() => ({ status: 0 }));
+  if (!models.ok) return models.content?.detail ?? "The server can't be reached.";
   document.querySelector("#key-form").hidden = true;
   return null;
-});
-if (readKey()) attempt();
-
-for (const [path, item] of Object.entries(contract.paths)) {
-  for (const method of ["get", "post"]) {
-    if (item[method]) routes.append(show(path, method, item[method], item.parameters ?? []));
-  }
 }
 
 function show(path, method, operation, parameters) {

@@ -89,13 +89,15 @@ def test_a_wrong_setting_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "path", ["/models", "/models/housing", "/monitor", "/metrics", "/v2", "/v2/health/ready", "/nothing"]
+    "path", ["/models", "/models/housing", "/monitor", "/metrics", "/v2", "/openapi.json", "/nothing"]
 )
 def test_reports_want_a_key(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/ping", "/ready", "/docs", "/openapi.json", "/static/molino.css"])
+@pytest.mark.parametrize(
+    "path", ["/", "/ping", "/ready", "/docs", "/v2/health/live", "/v2/health/ready", "/static/molino.css"]
+)
 def test_health_and_docs_want_none(client: FlaskClient, path: str) -> None:
     with client.get(path) as answer:
         assert answer.status_code == 200

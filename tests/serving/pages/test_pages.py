@@ -91,6 +91,8 @@ def test_a_wrong_key_is_told(page: Any, server: RunningServer) -> None:
 
 def test_a_route_is_tried_on_the_docs_page(page: Any, server: RunningServer) -> None:
     page.goto(f"{server.url}/docs")
+    page.wait_for_selector("#key-form button:not([disabled])")
+    assert page.locator(".route").count() == 0
     enter_key(page)
     page.wait_for_selector("#key-form", state="hidden")
     card = page.locator(".route", has=page.locator(".path", has_text="/models/penguins/predict"))

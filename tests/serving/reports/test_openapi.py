@@ -1,5 +1,6 @@
 """The contract, as schemathesis takes it at its word."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from running_server import RunningServer
+from running_server import KEY, RunningServer, run_server
+
+from molino.contracts.pointer import write_pointer
 
 SETTINGS = """
 continue-on-failure = true
@@ -32,7 +35,7 @@ LEAST_CASES = 2000
 
 @pytest.fixture
 def contract(client: FlaskClient) -> Any:
-    return client.get("/openapi.json").json
+    return client.get("/openapi.json", headers=KEY).json
 
 
 @pytest.mark.fuzz
@@ -65,4 +68,35 @@ def test_a_row_is_described_feature_by_feature(contract: Any) -> None:
 def test_all_but_health_and_docs_want_a_key(contract: Any) -> None:
     public = {path for path, item in contract["paths"].items() if item.get("get", {}).get("security") == []}
 
-    assert public == {"/", "/ping", "/ready", "/docs", "/openapi.json"}
+    assert public == {"/", "/ping", "/ready", "/docs", "/v2/health/live", "/v2/health/ready"}
+
+
+def test_the_contract_wants_a_key_unless_a_setting_opens_it(
+    server: RunningServer, releases: Path, tmp_path: Path
+) -> None:
+    variables = {"MOLINO_SERVING_PUBLIC_CONTRACT": "true", "MOLINO_SERVING_WORKERS": 1}
+    with run_server(releases, tmp_path / "log", **variables) as opened:
+        statuses = [asked.ask("GET", "/openapi.json", headers={}).status for asked in (server, opened)]
+
+    assert statuses == [401, 200]
+
+
+def test_examples_are_taken_by_the_server_and_are_no_row_of_the_data(server: RunningServer, contract: Any) -> None:
+    for name in ("housing", "penguins"):
+        path = f"/models/{name}/predict"
+        example = contract["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        held_out = server.ask("GET", f"/models/{name}").json["example"]["data"]
+
+        assert server.ask("POST", path, json.dumps(example).encode()).status == 200
+        assert example["data"][0] not in held_out
+
+
+def test_the_contract_follows_what_is_served(own_releases: Path, tmp_path: Path) -> None:
+    with run_server(own_releases, tmp_path / "log", MOLINO_SERVING_WORKERS=1) as running:
+        before = running.ask("GET", "/openapi.json").body
+        again = running.ask("GET", "/openapi.json").body
+        write_pointer(own_releases, {"housing": "2"})
+        running.wait("penguins are gone", lambda: b"penguins" not in running.ask("GET", "/openapi.json").body)
+
+    assert before == again
+    assert b"penguins" in before
