@@ -76,10 +76,18 @@ class Dataset:
         self.types = [type_of(feature) for feature in model.features]
         self.rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
         self.columns = (*model.columns, *model.columns_kept)
-        self.split, self.placement = self._place(split_seed)
-        self.parts = known(self.split.kind).parts(self.split, self.placement)
+        identity = identify(model, split_seed)
+        placement = self._place(identity)
+        kind = known(identity.kind)
+        self.split = identity.model_copy(update={"boundaries": kind.boundaries(identity, placement)})
+        self.parts = kind.parts(self.split, placement)
         self._check_parts()
         self.overview = self._look_over()
+
+    @property
+    def placement(self) -> Placement:
+        """Where each row lies, by another pass over the data: kept, it would take twelve times the memory of parts."""
+        return self._place(self.split)
 
     def divided(self, parts: Parts) -> "Dataset":
         """Return the same rows in other parts, [n]; the values of categories are those of its rows to train on."""
@@ -139,20 +147,18 @@ class Dataset:
             rows = _joined(found)
             yield rows.take(rng.permutation(len(rows)))
 
-    def _place(self, seed: int | None) -> tuple[SplitIdentity, Placement]:
+    def _place(self, identity: SplitIdentity) -> Placement:
         """Take one pass over the columns that rows are split by."""
-        identity, names = identify(self.model, seed), self.model.target.classes or ()
+        names = self.model.target.classes or ()
         needed = [*identity.columns, *([identity.by] if identity.by else [])]
         found = [place(identity, self._read(start, needed), names) for start in range(0, self.rows, PIECE_ROWS)]
         if not found:
             raise StepError(f"{self.model.name}: the clean data has no rows")
-        placement = Placement(
+        return Placement(
             np.concatenate([one.positions for one in found]),
             np.concatenate([one.strata for one in found]),
             found[0].names,
         )
-        boundaries = known(identity.kind).boundaries(identity, placement)
-        return identity.model_copy(update={"boundaries": boundaries}), placement
 
     def _check_parts(self) -> None:
         counts = np.bincount(self.parts, minlength=3)

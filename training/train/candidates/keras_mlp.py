@@ -21,7 +21,7 @@ from training.train.encoding import Encoding
 from training.train.export import Export
 
 PREDICT_ROWS = 16_384
-DENSE_BYTES = 1 << 26
+DENSE_BYTES = 1 << 24
 """Of rows in their dense form at a time: one-hot columns of many values would take more memory than the rows."""
 
 Portion = tuple[Float32Array, NDArray[Any]]
