@@ -91,7 +91,7 @@ def open_service(settings: ServingSettings, shared: Shared | None = None, slot: 
     """
     shared = shared or share(settings, slots=1)
     own = shared.counters.worker(slot)
-    served_versions = ServedVersions(shared.counters, own, slot)
+    served_versions = ServedVersions(shared.counters, own, slot, settings.drift_windows)
     limiter = RateLimiter(shared.rates, settings.rate_window_seconds) if shared.rates else None
     return Service(
         settings=settings,

@@ -1,15 +1,17 @@
 """The settings of the server: read once from the environment, frozen, handed down."""
 
+import math
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from molino.contracts.errors import SettingsError
 
 ENV_PREFIX = "MOLINO_SERVING_"
 DEVELOPMENT_API_KEY = "mercadolibre"
+MOST_WINDOWS = 8
 
 
 class ServingSettings(BaseSettings):
@@ -63,9 +65,24 @@ class ServingSettings(BaseSettings):
     """Requests per key in any window of time, over all workers; off when not set."""
     rate_window_seconds: float = Field(default=60, gt=0)
 
+    drift_windows: Annotated[tuple[float, ...], NoDecode] = (3600.0, 86400.0)
+    """Lengths in seconds of the windows that drift is measured in, separated by commas, the shortest first."""
+
     access_log: bool = True
     access_log_share: float = Field(default=1.0, ge=0, le=1)
     """Share of the requests that are logged; errors of the server always are."""
+
+    @field_validator("drift_windows", mode="before")
+    @classmethod
+    def _read_windows(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("drift_windows")
+    @classmethod
+    def _check_windows(cls, windows: tuple[float, ...]) -> tuple[float, ...]:
+        if not 1 <= len(windows) <= MOST_WINDOWS or not all(1 <= seconds < math.inf for seconds in windows):
+            raise ValueError(f"expected 1 to {MOST_WINDOWS} lengths of at least a second, such as 3600,86400")
+        return tuple(sorted(set(windows)))
 
     @property
     def releases(self) -> Path:

@@ -78,6 +78,11 @@ class Reference(_Part):
     mean: float | None = None
     std: float | None = None
 
+    @property
+    def unknown(self) -> int:
+        """Rows of values that the model doesn't know: what the counts lack."""
+        return max(0, self.rows - self.missing - sum(self.counts))
+
 
 class Lineage(_Part):
     """From the source file to this bundle."""

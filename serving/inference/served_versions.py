@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from serving.inference.model import Model
-from serving.metrics.drift import DriftTally
+from serving.metrics.drift import DAY, HOUR, Drift, DriftTally, Expected, Seen, read_drift, read_seen
 from serving.metrics.shared_counters import SharedCounters, WorkerCounters, joined, parted
 
 SERVES = "serves|"
@@ -21,7 +21,10 @@ ENTRIES = (SERVES, WORKER, FAILURE, FAULT)
 class ServedVersions:
     """One worker's entry in the shared memory."""
 
-    def __init__(self, counters: SharedCounters, own: WorkerCounters, slot: int) -> None:
+    def __init__(
+        self, counters: SharedCounters, own: WorkerCounters, slot: int, windows: Sequence[float] = (HOUR, DAY)
+    ) -> None:
+        self.windows = windows
         self._counters = counters
         self._own = own
         self._tallies: dict[tuple[str, str], DriftTally] = {}
@@ -32,7 +35,7 @@ class ServedVersions:
 
     def prepare(self, model: Model) -> None:
         """Have a model that is about to serve count what it is asked."""
-        tally = DriftTally(model.release, self._own)
+        tally = DriftTally(model.release, self._own, self.windows)
         self._tallies[model.name, model.version] = tally
         model.observe = tally.observe
         model.tell_fault = partial(self._own.write_text, FAULT + joined(model.name, model.version))
@@ -62,6 +65,20 @@ class ServedVersions:
             before.tell_fault = None
             self._own.write_text(FAULT + joined(before.name, before.version), "")
             self._tallies.pop((before.name, before.version)).close()
+
+    def seen(self) -> dict[str, Seen]:
+        """Return what all workers counted of the values of each release."""
+        return read_seen(self._counters, self.windows)
+
+    def drift(self, model: Model, seen: Mapping[str, Seen]) -> dict[str, list[Drift]]:
+        """Return the drift of each feature of a model in each window."""
+        tally = self._tallies.get((model.name, model.version))
+        return read_drift(seen, model.release, tally.expected, self.windows) if tally else {}
+
+    def expected(self, model: Model) -> Expected | None:
+        """Return what the reference of a model says."""
+        tally = self._tallies.get((model.name, model.version))
+        return tally.expected if tally else None
 
     def flush(self) -> None:
         """Count what models were asked since the last time."""

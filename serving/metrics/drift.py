@@ -1,43 +1,59 @@
 """How far the values of requests lie from those of the training rows, feature by feature.
 
-Values are counted in the bins of the release's reference. The distance is the population stability index,
-`sum((p - q) * ln(p / q))` over the bins, with missing values as a bin of their own. To keep few rows from looking like
-drift, half a row per bin is added to what was found, shared out like the reference. Below 0.1 counts as none, above
-0.25 as major, as is customary in credit scoring, where the index comes from (Siddiqi, Credit Risk Scorecards, 2006).
+Values are counted in the bins of the release's reference: since the start, for Prometheus, and in windows, an hour and
+a day, so that what was asked long ago hides nothing. The distance is the population stability index,
+`sum((p - q) * ln(p / q))` over the bins, with missing values as a bin of their own, and those that the model doesn't
+know as another: q is their share of the training rows. To keep few rows from looking like drift, half a row per bin is
+added to what was found, shared out like the reference. Below 0.1 counts as none, above 0.25 as major, as is usual in
+credit scoring, where the index comes from (Siddiqi, Credit Risk Scorecards, 2006). Nothing is called drift that rows of
+the reference's own distribution show once in a thousand times: over B bins the index of n rows against m is then about
+`(1 / n + 1 / m)` times a chi-squared value of B - 1 degrees of freedom (Yurdakul, Statistical Properties of Population
+Stability Index, 2018).
 """
 
 import math
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
-from molino.contracts.release import Feature, Reference, Release
+from molino.contracts.release import Reference, Release
 from serving.features import serve_features
 from serving.features.base import GraphInputs
-from serving.metrics.shared_counters import SharedCounters, Vector, WorkerCounters, joined
+from serving.metrics.shared_counters import SharedCounters, WorkerCounters, joined
 
 PREFIX = "drift|"
+HOUR, DAY = 3600.0, 86400.0
+PARTS = 12
+"""A window moves on by this part of it."""
+SLOTS = PARTS + 1
+"""Parts of a window that are kept: the whole ones, and the one that goes on."""
 REQUEST_ROWS = 100
 """A request with more rows adds this many of them, evenly spaced."""
 PENDING_ROWS = 1000
 """Rows kept until the next count; what comes on top of them is left out."""
 FLUSH_SECONDS = 0.2
-LEAST_ROWS = 100
+LEAST_ROWS = 500
 """With fewer rows the index is noise, so no level is given."""
 MODERATE, MAJOR = 0.1, 0.25
+NOISE_DEVIATES = 3.09
+"""The normal deviate that one of a thousand values exceeds."""
 LEAST_SHARE = 1e-4
 """What an empty bin of the reference counts as."""
-_MISSING, _OUTSIDE, _BINS = 0, 1, 2
+_BINS = 2
+"""Before a feature's bins come the counts of its missing values and of those outside."""
+Counts = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Drift:
-    """What was seen of one feature."""
+class Drift(NamedTuple):
+    """What was seen of one feature in one window."""
 
+    seconds: float
+    """Length of the window."""
     rows: int
     missing: int
     outside: int
@@ -46,12 +62,78 @@ class Drift:
     level: str
 
 
+class Expected:
+    """What a release's reference says of each feature, and where its counts are.
+
+    The counts of a release are one vector: of each feature with a reference the missing values, those outside, and a
+    count per bin. Values outside are a bin of their own of a feature with values; numbers outside are in a bin as well.
+    """
+
+    def __init__(self, named: Mapping[str, Reference]) -> None:
+        """Prepare for the reference of each feature, in feature order."""
+        self.features, references = list(named), list(named.values())
+        sizes = [_BINS + len(reference.counts) for reference in references]
+        self.starts = np.cumsum([0, *sizes])[:-1]
+        self.width = sum(sizes)
+        self.bins = [_bin_names(reference) for reference in references]
+        """Per feature the names of its counts; of numbers outside none, since they are in a bin."""
+        self._own = np.concatenate([_own_bins(reference) for reference in references] or [np.zeros(0)])
+        self.shares = np.concatenate([_shares(reference) for reference in references] or [np.zeros(0)])
+        self._repeats = np.array(sizes, np.intp)
+        self._half = np.array([len(reference.counts) + 1 + (reference.values is not None) for reference in references])
+        self._noise = np.array([_chi_squared(bins - 1) for bins in self._half], float)
+        self._reference_rows = np.array([max(reference.rows, 1) for reference in references], float)
+
+    def measure(self, counts: Counts, seconds: float) -> list[Drift]:
+        """Return the drift of each feature from the counts of a window."""
+        if not self.features:
+            return []
+        rows = np.add.reduceat(counts * self._own, self.starts)
+        added = self._half / 2
+        found = counts + np.repeat(added, self._repeats) * self.shares
+        shares = np.where(self._own > 0, found / np.repeat(rows + added, self._repeats), 1.0)
+        expected = np.where(self._own > 0, self.shares, 1.0)
+        psi = np.add.reduceat((shares - expected) * np.log(shares / expected), self.starts)
+        noise = self._noise * (1 / np.maximum(rows, 1) + 1 / self._reference_rows)
+        told = zip(
+            rows.tolist(), counts[self.starts].tolist(), counts[self.starts + 1].tolist(),
+            psi.tolist(), noise.tolist(), strict=True,
+        )  # fmt: skip
+        return [
+            Drift(seconds, int(n), int(missing), int(outside), round(index, 6) if n else None, _level(n, index, least))
+            for n, missing, outside, index, least in told
+        ]
+
+
+def expect(release: Release) -> Expected:
+    """Return what the reference of a release says of its features."""
+    named = {feature.name: release.reference.get(feature.name) for feature in release.features}
+    return Expected({name: reference for name, reference in named.items() if reference is not None})
+
+
+class Seen(NamedTuple):
+    """What all workers counted of a release."""
+
+    total: Counts
+    """Since the start."""
+    windows: Sequence[Counts]
+
+
 class DriftTally:
     """Counts the values that one model was asked about."""
 
-    def __init__(self, release: Release, own: WorkerCounters) -> None:
+    def __init__(
+        self,
+        release: Release,
+        own: WorkerCounters,
+        windows: Sequence[float] = (HOUR, DAY),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.expected = expect(release)
         self._own = own
         self._release = release
+        self._windows = windows
+        self._clock = clock
         self._log = structlog.get_logger()
         self._features = [
             (position, served, release.reference[served.feature.name])
@@ -59,13 +141,13 @@ class DriftTally:
             if served.feature.name in release.reference
         ]
         self._matrix = release.signature.inputs[0].name if release.signature.layout == "matrix" else None
-        self._names = {served.feature.name: _name(release, served.feature.name) for _, served, _ in self._features}
-        self._vectors: dict[str, Vector] = {}
+        self._name = PREFIX + joined(release.name, release.version)
+        self._values: Counts | None = None
         self._pending: list[GraphInputs] = []
         self._rows = 0
         self._flushed = time.monotonic()
         self._lock = threading.Lock()
-        self._open = True
+        self._open = bool(self._features)
 
     def observe(self, inputs: GraphInputs) -> None:
         """Keep the inputs of one request until they are counted."""
@@ -90,66 +172,139 @@ class DriftTally:
             if pending and self._open:
                 self._try_to_count(pending)
 
-    def _try_to_count(self, pending: Sequence[GraphInputs]) -> None:
-        """Count, or give up counting for good where the reference doesn't fit what the model is asked."""
-        try:
-            self._count(pending)
-        except Exception:
-            self._open = False
-            self._log.exception("drift is no longer counted", model=self._release.name, version=self._release.version)
-
-    def _count(self, pending: Sequence[GraphInputs]) -> None:
-        joined = {name: np.concatenate([inputs[name] for inputs in pending]) for name in pending[0]}
-        for position, served, reference in self._features:
-            column = joined[self._matrix][:, position] if self._matrix else joined[served.feature.name]
-            vector = self._vector(served.feature, reference)
-            for index, count in enumerate(served.count(column, reference)):
-                vector[index] += count
-
     def close(self) -> None:
         """Give the counts up: their model is out of service."""
         with self._lock:
             self._open = False
-            for name in self._names.values():
-                self._own.release(name)
+            self._own.release(self._name)
 
-    def _vector(self, feature: Feature, reference: Reference) -> Vector:
-        if feature.name not in self._vectors:
-            size = _BINS + len(reference.counts)
-            self._vectors[feature.name] = self._own.vector(self._names[feature.name], size)
-        return self._vectors[feature.name]
+    def _try_to_count(self, pending: Sequence[GraphInputs]) -> None:
+        """Count, or give up counting for good where the reference doesn't fit what the model is asked."""
+        try:
+            self._add(self._count(pending))
+        except Exception:
+            self._open = False
+            self._log.exception("drift is no longer counted", model=self._release.name, version=self._release.version)
+
+    def _count(self, pending: Sequence[GraphInputs]) -> Counts:
+        joined_inputs = {name: np.concatenate([inputs[name] for inputs in pending]) for name in pending[0]}
+        counts: list[int] = []
+        for position, served, reference in self._features:
+            column = joined_inputs[self._matrix][:, position] if self._matrix else joined_inputs[served.feature.name]
+            counts += served.count(column, reference)
+        return np.array(counts, float)
+
+    def _add(self, counts: Counts) -> None:
+        if self._values is None:
+            slots = SLOTS * len(self._windows)
+            vector = self._own.vector(self._name, slots + (1 + slots) * self.expected.width)
+            self._values = np.frombuffer(vector.cast("B"), np.float64)
+        stamps, blocks = _apart(self._values, len(self._windows))
+        blocks[0] += counts
+        for window, seconds in enumerate(self._windows):
+            part = _part(self._clock(), seconds)
+            slot = window * SLOTS + part % SLOTS
+            if stamps[slot] != part:
+                blocks[1 + slot] = 0
+                stamps[slot] = part
+            blocks[1 + slot] += counts
 
 
-def read_drift(counters: SharedCounters, release: Release) -> dict[str, Drift]:
-    """Return the drift of each feature, over all workers."""
-    totals = counters.totals(PREFIX)
-    return {
-        name: _measure(totals.get(_name(release, name)[len(PREFIX) :]), reference)
-        for name, reference in release.reference.items()
-    }
+def read_seen(
+    counters: SharedCounters, windows: Sequence[float] = (HOUR, DAY), clock: Callable[[], float] = time.monotonic
+) -> dict[str, Seen]:
+    """Return what all workers counted of each release, by `joined` name and version."""
+    now = [_part(clock(), seconds) for seconds in windows]
+    seen: dict[str, Seen] = {}
+    for _, name, values in counters.rows(PREFIX):
+        stamps, blocks = _apart(values, len(windows))
+        parts = [blocks[0]]
+        for window, part in enumerate(now):
+            slots = slice(window * SLOTS, (window + 1) * SLOTS)
+            parts.append((stamps[slots] > part - SLOTS) @ blocks[1:][slots])
+        known = seen.get(name)
+        if known is not None and len(known.total) == len(parts[0]):
+            parts = [mine + others for mine, others in zip(parts, (known.total, *known.windows), strict=True)]
+        seen[name] = Seen(parts[0], parts[1:])
+    return seen
+
+
+def read_drift(
+    seen: Mapping[str, Seen], release: Release, expected: Expected, windows: Sequence[float] = (HOUR, DAY)
+) -> dict[str, list[Drift]]:
+    """Return the drift of each feature in each window."""
+    found = seen.get(joined(release.name, release.version))
+    none = np.zeros(expected.width)
+    counted = found.windows if found is not None and len(found.total) == expected.width else [none] * len(windows)
+    measured = [expected.measure(counts, seconds) for counts, seconds in zip(counted, windows, strict=True)]
+    return {name: list(drifts) for name, *drifts in zip(expected.features, *measured, strict=True)}
+
+
+def tell(drifts: Sequence[Drift]) -> dict[str, Any]:
+    """Return the drift of the shortest window that can tell, or of the longest; and that of each window."""
+    told = next((drift for drift in drifts if drift.rows >= LEAST_ROWS), drifts[-1])
+    return {**told._asdict(), "windows": [drift._asdict() for drift in drifts]}
 
 
 def population_stability(expected: Sequence[float], found: Sequence[float]) -> float:
     """Return the index of two counts over the same bins."""
-    floored = [max(count / max(sum(expected), 1), LEAST_SHARE) for count in expected]
-    reference = [share / sum(floored) for share in floored]
+    reference = _floored(expected)
     added = len(found) / 2
-    rows = sum(found) + added
-    shares = [(count + added * q) / rows for count, q in zip(found, reference, strict=True)]
-    return sum((p - q) * math.log(p / q) for p, q in zip(shares, reference, strict=True))
+    shares = (np.array(found, float) + added * reference) / (sum(found) + added)
+    return float(((shares - reference) * np.log(shares / reference)).sum())
 
 
-def _name(release: Release, feature: str) -> str:
-    return PREFIX + joined(release.name, release.version, feature)
+def _apart(values: Counts, windows: int) -> tuple[Counts, Counts]:
+    """Return when the part in each slot began, and the counts: since the start, and of each slot."""
+    slots = SLOTS * windows
+    return values[:slots], values[slots:].reshape(1 + slots, -1)
 
 
-def _measure(counts: Sequence[float] | None, reference: Reference) -> Drift:
-    if counts is None:
-        return Drift(0, 0, 0, None, "unknown")
-    missing, outside, bins = counts[_MISSING], counts[_OUTSIDE], counts[_BINS:]
-    by_value = reference.values is not None
-    rows = int(missing + sum(bins) + (outside if by_value else 0))
-    unknown = ([0], [outside]) if by_value else ([], [])
-    psi = population_stability([*reference.counts, reference.missing, *unknown[0]], [*bins, missing, *unknown[1]])
-    level = "major" if psi > MAJOR else "moderate" if psi > MODERATE else "none"
-    return Drift(rows, int(missing), int(outside), round(psi, 6), level if rows >= LEAST_ROWS else "unknown")
+def _part(now: float, seconds: float) -> int:
+    """Return the number of the part of a window that goes on; 0 is none."""
+    return int(now // (seconds / PARTS)) + SLOTS
+
+
+def _own_bins(reference: Reference) -> Counts:
+    own = np.ones(_BINS + len(reference.counts))
+    own[1] = reference.values is not None
+    return own
+
+
+def _shares(reference: Reference) -> Counts:
+    """Return the expected share of each count; 0 for numbers outside, which are in a bin."""
+    if reference.values is None:
+        shares = _floored([reference.missing, *reference.counts])
+        return np.insert(shares, 1, 0.0)
+    return _floored([reference.missing, reference.unknown, *reference.counts])
+
+
+def _floored(counts: Sequence[float]) -> Counts:
+    shares = np.maximum(np.array(counts, float) / max(sum(counts), 1), LEAST_SHARE)
+    floored: Counts = shares / shares.sum()
+    return floored
+
+
+def _bin_names(reference: Reference) -> list[str | None]:
+    if reference.values is not None:
+        return ["missing", "unknown", *(f"={value}" for value in reference.values)]
+    edges = [f"{edge:.6g}" for edge in (reference.edges or ())[1:-1]]
+    low, high = ["-Inf", *edges], [*edges, "+Inf"]
+    bins = [f"{a}..{b}" for a, b in zip(low, high, strict=True)]
+    if len(bins) != len(reference.counts):
+        bins = [str(number) for number in range(len(reference.counts))]
+    return ["missing", None, *bins]
+
+
+def _level(rows: float, psi: float, noise: float) -> str:
+    if rows < LEAST_ROWS:
+        return "unknown"
+    return "none" if psi <= max(MODERATE, noise) else "moderate" if psi <= max(MAJOR, noise) else "major"
+
+
+def _chi_squared(freedom: int) -> float:
+    """Return what one of a thousand chi-squared values exceeds (Wilson and Hilferty, 1931)."""
+    if freedom < 1:
+        return 0.0
+    spread = 2 / (9 * freedom)
+    return float(freedom * (1 - spread + NOISE_DEVIATES * math.sqrt(spread)) ** 3)

@@ -1,13 +1,12 @@
 """What `GET /monitor` tells: versions, uptime, requests, errors, latency and drift, over all workers."""
 
-import dataclasses
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from molino import __version__
-from serving.metrics.drift import read_drift
+from serving.metrics.drift import tell
 from serving.metrics.request_counters import Series, Tally, add, quantile
 from serving.service import Service
 
@@ -32,10 +31,11 @@ def monitor(service: Service) -> dict[str, Any]:
         "pointer_error": service.failures().get(""),
         "auth": service.authenticator.describe(),
         "warnings": service.authenticator.warnings(),
+        "counters": service.shared.counters.room()._asdict(),
     }
 
 
-def _requests(tallies: dict[Series, Tally]) -> dict[str, Any]:
+def _requests(tallies: Mapping[Series, Tally]) -> dict[str, Any]:
     statuses = Counter({"2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0})
     for series, tally in tallies.items():
         statuses[f"{series.status // 100}xx"] += tally.requests
@@ -48,24 +48,22 @@ def _requests(tallies: dict[Series, Tally]) -> dict[str, Any]:
 
 
 def _routes(tallies: dict[Series, Tally]) -> list[dict[str, Any]]:
-    routes = sorted({(series.route, series.method) for series in tallies})
-    return [
-        {
-            "route": route,
-            "method": method,
-            **_requests({s: t for s, t in tallies.items() if (s.route, s.method) == (route, method)}),
-        }
-        for route, method in routes
-    ]
+    groups: defaultdict[tuple[str, str], dict[Series, Tally]] = defaultdict(dict)
+    for series, tally in tallies.items():
+        groups[series.route, series.method][series] = tally
+    return [{"route": route, "method": method, **_requests(groups[route, method])} for route, method in sorted(groups)]
 
 
 def _models(service: Service, tallies: dict[Series, Tally]) -> dict[str, Any]:
-    state = service.repository.state
-    failures, served = service.failures(), service.served_versions.all()
+    models = service.repository.state.models
+    versions, failures = service.served_versions, service.failures()
+    served, seen = versions.all(), versions.seen()
+    groups: defaultdict[str, dict[Series, Tally]] = defaultdict(dict)
+    for series, tally in tallies.items():
+        groups[series.model][series] = tally
     told: dict[str, Any] = {}
-    for name in sorted(state.models.keys() | (failures.keys() - {""})):
-        model = state.models.get(name)
-        own = {series: tally for series, tally in tallies.items() if series.model == name}
+    for name in sorted(models.keys() | (failures.keys() - {""})):
+        model, own = models.get(name), groups[name]
         told[name] = {
             "version": model.version if model else None,
             "workers": served.get(name, {}),
@@ -74,14 +72,13 @@ def _models(service: Service, tallies: dict[Series, Tally]) -> dict[str, Any]:
             "rows": sum(tally.rows for tally in own.values()),
             "by_version": _by_version(own),
             "drift": {
-                feature: dataclasses.asdict(drift)
-                for feature, drift in (read_drift(service.shared.counters, model.release) if model else {}).items()
+                feature: tell(drifts) for feature, drifts in (versions.drift(model, seen) if model else {}).items()
             },
         }
     return told
 
 
-def _by_version(tallies: dict[Series, Tally]) -> dict[str, int]:
+def _by_version(tallies: Mapping[Series, Tally]) -> dict[str, int]:
     versions: Counter[str] = Counter()
     for series, tally in tallies.items():
         versions[series.version] += tally.requests

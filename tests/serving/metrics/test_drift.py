@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from running_server import JSON, KEY
 
 from molino.contracts.release import Release
-from serving.metrics.drift import DriftTally, population_stability, read_drift
+from serving.metrics.drift import Drift, DriftTally, expect, population_stability, read_drift, read_seen
 from serving.metrics.shared_counters import SharedCounters
 
 
@@ -25,6 +25,12 @@ def housing(releases: Path) -> Release:
 @pytest.fixture
 def penguins(releases: Path) -> Release:
     return Release.model_validate_json((releases / "penguins" / "1" / "release.json").read_text())
+
+
+def seen_of(counters: SharedCounters, release: Release) -> dict[str, Drift]:
+    """The drift of each feature in the window of a day."""
+    drift = read_drift(read_seen(counters), release, expect(release))
+    return {name: windows[-1] for name, windows in drift.items()}
 
 
 def matrix(rows: Any) -> dict[str, Any]:
@@ -45,11 +51,11 @@ def test_the_reference_itself_has_no_drift(housing: Release) -> None:
     counters = SharedCounters(1)
     tally = DriftTally(housing, counters.worker(0))
     edges = np.array(housing.reference["crim"].edges)
-    middles = np.repeat((edges[:-1] + edges[1:]) / 2, np.array(housing.reference["crim"].counts) * 20)
+    middles = np.repeat((edges[:-1] + edges[1:]) / 2, np.array(housing.reference["crim"].counts) * 40)
     for value in middles:
         tally.observe(matrix([[value, *HOUSING_ROW[1:]]]))
     tally.flush()
-    seen = read_drift(counters, housing)["crim"]
+    seen = seen_of(counters, housing)["crim"]
 
     assert (seen.rows, seen.level) == (len(middles), "none")
 
@@ -57,12 +63,12 @@ def test_the_reference_itself_has_no_drift(housing: Release) -> None:
 def test_values_far_away_are_a_major_drift(housing: Release) -> None:
     counters = SharedCounters(1)
     tally = DriftTally(housing, counters.worker(0))
-    for _ in range(150):
+    for _ in range(600):
         tally.observe(matrix([[1e6, *HOUSING_ROW[1:]]]))
     tally.flush()
-    seen = read_drift(counters, housing)["crim"]
+    seen = seen_of(counters, housing)["crim"]
 
-    assert (seen.outside, seen.level) == (150, "major")
+    assert (seen.outside, seen.level) == (600, "major")
 
 
 def test_few_rows_give_no_level(housing: Release) -> None:
@@ -71,7 +77,7 @@ def test_few_rows_give_no_level(housing: Release) -> None:
     tally.observe(matrix([HOUSING_ROW]))
     tally.flush()
 
-    assert read_drift(counters, housing)["crim"].level == "unknown"
+    assert seen_of(counters, housing)["crim"].level == "unknown"
 
 
 def test_missing_and_unknown_categories_are_counted(penguins: Release) -> None:
@@ -82,7 +88,7 @@ def test_missing_and_unknown_categories_are_counted(penguins: Release) -> None:
     inputs["sex"] = np.array(["male", "", "\ufffd", ""], object)
     tally.observe(inputs)
     tally.flush()
-    drift = read_drift(counters, penguins)
+    drift = seen_of(counters, penguins)
 
     assert (drift["sex"].rows, drift["sex"].missing, drift["sex"].outside) == (4, 2, 1)
     assert (drift["year"].rows, drift["year"].missing) == (4, 4)
@@ -94,7 +100,7 @@ def test_large_requests_are_sampled_evenly(housing: Release) -> None:
     tally.observe(matrix([HOUSING_ROW] * 10_000))
     tally.flush()
 
-    assert read_drift(counters, housing)["crim"].rows == 100
+    assert seen_of(counters, housing)["crim"].rows == 100
 
 
 def test_a_model_out_of_service_leaves_no_counts(release: Release) -> None:

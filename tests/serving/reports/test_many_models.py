@@ -1,0 +1,110 @@
+"""Reports of many models: whole, and right whatever models are called."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bundles import HOUSING_ROW
+from prometheus_client.parser import text_string_to_metric_families
+from running_server import RunningServer, run_server
+
+from molino.contracts.pointer import bundle_path, write_pointer
+from serving.metrics.request_counters import OVERFLOW, RequestCounters, Series
+from serving.metrics.shared_counters import SharedCounters, joined, parted
+
+MODELS = 200
+STRANGE = ("a|b", "100%", 'say "hi"', "a%7Cb", "back\\slash")
+
+
+def copy_model(home: Path, name: str) -> None:
+    """Make housing a model of another name."""
+    folder = Path(shutil.copytree(bundle_path(home, "housing", "1"), bundle_path(home, name, "1")))
+    content = json.loads((folder / "release.json").read_text())
+    (folder / "release.json").write_text(json.dumps({**content, "name": name}))
+
+
+@pytest.fixture(scope="module")
+def many(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of 200 models, each of which has answered 600 rows."""
+    home = Path(shutil.copytree(releases, tmp_path_factory.mktemp("many") / "home"))
+    names = [f"model-{number}" for number in range(MODELS)]
+    for name in names:
+        copy_model(home, name)
+    write_pointer(home, dict.fromkeys(names, "1"))
+    body = json.dumps({"data": [HOUSING_ROW] * 100}).encode()
+    with run_server(home, home.parent / "log") as server:
+        for name in names:
+            for _ in range(6):
+                assert server.ask("POST", f"/models/{name}/predict", body).status == 200
+            server.ask("POST", f"/models/{name}/predict", b"{}")
+        yield server
+
+
+def test_a_report_has_all_models(many: RunningServer) -> None:
+    models = many.ask("GET", "/monitor").json["models"]
+    families = text_string_to_metric_families(many.ask("GET", "/metrics").body.decode())
+    rows = next(family for family in families if family.name == "molino_predicted_rows").samples
+
+    assert {(model["requests"], model["rows"]) for model in models.values()} == {(7, 600)}
+    assert (len(models), len(rows), {sample.value for sample in rows}) == (MODELS, MODELS, {600})
+
+
+def test_models_are_counted_whatever_they_are_called(releases: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(releases, tmp_path / "home"))
+    for name in STRANGE:
+        copy_model(home, name)
+    write_pointer(home, dict.fromkeys(STRANGE, "1"))
+    body = json.dumps({"data": [HOUSING_ROW]}).encode()
+    with run_server(home, tmp_path / "log", MOLINO_SERVING_DEFAULT_MODEL="a|b") as server:
+        assert server.ask("POST", "/predict", body).status == 200
+        models = server.ask("GET", "/monitor").json["models"]
+        text = server.ask("GET", "/metrics").body.decode()
+        served = {
+            sample.labels["model"]: sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == "molino_model_workers"
+        }
+
+    assert (models["a|b"]["requests"], models["a%7Cb"]["requests"]) == (1, 0)
+    assert served == dict.fromkeys(STRANGE, 2)
+    assert all(json.loads(line) for line in (tmp_path / "log").read_text().splitlines())
+
+
+@pytest.mark.parametrize("parts", [("a|b", "c"), ("a", "b|c"), ("a%7Cb", "c"), ("", "|"), ("%", "%25")])
+def test_joined_parts_come_apart_again(parts: tuple[str, ...]) -> None:
+    assert parted(joined(*parts)) == list(parts)
+
+
+def test_a_full_table_counts_requests_together_and_says_so() -> None:
+    counters = SharedCounters(1, worker_bytes=20_000)
+    requests = RequestCounters(counters, counters.worker(0))
+    for number in range(100):
+        requests.count(Series("/predict", "POST", 200, f"model-{number}", "1"), 0.001, 1)
+    tallies = requests.tallies()
+
+    assert sum(tally.requests for tally in tallies.values()) == 100
+    assert tallies[Series(OVERFLOW, OVERFLOW, 200)].requests > 80
+    assert counters.room().used > 0.9 * counters.room().size
+
+
+def test_a_vector_without_room_is_told() -> None:
+    counters = SharedCounters(1, worker_bytes=4096)
+    counters.worker(0).vector("drift|model", 2000)
+
+    assert counters.room().lost == 1
+
+
+@pytest.mark.parametrize("read", [lambda c: c.totals("a|"), lambda c: c.totals("")])
+def test_what_is_known_of_the_memory_is_renewed(read: Callable[[SharedCounters], dict[str, list[float]]]) -> None:
+    counters = SharedCounters(1)
+    own = counters.worker(0)
+    own.vector("a|x", 1)[0] = 1
+    before = read(counters)
+    own.release("a|x")
+    own.vector("a|y", 1)[0] = 2
+    own.vector("a|z", 1)[0] = 3
+
+    assert [sorted(v[0] for v in found.values() if v[0]) for found in (before, read(counters))] == [[1], [2, 3]]
