@@ -1,5 +1,6 @@
 """What all numbers share, whole ones or not."""
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from training.features.fitted import Fitted, Float32Array, fit_scaled
 from training.profiles.profile import Measure, Spread
 from training.profiles.reference import measured_reference
 
+DATE = re.compile(r"\d{4}[-/]\d\d?[-/]\d\d?|\d\d?[/.]\d\d?[/.]\d{4}")
 FLOAT32_MAXIMUM = 3.4028234663852886e38
 
 
@@ -27,7 +29,8 @@ class NumericType(FeatureType[AnyFeature]):
 
     def hint(self, cell: str) -> str:
         """Return the key that has the cell read as a number."""
-        return hint_for(cell)
+        date = "; dates and times are no features: leave the column out, or split rows by it (split.kind: time)"
+        return date if DATE.match(cell) else hint_for(cell)
 
     def accepts(self, dtype: pl.DataType) -> bool:
         """Tell whether it is numeric."""

@@ -158,8 +158,11 @@ class Cleaner:
             raise SourceError(f"{where}: no row of {tally.read} is left: {self._commonest()}")
 
     def hints(self) -> dict[str, str]:
-        """Return column to which key would have its unreadable cells read, where one would."""
-        told = {
+        """Return column to the key that would have its unreadable or missing cells taken, where one would."""
+        target = self.columns[-1]
+        unlabelled = self.tally.reasons[f"{target.name}: missing"]
+        told = {target.name: "; rows without a target are left out by target.missing: drop"} if unlabelled else {}
+        told |= {
             column.name: column.hint(self.tally.examples[column.name][1])
             for column in self.columns
             if column.name in self.tally.examples

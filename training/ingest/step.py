@@ -38,6 +38,8 @@ def run(context: Context) -> Outcome:
         sha256 = write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
         cleaner.check(where)
         for name, hint in cleaner.hints().items():
+            if name not in cleaner.tally.examples:
+                continue
             row, cell = cleaner.tally.examples[name]
             context.log.warning(f"cells can't be read, their rows are set aside{hint}", column=name,
                                 rows=cleaner.tally.unreadable[name],

@@ -106,3 +106,16 @@ def test_few_numbers_that_are_written_otherwise_are_told(tmp_path: Path) -> None
     (told,) = (one for one in logs if one["log_level"] == "warning")
     assert "source.thousands" in told["event"]
     assert (told["column"], told["rows"], told["first_row"]) == ("a", 1, 51)
+
+
+def test_dates_as_numbers_are_told_what_to_do_with(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"row 1 has '2024-01-31'\); dates and times are no features"):
+        clean(tmp_path, "a,c,y\n2024-01-31,x,1\n")
+
+
+def test_many_rows_without_a_target_name_the_key(tmp_path: Path) -> None:
+    made = homes(tmp_path, b"a,c,y\n1,x,1\n2,x,\n")
+    path = made.folder / "model.yaml"
+    path.write_text(path.read_text().replace('"max_quarantined_share": 1.0', '"max_quarantined_share": 0.1'))
+    with pytest.raises(SourceError, match=r"left out by target\.missing: drop$"):
+        made.ingest()
