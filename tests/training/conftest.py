@@ -23,6 +23,17 @@ from training.graphs.graph import Graph
 from training.step import run_step
 
 
+@pytest.fixture(params=["folder", "s3"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a home of its own, with git and DVC remotes in folders and in S3."""
+    home = tmp_path / "home"
+    if request.param == "folder":
+        return Settings(home=home)
+    s3 = request.getfixturevalue("s3")
+    bucket = s3.make_bucket()
+    return s3.settings(home, git_remote=f"s3://{bucket}/git", dvc_remote=f"s3://{bucket}/dvc")
+
+
 @pytest.fixture
 def new_run(mlflow_database: Path, tmp_path: Path) -> Callable[..., TrainedRun]:
     """Make a run whose train step has ended, in a home of its own; a second one shares the home of the first."""

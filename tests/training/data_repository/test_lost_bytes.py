@@ -16,16 +16,6 @@ from training.data_repository.repository import fetch_revision
 from training.stores.opening import open_at
 
 
-@pytest.fixture(params=["folder", "s3"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    home = tmp_path / "home"
-    if request.param == "folder":
-        return Settings(home=home)
-    s3 = request.getfixturevalue("s3")
-    bucket = s3.make_bucket()
-    return s3.settings(home, git_remote=f"s3://{bucket}/git", dvc_remote=f"s3://{bucket}/dvc")
-
-
 def lose(settings: Settings) -> None:
     remote = open_at(settings.dvc_remote_uri, settings)
     for key in list(remote.list("files/")):

@@ -10,16 +10,6 @@ from molino.contracts.settings import Settings
 from training.data_repository.repository import fetch_revision
 
 
-@pytest.fixture(params=["folder", "s3"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    home = tmp_path / "home"
-    if request.param == "folder":
-        return Settings(home=home)
-    s3 = request.getfixturevalue("s3")
-    bucket = s3.make_bucket()
-    return s3.settings(home, git_remote=f"s3://{bucket}/git", dvc_remote=f"s3://{bucket}/dvc")
-
-
 @pytest.fixture
 def folders(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home")

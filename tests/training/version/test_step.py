@@ -18,17 +18,6 @@ from molino.contracts.settings import Settings
 RESET_COLOURS = b"\x1b[0m"
 
 
-@pytest.fixture(params=["folder", "s3"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings of a home of its own, with git and DVC remotes in folders and in S3."""
-    home = tmp_path / "home"
-    if request.param == "folder":
-        return Settings(home=home)
-    s3 = request.getfixturevalue("s3")
-    bucket = s3.make_bucket()
-    return s3.settings(home, git_remote=f"s3://{bucket}/git", dvc_remote=f"s3://{bucket}/dvc")
-
-
 @pytest.fixture
 def outside(settings: Settings, request: pytest.FixtureRequest) -> Mapping[str, str]:
     """What a person needs who has the programs git and dvc, and the keys of the store."""
