@@ -52,9 +52,9 @@ def column_named(columns: Sequence[Column], wanted: str, where: str) -> Column:
     if wanted in found:
         return found[wanted]
     near = get_close_matches(wanted, found, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    listing = f"did you mean {near[0]!r}? The columns are" if near else "the columns are"
     listed = ", ".join(list(found)[:SHOWN_COLUMNS]) + (", …" if len(found) > SHOWN_COLUMNS else "")
-    raise SourceError(f"{where}: no column {wanted!r}{hint} The columns are {listed}".replace("' The", "'; the"))
+    raise SourceError(f"{where}: no column {wanted!r}; {listing} {listed}")
 
 
 def aim_at(column: Column, where: str, task: Task | None) -> Aim:
