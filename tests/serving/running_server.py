@@ -61,6 +61,15 @@ class RunningServer:
                 raise TimeoutError(f"not within {seconds} s: {what}; the server's log: {self.log.read_text()[-3000:]}")
             time.sleep(0.02)
 
+    def wait_for_workers(self, count: int = 2) -> None:
+        """Wait until this many workers serve all models: the server is ready as soon as the first one does."""
+        self.wait(f"{count} workers that serve all models", lambda: self._serve_all(count))
+
+    def _serve_all(self, count: int) -> bool:
+        report = self.ask("GET", "/monitor").json
+        models = report["models"].values()
+        return len(report["workers"]) == count == min([sum(model["workers"].values()) for model in models] or [count])
+
     def answers(self) -> bool:
         try:
             return self.ask("GET", "/ready").status == 200

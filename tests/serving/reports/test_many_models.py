@@ -58,6 +58,7 @@ def test_models_are_counted_whatever_they_are_called(releases: Path, tmp_path: P
     write_pointer(home, dict.fromkeys(STRANGE, "1"))
     body = json.dumps({"data": [HOUSING_ROW]}).encode()
     with run_server(home, tmp_path / "log", MOLINO_SERVING_DEFAULT_MODEL="a|b") as server:
+        server.wait_for_workers()
         assert server.ask("POST", "/predict", body).status == 200
         models = server.ask("GET", "/monitor").json["models"]
         text = server.ask("GET", "/metrics").body.decode()

@@ -65,6 +65,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
     """A server of two workers; nothing is deployed at first."""
     place = tmp_path_factory.mktemp("serving")
     with run_server(place / "home", place / "log") as server:
+        server.wait_for_workers()
         yield server
 
 
