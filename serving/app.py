@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -139,5 +140,7 @@ def _add_health(app: Flask, service: Service) -> None:
 def _add_reports(app: Flask, service: Service) -> None:
     app.add_url_rule("/models", "models", lambda: list_models(service))
     app.add_url_rule("/models/<name>", "model", lambda name: describe_model(service, name))
-    app.add_url_rule("/monitor", "monitor", lambda: monitor(service))
+    app.add_url_rule(
+        "/monitor", "monitor", lambda: Response(msgspec.json.encode(monitor(service)), content_type="application/json")
+    )
     app.add_url_rule("/metrics", "metrics", lambda: Response(expose(service), content_type=CONTENT_TYPE))

@@ -100,7 +100,7 @@ class ServedVersions:
 
     def workers(self) -> dict[int, float]:
         """Return the process id and start time of each worker."""
-        return {int(pid): started for _, _, (pid, started) in self._counters.rows(WORKER) if pid}
+        return {int(pid): float(started) for _, _, (pid, started) in self._counters.rows(WORKER) if pid}
 
 
 def sign_off(counters: SharedCounters, slot: int) -> None:

@@ -80,28 +80,42 @@ class Expected:
         self._own = np.concatenate([_own_bins(reference) for reference in references] or [np.zeros(0)])
         self.shares = np.concatenate([_shares(reference) for reference in references] or [np.zeros(0)])
         self._repeats = np.array(sizes, np.intp)
-        self._half = np.array([len(reference.counts) + 1 + (reference.values is not None) for reference in references])
-        self._noise = np.array([_chi_squared(bins - 1) for bins in self._half], float)
-        self._reference_rows = np.array([max(reference.rows, 1) for reference in references], float)
+        self._some_own = self._own > 0
+        self._expected = np.where(self._some_own, self.shares, 1.0)
+        bins = np.array([len(reference.counts) + 1 + (reference.values is not None) for reference in references])
+        self._added = bins / 2
+        self._added_shares = np.repeat(self._added, self._repeats) * self.shares
+        self._noise = np.array([_chi_squared(number - 1) for number in bins], float)
+        self._reference_noise = self._noise / np.array([max(reference.rows, 1) for reference in references], float)
 
-    def measure(self, counts: Counts, seconds: float) -> list[Drift]:
-        """Return the drift of each feature from the counts of a window."""
+    def index(self, windows: Counts) -> tuple[Counts, Counts]:
+        """Return rows and population stability index by window and feature, of counts of shape [windows, width]."""
         if not self.features:
-            return []
-        rows = np.add.reduceat(counts * self._own, self.starts)
-        added = self._half / 2
-        found = counts + np.repeat(added, self._repeats) * self.shares
-        shares = np.where(self._own > 0, found / np.repeat(rows + added, self._repeats), 1.0)
-        expected = np.where(self._own > 0, self.shares, 1.0)
-        psi = np.add.reduceat((shares - expected) * np.log(shares / expected), self.starts)
-        noise = self._noise * (1 / np.maximum(rows, 1) + 1 / self._reference_rows)
-        told = zip(
-            rows.tolist(), counts[self.starts].tolist(), counts[self.starts + 1].tolist(),
-            psi.tolist(), noise.tolist(), strict=True,
-        )  # fmt: skip
+            return np.zeros((len(windows), 0)), np.zeros((len(windows), 0))
+        rows = np.add.reduceat(windows * self._own, self.starts, axis=1)
+        found = (windows + self._added_shares) / np.repeat(rows + self._added, self._repeats, axis=1)
+        shares = np.where(self._some_own, found, 1.0)
+        psi = np.add.reduceat((shares - self._expected) * np.log(shares / self._expected), self.starts, axis=1)
+        return rows, psi
+
+    def measure(self, windows: Counts, lengths: Sequence[float]) -> list[list[Drift]]:
+        """Return the drift in each window of each feature, of counts of shape [windows, width].
+
+        Args:
+            windows: what was counted in each window.
+            lengths: seconds of each window.
+        """
+        rows, psi = self.index(windows)
+        noise = self._noise / np.maximum(rows, 1) + self._reference_noise
+        figures = (rows, windows[:, self.starts], windows[:, self.starts + 1], psi, noise)
         return [
-            Drift(seconds, int(n), int(missing), int(outside), round(index, 6) if n else None, _level(n, index, least))
-            for n, missing, outside, index, least in told
+            [
+                Drift(
+                    length, int(n), int(missing), int(outside), round(index, 6) if n else None, _level(n, index, least)
+                )
+                for length, n, missing, outside, index, least in zip(lengths, *columns, strict=True)
+            ]
+            for columns in zip(*(figure.T.tolist() for figure in figures), strict=True)
         ]
 
 
@@ -116,7 +130,8 @@ class Seen(NamedTuple):
 
     total: Counts
     """Since the start."""
-    windows: Sequence[Counts]
+    windows: Counts
+    """In each window, of shape [windows, width]."""
 
 
 class DriftTally:
@@ -215,17 +230,17 @@ def read_seen(
 ) -> dict[str, Seen]:
     """Return what all workers counted of each release, by `joined` name and version."""
     now = [_part(clock(), seconds) for seconds in windows]
+    oldest = np.array(now)[:, np.newaxis] - SLOTS
     seen: dict[str, Seen] = {}
     for _, name, values in counters.rows(PREFIX):
         stamps, blocks = _apart(values, len(windows))
-        parts = [blocks[0]]
-        for window, part in enumerate(now):
-            slots = slice(window * SLOTS, (window + 1) * SLOTS)
-            parts.append((stamps[slots] > part - SLOTS) @ blocks[1:][slots])
+        valid = stamps.reshape(len(now), SLOTS) > oldest
+        slots = blocks[1:].reshape(len(now), SLOTS, -1)
+        found = Seen(blocks[0].copy(), (valid[:, np.newaxis, :] @ slots)[:, 0, :])
         known = seen.get(name)
-        if known is not None and len(known.total) == len(parts[0]):
-            parts = [mine + others for mine, others in zip(parts, (known.total, *known.windows), strict=True)]
-        seen[name] = Seen(parts[0], parts[1:])
+        if known is not None and len(known.total) == len(found.total):
+            found = Seen(found.total + known.total, found.windows + known.windows)
+        seen[name] = found
     return seen
 
 
@@ -234,16 +249,27 @@ def read_drift(
 ) -> dict[str, list[Drift]]:
     """Return the drift of each feature in each window."""
     found = seen.get(joined(release.name, release.version))
-    none = np.zeros(expected.width)
-    counted = found.windows if found is not None and len(found.total) == expected.width else [none] * len(windows)
-    measured = [expected.measure(counts, seconds) for counts, seconds in zip(counted, windows, strict=True)]
-    return {name: list(drifts) for name, *drifts in zip(expected.features, *measured, strict=True)}
+    counts = np.zeros((len(windows), expected.width))
+    if found is not None and len(found.total) == expected.width:
+        counts = found.windows
+    return dict(zip(expected.features, expected.measure(counts, windows), strict=True))
 
 
 def tell(drifts: Sequence[Drift]) -> dict[str, Any]:
     """Return the drift of the shortest window that can tell, or of the longest; and that of each window."""
-    told = next((drift for drift in drifts if drift.rows >= LEAST_ROWS), drifts[-1])
-    return {**told._asdict(), "windows": [drift._asdict() for drift in drifts]}
+    windows: list[dict[str, Any]] = [
+        {
+            "seconds": drift.seconds,
+            "rows": drift.rows,
+            "missing": drift.missing,
+            "outside": drift.outside,
+            "psi": drift.psi,
+            "level": drift.level,
+        }
+        for drift in drifts
+    ]
+    told = next((window for window in windows if window["rows"] >= LEAST_ROWS), windows[-1])
+    return {**told, "windows": windows}
 
 
 def population_stability(expected: Sequence[float], found: Sequence[float]) -> float:
@@ -299,7 +325,9 @@ def _bin_names(reference: Reference) -> list[str | None]:
 def _level(rows: float, psi: float, noise: float) -> str:
     if rows < LEAST_ROWS:
         return "unknown"
-    return "none" if psi <= max(MODERATE, noise) else "moderate" if psi <= max(MAJOR, noise) else "major"
+    if psi <= MODERATE or psi <= noise:
+        return "none"
+    return "moderate" if psi <= MAJOR else "major"
 
 
 def _chi_squared(freedom: int) -> float:

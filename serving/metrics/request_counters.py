@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ EDGES = tuple(10 ** (step / STEPS) for step in range(-5 * STEPS, 2 * STEPS + 1))
 PREFIX = "request|"
 OVERFLOW = "overflow"
 """Route and method of what is counted together, by the hundreds of its status, where the memory is full."""
+_LOWS, _HIGHS = np.array([0.0, *EDGES]), np.array([*EDGES, EDGES[-1]])
 _COUNT, _SECONDS, _ROWS, _BUCKETS = 0, 1, 2, 3
 _SIZE = _BUCKETS + len(EDGES) + 1
 
@@ -88,17 +89,19 @@ def add(tallies: Iterable[Tally]) -> Tally:
     return Tally(requests, seconds, rows, buckets)
 
 
-def quantile(tally: Tally, share: float) -> float | None:
-    """Return a quantile of the latency in seconds, right to the width of a bucket; none where nothing was counted."""
+def quantiles(tally: Tally, shares: Sequence[float]) -> list[float | None]:
+    """Return quantiles of the latency in seconds, right to the width of a bucket; none where nothing was counted."""
     if not tally.requests:
-        return None
-    wanted = share * tally.requests
+        return [None] * len(shares)
+    wanted = np.array(shares) * tally.requests
     seen = np.cumsum(tally.buckets)
-    bucket = min(int(np.searchsorted(seen, wanted)), len(EDGES))
-    low = EDGES[bucket - 1] if bucket else 0.0
-    high = EDGES[bucket] if bucket < len(EDGES) else EDGES[-1]
-    count = float(tally.buckets[bucket])
-    return low + (high - low) * (wanted - float(seen[bucket]) + count) / (count or 1.0)
+    buckets = np.minimum(np.searchsorted(seen, wanted), len(EDGES))
+    lows, highs = _LOWS[buckets], _HIGHS[buckets]
+    counts = tally.buckets[buckets]
+    found: list[float | None] = (
+        lows + (highs - lows) * (wanted - seen[buckets] + counts) / np.where(counts, counts, 1.0)
+    ).tolist()
+    return found
 
 
 def _parse(name: str) -> Series:

@@ -7,6 +7,7 @@ are hundreds of models.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -132,37 +133,63 @@ def _drift(service: Service) -> Iterable[str]:
         "molino_drift_outside_total", "counter", "Values outside a feature's range, or unknown to the model."
     )
     bins = _head("molino_drift_bin_total", "counter", "Values of a feature per bin of its reference.")
-    expected_shares = _head("molino_drift_bin_expected", "gauge", "Share of the bin in the training rows.")
+    shares = _head("molino_drift_bin_expected", "gauge", "Share of the bin in the training rows.")
     for _, model in sorted(service.repository.state.models.items()):
         expected = service.served_versions.expected(model)
         found = seen.get(joined(model.name, model.version))
-        if expected is None or found is None or len(found.total) != expected.width:
+        if expected is None or found is None or len(found.total) != expected.width or not expected.features:
             continue
-        for feature, drifts in service.served_versions.drift(model, seen).items():
-            labels = _labels(model=model.name, version=model.version, feature=feature)
-            for drift in drifts:
-                where = f'{{{labels},window="{drift.seconds:g}"}}'
-                rows.append(f"molino_drift_rows{where} {drift.rows}")
-                if drift.rows >= LEAST_ROWS:
-                    psi.append(f"molino_drift_psi{where} {drift.psi}")
-        _tell_bins(model, expected, found, outside, bins, expected_shares)
-    return [*psi, *rows, *outside, *bins, *expected_shares]
+        lines = _lines_of(model, expected, service.served_versions.windows)
+        lines.tell_windows(expected, found, rows, psi)
+        outside.append(lines.outside % tuple(found.total[expected.starts + 1].tolist()))
+        bins.append(lines.bins % tuple(found.total[lines.named].tolist()))
+        shares.append(lines.shares)
+    return [*psi, *rows, *outside, *bins, *shares]
 
 
-def _tell_bins(
-    model: Model, expected: Expected, found: Seen, outside: list[str], bins: list[str], shares: list[str]
-) -> None:
-    counts, wanted = found.total.tolist(), expected.shares.tolist()
-    for feature, start, names in zip(expected.features, expected.starts.tolist(), expected.bins, strict=True):
-        labels = _labels(model=model.name, version=model.version, feature=feature)
-        outside.append(f"molino_drift_outside_total{{{labels}}} {counts[start + 1]:.0f}")
-        for place, name in enumerate(_bin_labels(labels, tuple(names)), start):
-            if name:
-                bins.append(f"molino_drift_bin_total{name} {counts[place]:.0f}")
-                shares.append(f"molino_drift_bin_expected{name} {wanted[place]:.6g}")
+class _DriftLines:
+    """The lines of one model with a place for each figure: its labels are the same at each scrape."""
+
+    def __init__(self, model: Model, expected: Expected, windows: Sequence[float]) -> None:
+        features = [_labels(model=model.name, version=model.version, feature=name) for name in expected.features]
+        named = [
+            (start + place, f"{{{labels},{_labels(bin=name)}}}")
+            for labels, start, names in zip(features, expected.starts.tolist(), expected.bins, strict=True)
+            for place, name in enumerate(names)
+            if name is not None
+        ]
+        self.named = np.array([place for place, _ in named], np.intp)
+        """Where the counts with a bin of their own are."""
+        labels = [label.replace("%", "%%") for _, label in named]
+        self.bins = "\n".join(f"molino_drift_bin_total{label} %d" for label in labels)
+        self.shares = "\n".join(
+            f"molino_drift_bin_expected{label} {share:.6g}"
+            for (_, label), share in zip(named, expected.shares[self.named].tolist(), strict=True)
+        )
+        self.outside = "\n".join(
+            f"molino_drift_outside_total{{{labels}}} %d" for labels in (name.replace("%", "%%") for name in features)
+        )
+        self._windows = [[f'{{{labels},window="{seconds:g}"}}' for labels in features] for seconds in windows]
+
+    def tell_windows(self, expected: Expected, found: Seen, rows: list[str], psi: list[str]) -> None:
+        """Add the rows in each window, and its index where there are enough."""
+        for labels, counted, indices in zip(
+            self._windows, *map(np.ndarray.tolist, expected.index(found.windows)), strict=True
+        ):
+            rows += [f"molino_drift_rows{label} {count:.0f}" for label, count in zip(labels, counted, strict=True)]
+            psi += [
+                f"molino_drift_psi{label} {round(index, 6)}"
+                for label, count, index in zip(labels, counted, indices, strict=True)
+                if count >= LEAST_ROWS
+            ]
 
 
-@lru_cache(8192)
-def _bin_labels(labels: str, names: Sequence[str | None]) -> list[str]:
-    """Return the labels of each bin of a feature; none where its values are in other bins."""
-    return ["" if name is None else f"{{{labels},{_labels(bin=name)}}}" for name in names]
+_known_lines: WeakKeyDictionary[Expected, _DriftLines] = WeakKeyDictionary()
+"""By what a loaded release expects, as long as it is in service."""
+
+
+def _lines_of(model: Model, expected: Expected, windows: Sequence[float]) -> _DriftLines:
+    lines = _known_lines.get(expected)
+    if lines is None:
+        lines = _known_lines[expected] = _DriftLines(model, expected, windows)
+    return lines

@@ -7,7 +7,7 @@ from typing import Any
 
 from molino import __version__
 from serving.metrics.drift import tell
-from serving.metrics.request_counters import Series, Tally, add, quantile
+from serving.metrics.request_counters import Series, Tally, add, quantiles
 from serving.service import Service
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
@@ -90,7 +90,8 @@ def _latency(tallies: Iterable[Tally]) -> dict[str, float | None]:
     latency: dict[str, float | None] = {
         "mean": _milliseconds(tally.seconds / tally.requests) if tally.requests else None
     }
-    return latency | {name: _milliseconds(quantile(tally, share)) for name, share in QUANTILES.items()}
+    found = quantiles(tally, list(QUANTILES.values()))
+    return latency | {name: _milliseconds(seconds) for name, seconds in zip(QUANTILES, found, strict=True)}
 
 
 def _milliseconds(seconds: float | None) -> float | None:

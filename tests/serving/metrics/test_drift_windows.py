@@ -129,8 +129,8 @@ def test_hardly_any_draw_of_the_training_distribution_is_called_drift(reference_
         counts = tuple(rng.multinomial(reference_rows, [0.1] * 10).tolist())
         reference = Reference(rows=reference_rows, missing=0, edges=tuple(map(float, range(11))), counts=counts)
         expected = Expected({"x": reference})
-        found = np.array([0, 0, *rng.multinomial(rows, [0.1] * 10)], float)
-        alarms += expected.measure(found, 3600.0)[0].level != "none"
+        found = np.array([[0, 0, *rng.multinomial(rows, [0.1] * 10)]], float)
+        alarms += expected.measure(found, [3600.0])[0][0].level != "none"
 
     assert alarms <= 10
 

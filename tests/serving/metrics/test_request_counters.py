@@ -10,7 +10,7 @@ from running_server import JSON, KEY
 
 from serving.http.access_log import AccessLog
 from serving.http.exchange import Answer
-from serving.metrics.request_counters import RequestCounters, Series, add, quantile
+from serving.metrics.request_counters import RequestCounters, Series, add, quantiles
 from serving.metrics.shared_counters import SharedCounters
 
 
@@ -39,11 +39,11 @@ def test_quantiles_are_right_to_a_bucket(share: float) -> None:
     for millisecond in range(1, 1001):
         requests.count(Series("/predict", "POST", 200), millisecond / 1000, 1)
 
-    assert quantile(add(requests.tallies().values()), share) == pytest.approx(share, rel=0.13)
+    assert quantiles(add(requests.tallies().values()), [share])[0] == pytest.approx(share, rel=0.13)
 
 
 def test_nothing_counted_has_no_quantile() -> None:
-    assert quantile(add([]), 0.5) is None
+    assert quantiles(add([]), [0.5])[0] is None
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-9, 5000.0])

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,8 +15,13 @@ from running_server import RunningServer, run_server
 from molino.contracts.pointer import bundle_path, write_pointer
 from serving.metrics.request_counters import OVERFLOW, RequestCounters, Series
 from serving.metrics.shared_counters import SharedCounters, joined, parted
+from serving.reports.exposition import expose
+from serving.reports.monitor import monitor
+from serving.service import Service, open_service
+from serving.settings import ServingSettings
 
 MODELS = 200
+SOME = 20
 STRANGE = ("a|b", "100%", 'say "hi"', "a%7Cb", "back\\slash")
 
 
@@ -49,6 +56,48 @@ def test_a_report_has_all_models(many: RunningServer) -> None:
 
     assert {(model["requests"], model["rows"]) for model in models.values()} == {(7, 600)}
     assert (len(models), len(rows), {sample.value for sample in rows}) == (MODELS, MODELS, {600})
+
+
+@pytest.fixture(scope="module")
+def some(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """A server's parts in this process, with models each of which has answered 600 rows."""
+    home = Path(shutil.copytree(releases, tmp_path_factory.mktemp("some") / "home"))
+    names = [f"model-{number}" for number in range(SOME)]
+    for name in names:
+        copy_model(home, name)
+    write_pointer(home, dict.fromkeys(names, "1"))
+    service = open_service(ServingSettings(home=home, access_log=False))
+    service.repository.refresh()
+    for name, model in service.repository.state.models.items():
+        for _ in range(6):
+            model.predict([HOUSING_ROW] * 100)
+            service.request_counters.count(Series("/models/{name}/predict", "POST", 200, name, "1"), 0.001, 100)
+        service.flush()
+    return service
+
+
+@pytest.mark.parametrize(("report", "most"), [(expose, 300), (monitor, 400)])
+def test_a_report_takes_little_of_each_model(some: Service, report: Callable[[Service], object], most: int) -> None:
+    report(some)  # What is worked out once per release is worked out here.
+    calls = Counter[str]()
+    sys.setprofile(lambda frame, event, _: calls.update([event]))
+    try:
+        report(some)
+    finally:
+        sys.setprofile(None)
+
+    assert (calls["call"] + calls["c_call"]) / SOME <= most
+
+
+def test_a_report_has_plain_figures(some: Service) -> None:
+    def figures(told: object) -> Iterator[object]:
+        if isinstance(told, dict | list):
+            for part in told.values() if isinstance(told, dict) else told:
+                yield from figures(part)
+        else:
+            yield told
+
+    assert {type(figure) for figure in figures(monitor(some))} <= {int, float, str, bool, type(None)}
 
 
 def test_models_are_counted_whatever_they_are_called(releases: Path, tmp_path: Path) -> None:
