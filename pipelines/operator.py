@@ -27,6 +27,8 @@ RUN_LABEL_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events)
 STARTUP_TIMEOUT_SECONDS = 900
 """The first pull of a train image is large."""
 START_CHECK_SECONDS = 0.3
+SECRETS = "/etc/molino/secrets"
+MOUNTED_AS = "content"
 
 
 class MlflowLink(BaseOperatorLink):
@@ -69,7 +71,8 @@ class StepOperator(KubernetesPodOperator):
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in settings.image_pull_secrets],
             arguments=list(pod.arguments),
             env_vars=[k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()]
-            + _secrets(settings),
+            + _secrets(settings)
+            + [k8s.V1EnvVar(name=variable, value=_path(variable)) for variable in settings.secret_files],
             env_from=[k8s.V1EnvFromSource(config_map_ref=k8s.V1ConfigMapEnvSource(name=settings.config_map))],
             labels={**pod.labels, RUN_LABEL: RUN_LABEL_TEMPLATE},
             container_resources=k8s.V1ResourceRequirements(requests=dict(pod.requests), limits=dict(pod.limits)),
@@ -77,8 +80,11 @@ class StepOperator(KubernetesPodOperator):
             automount_service_account_token=pod.automount_token,
             security_context=_pod_security(),
             container_security_context=_container_security(),
-            volumes=[k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource())],
-            volume_mounts=[k8s.V1VolumeMount(name="tmp", mount_path="/tmp")],  # noqa: S108  # inside the pod
+            volumes=[k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()), *_secret_volumes(settings)],
+            volume_mounts=[
+                k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  # inside the pod
+                *_secret_mounts(settings),
+            ],
             full_pod_spec=_without_service_links(),
             in_cluster=True,
             durable=True,
@@ -172,6 +178,33 @@ def _secrets(settings: PodSettings) -> list[k8s.V1EnvVar]:
         source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=name, key=key))
         found.append(k8s.V1EnvVar(name=variable, value_from=source))
     return found
+
+
+def _secret_volumes(settings: PodSettings) -> list[k8s.V1Volume]:
+    """Return a volume for each setting that is a file: one key of a Secret, which Airflow never reads."""
+    found = []
+    for variable, place in settings.secret_files.items():
+        name, _, key = place.partition("/")
+        source = k8s.V1SecretVolumeSource(secret_name=name, items=[k8s.V1KeyToPath(key=key, path=MOUNTED_AS)])
+        found.append(k8s.V1Volume(name=_slug(variable), secret=source))
+    return found
+
+
+def _secret_mounts(settings: PodSettings) -> list[k8s.V1VolumeMount]:
+    return [
+        k8s.V1VolumeMount(name=_slug(variable), mount_path=f"{SECRETS}/{_slug(variable)}", read_only=True)
+        for variable in settings.secret_files
+    ]
+
+
+def _slug(variable: str) -> str:
+    """Return the name of a variable's volume."""
+    return variable.lower().replace("_", "-")
+
+
+def _path(variable: str) -> str:
+    """Return where a pod finds the file that a variable names."""
+    return f"{SECRETS}/{_slug(variable)}/{MOUNTED_AS}"
 
 
 def _without_service_links() -> k8s.V1Pod:

@@ -37,6 +37,8 @@ class PodSettings(BaseSettings):
     """ConfigMap whose keys are the `MOLINO_*` settings of every step."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Variable to `secret/key`: the settings that stay in a Secret."""
+    secret_files: Mapping[str, str] = Field(default_factory=dict)
+    """Variable to `secret/key`: the settings that are files; the key is mounted, and the variable is its path."""
     service_account: str = "default"
     deploy_service_account: str = "default"
     """Of the deploy step alone, which changes the serving Deployment."""

@@ -68,6 +68,8 @@ def test_a_development_password_is_refused_in_production(key: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        (["steps.gitAuth.existingSecret=own"], "set existingSecret and one of sshKey and credentials"),
+        (["steps.gitAuth.sshKey=ssh-privatekey"], "set existingSecret and one of sshKey and credentials"),
         (["postgres.enabled=false"], "set database.host and database.auth.existingSecret"),
         (["minio.enabled=false"], "set s3.endpoint and s3.auth.existingSecret"),
         (["mlflow.enabled=false"], "set mlflow.externalUrl and mlflow.auth.existingSecret"),
@@ -188,6 +190,23 @@ def test_another_password_starts_the_pods_anew_that_read_it(key: str, changed: s
         for settings in ((), (f"{key}=another-password",))
     )
     assert {name.removeprefix("molino-") for name in before if before[name] != after[name]} == changed
+
+
+@pytest.mark.parametrize(
+    ("given", "files"),
+    [
+        (
+            {"existingSecret": "deploy-key", "sshKey": "ssh-privatekey"},
+            {"MOLINO_GIT_SSH_KEY": "deploy-key/ssh-privatekey"},
+        ),
+        ({"existingSecret": "token", "credentials": "stored"}, {"MOLINO_GIT_CREDENTIALS": "token/stored"}),
+    ],
+)
+def test_the_login_at_a_git_remote_reaches_the_pods(given: dict[str, str], files: dict[str, str]) -> None:
+    documents = render("defaults", *(f"steps.gitAuth.{name}={value}" for name, value in given.items()))
+    (data,) = (one["data"] for one in documents if "MOLINO_PODS_SECRETS" in (one.get("data") or {}))
+    assert json.loads(data["MOLINO_PODS_SECRET_FILES"]) == files
+    assert not any("MOLINO_PODS_SECRET_FILES" in (one.get("data") or {}) for one in render())
 
 
 def test_host_keys_and_the_bounds_of_sources_reach_the_steps() -> None:

@@ -32,7 +32,11 @@ def parse(home: Path, **environment: str) -> Parsed:
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
-    return parse(tmp_path_factory.mktemp("airflow"), MOLINO_PODS_SECRETS='{"MOLINO_API_KEY": "own-secret/api-key"}')
+    return parse(
+        tmp_path_factory.mktemp("airflow"),
+        MOLINO_PODS_SECRETS='{"MOLINO_API_KEY": "own-secret/api-key"}',
+        MOLINO_PODS_SECRET_FILES='{"MOLINO_GIT_SSH_KEY": "deploy-key/ssh-privatekey"}',
+    )
 
 
 def container(pod: Parsed) -> Parsed:
@@ -119,6 +123,14 @@ def test_a_pod_is_labelled_with_model_run_and_step(parsed: Parsed) -> None:
 def test_a_secret_stays_where_it_is(parsed: Parsed) -> None:
     source = variables(parsed["ingest"])["MOLINO_API_KEY"]["valueFrom"]
     assert source == {"secretKeyRef": {"name": "own-secret", "key": "api-key"}}
+
+
+def test_a_secret_that_is_a_file_is_mounted_where_its_variable_says(parsed: Parsed) -> None:
+    path = Path(variables(parsed["ingest"])["MOLINO_GIT_SSH_KEY"]["value"])
+    (mount,) = (one for one in container(parsed["ingest"])["volumeMounts"] if one["mountPath"] == str(path.parent))
+    (volume,) = (one for one in parsed["ingest"]["spec"]["volumes"] if one["name"] == mount["name"])
+    assert mount["readOnly"] is True
+    assert volume["secret"] == {"secretName": "deploy-key", "items": [{"key": "ssh-privatekey", "path": path.name}]}
 
 
 def test_no_service_passes_for_a_setting(parsed: Parsed) -> None:

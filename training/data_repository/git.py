@@ -189,7 +189,7 @@ class Git:
             "http.lowSpeedTime": str(STALLED_SECONDS),
         }
         if self.settings.git_credentials:
-            pairs["credential.helper"] = f"store --file={self.settings.git_credentials.resolve()}"
+            pairs["credential.helper"] = _reading(self.settings.git_credentials.resolve())
         return [word for key, value in pairs.items() for word in ("-c", f"{key}={value}")]
 
     def _environment(self) -> dict[str, str]:
@@ -254,6 +254,12 @@ class Git:
         return VersionError(
             f"git {command} of the data repository {self.remote}: {cause}; check MOLINO_GIT_REMOTE and its credentials"
         )
+
+
+def _reading(credentials: Path) -> str:
+    """Return a helper of git that reads a file of credentials, and leaves it as it is: a pod's can't be written."""
+    store = shlex.join(["git", "credential-store", f"--file={credentials}", "get"])
+    return f'!f() {{ test "$1" != get || {store}; }}; f'
 
 
 def readable_home(scratch: Path) -> dict[str, str]:

@@ -152,6 +152,20 @@ def test_a_file_of_credentials_is_used(tmp_path: Path) -> None:
     assert "password=secret" in asked.stdout
 
 
+@pytest.mark.parametrize("operation", ["approve", "reject"])
+def test_a_file_of_credentials_stays_as_it_is(operation: str, tmp_path: Path) -> None:
+    stored = tmp_path / "the credentials" / "of git"
+    stored.parent.mkdir()
+    stored.write_text("https://ada:secret@git.example.org\n")
+    git = Git(tmp_path, Settings(home=tmp_path, git_credentials=stored))
+    told = subprocess.run(
+        ["git", *git._configuration(), "credential", operation], env=git._environment(), cwd=tmp_path, check=True,
+        input="protocol=https\nhost=git.example.org\nusername=ada\npassword=secret\n\n", capture_output=True, text=True,
+    )  # fmt: skip
+    assert (told.stderr, stored.read_text()) == ("", "https://ada:secret@git.example.org\n")
+    assert [path.name for path in stored.parent.iterdir()] == ["of git"]
+
+
 @pytest.mark.parametrize(
     ("remote", "folder"),
     [
