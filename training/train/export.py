@@ -4,7 +4,7 @@ Every candidate shares what is here: the encoding before it and the answer after
 nodes through `Export`. Names and order of nodes are fixed, so that the same weights give the same bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -96,6 +96,26 @@ class Export:
             parts.append(self.node("Reshape", [code, self._one_column()], f"columns/{column.name}/column"))
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
+    def splice(self, model: "onnx.ModelProto", name: str, given: str, output: str) -> str:
+        """Add the nodes of another graph that lead to one of its outputs, and return what that is called here.
+
+        Args:
+            model: the other graph, with one input.
+            name: goes before the names of all that is in it.
+            given: enters as its input.
+            output: one of its outputs.
+        """
+        from onnx import compose
+
+        inner = compose.add_prefix(model, f"{INTERNAL}{name}/").graph
+        wanted = f"{INTERNAL}{name}/{output}"
+        self._add("Identity", [given], inner.input[0].name, False, {})
+        nodes = _leading_to(inner.node, wanted)
+        read = {one for node in nodes for one in _names_read(node)}
+        self.nodes.extend(nodes)
+        self.constants |= {tensor.name: tensor for tensor in inner.initializer if tensor.name in read}
+        return wanted
+
     def finish(self, raw: str) -> "onnx.ModelProto":
         """Add the answer and return the checked model."""
         import onnx
@@ -159,6 +179,24 @@ class Export:
     def _bound(self, side: str, value: float | None) -> str:
         """Return the constant of a bound; an empty name, which means none, where the model file gives none."""
         return "" if value is None else self.constant(side, np.array(value, np.float32))
+
+
+def _leading_to(nodes: Sequence["onnx.NodeProto"], output: str) -> list["onnx.NodeProto"]:
+    """Return the nodes that an output follows from, in their order."""
+    needed, found = {output}, []
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            found.append(node)
+            needed.update(_names_read(node))
+    return found[::-1]
+
+
+def _names_read(node: "onnx.NodeProto") -> Iterator[str]:
+    """Yield what a node and the graphs inside of it read."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _names_read(inner)
 
 
 def export_candidate(model: ModelFile, encoding: Encoding, trained: Exportable) -> "onnx.ModelProto":

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from molino.contracts.errors import StepError
-from molino.contracts.model_file import Candidate, ModelFile
+from molino.contracts.errors import ModelFileError, StepError
+from molino.contracts.model_file import Candidate, ModelFile, place_of
 from molino.contracts.record import Artifact
 from molino.contracts.results import IngestResult, TrainResult, VersionResult
 from training.examples import typical_rows
@@ -16,6 +16,7 @@ from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.opening import sha256_of
 from training.train.candidate_run import refit_candidate, train_candidate
+from training.train.candidates import faults
 from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
@@ -37,6 +38,7 @@ def run(context: Context) -> Outcome:
     """Train all candidates on the versioned data, and choose one of them without a look at test rows.
 
     Raises:
+        ModelFileError: a candidate is wrong in what only its library can tell.
         VersionError: the data revision can't be had.
         StepError: the data is not what ingest wrote, is too small, or no candidate could be trained.
         TrackingError: MLflow refused.
@@ -44,6 +46,7 @@ def run(context: Context) -> Outcome:
     from training.data_repository.copies import copies_of
     from training.data_repository.repository import fetch_revision
 
+    _check_candidates(context)
     ingested = context.result("ingest", IngestResult)
     for name, cause in ingested.coarse_features.items():
         context.log.warning("coarse feature", feature=name, cause=cause)
@@ -85,6 +88,23 @@ def run(context: Context) -> Outcome:
     )
     outputs = (held_out, reference, *(candidate.onnx for candidate in candidates))
     return Outcome(result, inputs=(clean,), outputs=outputs, metrics=metrics)
+
+
+def _check_candidates(context: Context) -> None:
+    """Tell before any training what a candidate's own library finds wrong with it.
+
+    Raises:
+        ModelFileError: one line per fault.
+    """
+    asked, file = _asked(context), context.model
+    found = [
+        f"{place_of(context.loaded, ('candidates', index, *key))}: {problem}"
+        for index, candidate in enumerate(file.candidates)
+        if candidate in asked
+        for key, problem in faults(candidate, file)
+    ]
+    if found:
+        raise ModelFileError("\n".join(found))
 
 
 def _check_data(path: Path, clean: Artifact, version: VersionResult) -> None:

@@ -12,6 +12,7 @@ from molino.contracts.model_file.reading import (
     find_models,
     load_model,
     parse_model,
+    place_of,
 )
 from molino.contracts.model_file.schema import (
     Bound,
@@ -52,4 +53,5 @@ __all__ = [
     "find_models",
     "load_model",
     "parse_model",
+    "place_of",
 ]

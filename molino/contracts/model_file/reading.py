@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from molino.contracts.errors import ModelFileError
-from molino.contracts.model_file.document import read_yaml
+from molino.contracts.model_file.document import Key, locate, read_yaml
 from molino.contracts.model_file.faults import explain
 from molino.contracts.model_file.schema import ModelFile
 from molino.contracts.part import Part
@@ -48,6 +48,19 @@ def parse_model(data: bytes, where: str) -> ModelFile:
         return ModelFile.model_validate_json(json.dumps(content))
     except ValidationError as error:
         raise ModelFileError("\n".join(explain(error, root, where))) from error
+
+
+def place_of(loaded: LoadedModel, key: Key) -> str:
+    """Return file, line and key of what is wrong in a model file that was read; no line where the file isn't here."""
+    name = ".".join(map(str, key))
+    try:
+        data = loaded.path.read_bytes()
+    except OSError:
+        data = b""
+    if hashlib.sha256(data).hexdigest() != loaded.sha256:
+        return f"{loaded.path}: {name}"
+    root, _ = read_yaml(data, str(loaded.path))
+    return f"{loaded.path}:{locate(root, key)[0]}: {name}"
 
 
 def find_models(folder: Path) -> dict[str, Path]:

@@ -1,11 +1,13 @@
 """The kinds of candidate that a model file may name, one module each."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from molino.contracts.contradictions import Contradiction
 from molino.contracts.model_file import Candidate, ModelFile
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
@@ -13,8 +15,18 @@ from training.train.candidates.contract import Material, Trained
 
 def fit(candidate: Candidate, material: Material) -> Trained:
     """Train a candidate: its kind is the name of the module that knows how."""
-    trained: Trained = importlib.import_module(f"training.train.candidates.{candidate.kind}").fit(candidate, material)
+    trained: Trained = _module_of(candidate).fit(candidate, material)
     return trained
+
+
+def faults(candidate: Candidate, model: ModelFile) -> Iterator[Contradiction]:
+    """Yield what is wrong with a candidate that only the library of its kind can tell; each key is the candidate's."""
+    find = getattr(_module_of(candidate), "faults", None)
+    yield from find(candidate, model) if find else ()
+
+
+def _module_of(candidate: Candidate) -> ModuleType:
+    return importlib.import_module(f"training.train.candidates.{candidate.kind}")
 
 
 def bounded(model: ModelFile, trained: Trained) -> Callable[[Float32Array], NDArray[np.float64]]:

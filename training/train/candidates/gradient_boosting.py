@@ -11,7 +11,7 @@ from molino.contracts.candidates.gradient_boosting import GradientBoosting
 from molino.contracts.errors import StepError
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
-from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
+from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, TREES, save_sklearn
 from training.train.candidates.tree_categories import TreeTables, fit_tables, given
 from training.train.encoding import Encoding
 from training.train.export import Export
@@ -56,7 +56,7 @@ class Boosting:
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""
-        save_sklearn(self.estimator, folder, requirements)
+        save_sklearn(self.estimator, folder, requirements, (TREES,))
 
     def params(self) -> dict[str, Any]:
         """How many rounds it took."""

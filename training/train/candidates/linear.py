@@ -50,7 +50,7 @@ class LinearModel:
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""
-        save_sklearn(self.estimator, folder, requirements)
+        save_sklearn(self.estimator, folder, requirements, ())
 
     def params(self) -> dict[str, Any]:
         """Nothing besides the hyperparameters."""

@@ -1,0 +1,93 @@
+"""Candidates of other people's estimators, from the table to an answer of the serving API."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from trained_run import MODELS, copy_database
+
+from molino.contracts.errors import ModelFileError
+from molino.contracts.model_file import LoadedModel, load_model
+from molino.contracts.results import RegisterResult, TrainResult
+from molino.contracts.settings import Settings
+from serving.inference.model import load_bundle
+from training.step import read_record, run_step
+from training.stores.file import FolderStore
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, of its own types
+
+CANDIDATES = [
+    {"name": "forest", "kind": "sklearn", "estimator": "sklearn.ensemble.RandomForestClassifier",
+     "parameters": {"n_estimators": 20}},
+]  # fmt: skip
+
+
+def written(folder: Path, candidates: list[dict[str, object]]) -> LoadedModel:
+    """Write the penguins' model file with other candidates."""
+    content = yaml.safe_load((MODELS / "penguins" / "model.yaml").read_text()) | {"candidates": candidates}
+    content["source"]["uri"] = str(MODELS / "penguins" / content["source"]["uri"])
+    (folder / "model.yaml").write_text(yaml.safe_dump(content))
+    return load_model(folder / "model.yaml")
+
+
+@pytest.fixture(scope="module")
+def settings(mlflow_database, tmp_path_factory):
+    """A home with the run r1 of the penguins, registered."""
+    folder = tmp_path_factory.mktemp("estimators")
+    settings = Settings(home=copy_database(mlflow_database, folder / "home"))
+    loaded = written(folder, CANDIDATES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of DVC and MLflow: the tests of those steps look at them
+        for step in ("ingest", "version", "train"):
+            run_step(step, loaded, "r1", settings)
+    for step in ("evaluate", "register"):
+        run_step(step, loaded, "r1", settings)
+    return settings
+
+
+def result_of(settings, step, kind):
+    record = read_record(FolderStore(Path(settings.store_uri)), "penguins", "r1", step)
+    assert record is not None
+    return kind.model_validate(record.result)
+
+
+def test_every_candidate_has_a_graph_that_answers_alike(settings):
+    trained = result_of(settings, "train", TrainResult)
+    assert trained.failed == {}
+    assert [one.kind for one in trained.candidates] == [one["kind"] for one in CANDIDATES]
+    assert max(one.parity for one in trained.candidates) < 1e-5
+
+
+def test_the_release_is_served(settings):
+    registered = result_of(settings, "register", RegisterResult)
+    folder = Path(settings.store_uri) / "releases" / "penguins" / registered.version
+    model = load_bundle(folder)
+    body = json.dumps({"data": [list(model.release.example.data[0])]}).encode()
+    found = model.predict(model.read(body))
+    assert found.values == [model.release.example.predictions[0]]
+    assert np.isclose(sum(column[0] for column in found.probabilities), 1, atol=1e-6)
+
+
+def test_what_is_wrong_with_a_candidate_is_told_before_any_is_trained(settings, tmp_path):
+    candidates = [
+        *CANDIDATES,
+        {"name": "ridge", "kind": "sklearn", "estimator": "sklearn.linear_model.RidgeClassifier"},
+        {"name": "trees", "kind": "sklearn", "estimator": "sklearn.ensemble.ExtraTreesClassifier",
+         "parameters": {"trees": 3}},
+    ]  # fmt: skip
+    loaded = written(tmp_path, candidates)
+    with pytest.raises(ModelFileError) as told:
+        run_step("train", loaded, "r2", settings.model_copy(update={"data_run": "r1"}))
+    lines = str(told.value).splitlines()
+    text = loaded.path.read_text().splitlines()
+    assert [line.partition(": ")[2].partition(",")[0].partition(";")[0] for line in lines] == [
+        "candidates.1.estimator: RidgeClassifier answers no probabilities",
+        "candidates.2.parameters.trees: ExtraTreesClassifier has no such parameter",
+    ]
+    for line, found in zip(lines, ("RidgeClassifier", "trees: 3"), strict=True):
+        path, number, _ = line.split(":", 2)
+        assert path == str(loaded.path)
+        assert found in text[int(number) - 1]

@@ -1,0 +1,95 @@
+"""Fitted estimators as ONNX graphs, by the converters of skl2onnx and onnxmltools."""
+
+import warnings
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from molino.contracts.errors import StepError
+from training.train.export import ML_OPSET, OPSET
+
+if TYPE_CHECKING:
+    import onnx
+
+INPUT = "X"
+DOMAINS = {"", "ai.onnx.ml"}
+"""Of the nodes that every runtime has."""
+REFUSED = {
+    "GaussianProcessClassifier": "it takes nodes that not every runtime has",
+    "HistGradientBoostingClassifier": "take kind: gradient_boosting, which is the same",
+    "HistGradientBoostingRegressor": "take kind: gradient_boosting, which is the same",
+    "RadiusNeighborsClassifier": "its graph has no answer to a row without neighbours",
+    "RadiusNeighborsRegressor": "its graph has no answer to a row without neighbours",
+}
+"""Estimators whose converter there is and doesn't do, with the reason."""
+
+
+def convert(estimator: Any, width: int) -> "onnx.ModelProto":
+    """Return a fitted estimator as a graph of 32-bit floats; its last output is the answer, or the probabilities.
+
+    Args:
+        estimator: a regressor, or a classifier that answers probabilities.
+        width: columns that it was fitted to.
+
+    Raises:
+        StepError: it can't be converted; says why.
+    """
+    try:
+        converted = _converted(estimator, width)
+    except Exception as error:  # the converters' exceptions have no base class of their own
+        cause = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise StepError(f"skl2onnx can't convert {type(estimator).__name__} to ONNX: {cause}") from error
+    foreign = {node.domain for node in converted.graph.node} - DOMAINS
+    if foreign:
+        raise StepError(f"skl2onnx converts {type(estimator).__name__} to nodes of {foreign.pop()}, not of plain ONNX")
+    return converted
+
+
+def unconvertible(estimator: Any) -> str | None:
+    """Return why an estimator that isn't fitted yet can't become a graph, as far as can be told; none where it may."""
+    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+
+    name = type(estimator).__name__
+    if name in REFUSED:
+        return f"{name} can't be converted to ONNX: {REFUSED[name]}"
+    try:
+        _converted(estimator, 1)
+    except (MissingConverter, MissingShapeCalculator):
+        return f"{name} can't be converted to ONNX: skl2onnx has no converter for it"
+    except Exception:  # what it lacks before it is fitted
+        return None
+    return None
+
+
+@cache
+def convertible_estimators(task: str) -> list[str]:
+    """Return the names of the estimators of scikit-learn that do a task, need no parameter and can become a graph.
+
+    Args:
+        task: regression or classification.
+    """
+    from sklearn.utils import all_estimators
+
+    found = []
+    for name, kind in all_estimators(type_filter="regressor" if task == "regression" else "classifier"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", FutureWarning)
+                estimator = kind()
+        except (TypeError, FutureWarning):  # it must be given another estimator, or is about to go
+            continue
+        if (task == "regression" or hasattr(estimator, "predict_proba")) and not unconvertible(estimator):
+            found.append(name)
+    return found
+
+
+def _converted(estimator: Any, width: int) -> "onnx.ModelProto":
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
+    converted: onnx.ModelProto = convert_sklearn(
+        estimator,
+        initial_types=[(INPUT, FloatTensorType([None, width]))],
+        target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
+        options={"zipmap": False} if hasattr(estimator, "predict_proba") else None,
+    )
+    return converted

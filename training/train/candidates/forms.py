@@ -1,0 +1,64 @@
+"""How rows enter an estimator: in numpy for training, and as nodes for its graph."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from training.features.fitted import Float32Array
+from training.train.candidates.tree_categories import TreeTables, given
+from training.train.encoding import Encoding
+from training.train.export import Export
+
+
+class Form(Protocol):
+    """One of the forms that rows [n, features] can be given in."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the form."""
+
+    def __call__(self, features: Float32Array) -> Float32Array:
+        """Return rows as [n, width]."""
+
+    def export(self, graph: Export) -> str:
+        """Add the nodes that do the same, and return their output."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Numbers imputed and normalised, and a column for each value of a category: what any estimator can take."""
+
+    encoding: Encoding
+
+    @property
+    def width(self) -> int:
+        """Columns of the form."""
+        return self.encoding.width
+
+    def __call__(self, features: Float32Array) -> Float32Array:
+        """Return rows as [n, width]."""
+        return self.encoding.dense(features)
+
+    def export(self, graph: Export) -> str:
+        """Add the nodes that do the same, and return their output."""
+        return graph.dense()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Numbers as they are, and categories in the order of the target's mean; what is missing is NaN: for trees."""
+
+    encoding: Encoding
+    tables: TreeTables
+
+    @property
+    def width(self) -> int:
+        """Columns of the form."""
+        return len(self.encoding.columns)
+
+    def __call__(self, features: Float32Array) -> Float32Array:
+        """Return rows as [n, width]."""
+        return self.encoding.indexed(given(self.tables, features))
+
+    def export(self, graph: Export) -> str:
+        """Add the nodes that do the same, and return their output."""
+        return graph.indexed(self.tables)
