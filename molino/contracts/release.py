@@ -28,9 +28,10 @@ class Tensor(_Part):
 class Signature(_Part):
     """How features enter the graph and how answers leave it.
 
-    `matrix`: one float32 input of shape [-1, features], columns in feature order (models without categories).
+    `matrix`: one float32 input of shape [-1, features], columns in feature order (models without categories and dates).
     `columns`: one input of shape [-1] per feature, named as the feature; categories are strings.
-    A missing number is NaN and a missing category the empty string. Booleans are 0 and 1.
+    A missing number is NaN and a missing category the empty string. Booleans are 0 and 1, dates whole days and times
+    whole hours since 2000-01-01, NaN where missing.
 
     Regression has the one output `prediction` of shape [-1]. Classification has `label` (string, [-1]) and
     `probability_<class>` (float32, [-1]) for each class, in the order of `Release.classes`.
@@ -66,8 +67,9 @@ class Feature(_Part):
 class Reference(_Part):
     """A feature's distribution over the training rows, for drift.
 
-    Numbers have `edges` (n + 1 inner bin edges, ascending) and `counts` (n); what falls outside counts to the
-    first or last bin. Categories and booleans have `values` and `counts` of the same length.
+    Numbers, and dates by the number that enters the graph, have `edges` (n + 1 inner bin edges, ascending) and `counts`
+    (n); what falls outside counts to the first or last bin. Categories and booleans have `values` and `counts` of the
+    same length.
     """
 
     rows: int

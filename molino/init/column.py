@@ -4,17 +4,34 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime, time
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from molino.contracts.features.boolean import TRUTH
+from molino.contracts.moments import format_of, moment_in
 
 if TYPE_CHECKING:
     import polars as pl
 
 MOST_COUNTED = 100_000
 """Different values that are counted; beyond them nearly every row is taken to have its own."""
-DAY = re.compile(r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d.*)?|\d\d?[/.]\d\d?[/.]\d{4}( \d\d?:\d\d.*)?|\d{4}/\d\d?/\d\d?")
-"""How dates and times are most often written."""
+DATE_NAME = re.compile(r".*(date|datum|day|ymd|time).*", re.IGNORECASE | re.DOTALL)
+WHOLE_DATE = "%Y%m%d"
+WHOLE_DATES = (19000101, 21001231)
+"""Between these, whole numbers of a column that is called so may be dates."""
+
+
+@dataclass(frozen=True)
+class Dated:
+    """What a column's dates and times are."""
+
+    form: str | None
+    """The pattern by which they are written; none where that is ISO 8601."""
+    timed: bool
+    """Whether any has a time other than midnight."""
+    first: datetime
+    last: datetime
 
 
 @dataclass
@@ -65,10 +82,23 @@ class Column:
         """Whether it holds true and false, however written."""
         return bool(self.counted) and all(value.lower() in TRUTH for value in self.counted)
 
-    @property
-    def dates(self) -> bool:
-        """Whether it holds dates or times."""
-        return bool(self.counted) and all(DAY.fullmatch(value) for value in list(self.counted)[:MOST_COUNTED])
+    @cached_property
+    def dated(self) -> Dated | None:
+        """How its dates or times are written; none where it holds something else. To be asked once all is read."""
+        texts = list(self.counted)
+        form = None
+        if self.numeric:
+            form = WHOLE_DATE
+            if not (DATE_NAME.fullmatch(self.header) and WHOLE_DATES[0] <= self.low <= self.high <= WHOLE_DATES[1]):
+                return None
+        elif not texts or moment_in(texts[0]) is None:
+            form = format_of(texts)
+            if form is None:
+                return None
+        moments = [moment for text in texts if (moment := moment_in(text, form)) is not None]
+        if len(moments) < len(texts):
+            return None
+        return Dated(form, any(moment.time() != time.min for moment in moments), min(moments), max(moments))
 
     @property
     def own_in_each_row(self) -> bool:

@@ -76,6 +76,10 @@ def _lines(draft: Draft) -> Iterator[str]:
         listed = ", ".join(map(str, draft.nameless))
         yield f"  # left out: columns without a name of their own, at position {_shown(listed)}"
     yield f"split: {{kind: {aim.split}, test: 0.2, validation: 0.15}}"
+    dated = [one for one in draft.chosen if one.orders_rows]
+    if dated:
+        by_time = flow({"kind": "time", "column": draft.names[dated[0].header], "test": 0.2, "validation": 0.15})
+        yield f"  # To be judged on what came after the training rows: split: {by_time}"
     yield "candidates:"
     for candidate in CANDIDATES:
         yield f"  - {candidate}"

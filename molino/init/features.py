@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from molino.contracts.features.integer import LARGEST
-from molino.init.column import MOST_COUNTED, Column
+from molino.init.column import MOST_COUNTED, Column, Dated
 
 ID_NAME = re.compile(
     r"(.*[ _.-])?(id|uuid|guid|idx|index|key|rowid|rownames?|row[ _.]?names?)|[a-z].*(ID|Id)", re.DOTALL
@@ -25,6 +25,8 @@ class Chosen:
     header: str
     keys: dict[str, Any]
     seen: str
+    orders_rows: bool = False
+    """Whether it is a date or time that every row has."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def choose(column: Column) -> Chosen | LeftOut:
     if column.missing:
         keys["missing"] = "impute"
         seen += f", {column.missing} missing"
-    return Chosen(column.header, keys, seen)
+    return Chosen(column.header, keys, seen, orders_rows=column.dated is not None and not column.missing)
 
 
 def _no_feature(column: Column) -> str | None:
@@ -60,8 +62,8 @@ def _no_feature(column: Column) -> str | None:
         return "it is an id, another in each row"
     if column.numeric:
         return None
-    if column.dates:
-        return "it holds dates, which are no features yet"
+    if column.dated:
+        return None
     if column.different > FEW_VALUES and column.different * 2 > column.present:
         return f"it is free text or an id: {column.different} different texts in {column.present} rows"
     return None
@@ -71,6 +73,8 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
     """Return type and values of a feature, and what was seen."""
     if column.truths:
         return {"type": "boolean"}, _counts(column)
+    if column.dated:
+        return _date(column.dated)
     if not column.numeric:
         return _category(column)
     seen = f"{_figure(column.low)} to {_figure(column.high)}"
@@ -83,6 +87,14 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
     bounds = (round(low), round(high)) if integer else (low, high)
     limits = {"minimum": bounds[0], "maximum": bounds[1]} if abs(high) < FLOAT32_MAXIMUM else {}
     return {"type": "integer" if integer else "number"} | limits, seen
+
+
+def _date(dated: Dated) -> tuple[dict[str, Any], str]:
+    """Return a date without a range, which the rows of tomorrow would leave."""
+    keys: dict[str, Any] = {"type": "datetime" if dated.timed else "date"}
+    keys |= {"format": dated.form} if dated.form else {}
+    shown = [moment.isoformat(timespec="minutes") for moment in (dated.first, dated.last)]
+    return keys, " to ".join(text if dated.timed else text[:10] for text in shown)
 
 
 def _category(column: Column) -> tuple[dict[str, Any], str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = ",;\t|"
 MOST_COLUMNS = 2000
-NUMBERS = "number"
+NUMBERS, MOMENTS = "number", "datetime"
 LOOKED_AT_LINES = 20
 
 
@@ -76,7 +76,7 @@ def read_table(path: Path, where: str, workdir: Path, largest: int) -> Table:
         if types[column.header] is None:
             column.dtype = str((dtypes or {})[column.header])
     read = [column for column in columns if column.dtype is None]
-    if len(read) < 2:
+    if len(read) < 2 or all(types[column.header] == MOMENTS for column in read):
         hint = "" if dtypes is not None else "; are its cells parted by one of , ; | or a tab?"
         raise SourceError(f"{where}: expected a column to predict and others to predict it from{hint}")
     rows = _take_in(read, _probe(read, types, form), path, where, workdir, largest)
@@ -115,7 +115,7 @@ def _numerals(columns: Sequence[Column]) -> dict[str, Any]:
     form: dict[str, Any] = {}
     symbols: dict[str, None] = {}
     for column in columns:
-        if column.numeric or column.dates or not column.counted:
+        if column.numeric or column.dated or not column.counted:
             continue
         cells = list(column.counted)
         for cell in cells:
@@ -162,6 +162,8 @@ def _read_as(dtypes: "Mapping[str, pl.DataType] | None", header: str) -> str | N
         return "boolean"
     if dtype.is_numeric():
         return NUMBERS
+    if dtype in (pl.Date, pl.Datetime):
+        return MOMENTS
     return "category" if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null) else None
 
 
@@ -171,7 +173,8 @@ def _probe(columns: Sequence[Column], types: Mapping[str, str | None], form: Map
         {"name": f"c{index}", "column": column.header, "type": types[column.header]}
         for index, column in enumerate(columns)
     ]
-    last = features.pop()
+    # Anything but a date may be a target.
+    last = features.pop(max(at for at, column in enumerate(columns) if types[column.header] != MOMENTS))
     kind: dict[str, Any] = {"task": "regression", "metric": "rmse"}
     target = {"name": last["name"], "column": last["column"]}
     if last["type"] != NUMBERS:
@@ -190,6 +193,7 @@ def _probe(columns: Sequence[Column], types: Mapping[str, str | None], form: Map
 
 def _take_in(columns: Sequence[Column], probe: ModelFile, path: Path, where: str, workdir: Path, largest: int) -> int:
     from training.ingest.open_source import open_source
+    from training.ingest.rules import moments_as_text as as_text
     from training.ingest.rules import plain_numbers
     from training.ingest.rules import tidied as tidied_cells
 
@@ -198,6 +202,6 @@ def _take_in(columns: Sequence[Column], probe: ModelFile, path: Path, where: str
         for batch in opened.table.batches():
             rows += batch.frame.height
             for index, column in enumerate(columns):
-                cells = tidied_cells(batch.frame[f"c{index}"], True, probe.source.missing)
+                cells = tidied_cells(as_text(batch.frame[f"c{index}"]), True, probe.source.missing)
                 column.add(cells, plain_numbers(cells, probe.source))
     return rows

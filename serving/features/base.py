@@ -31,6 +31,8 @@ class ServedFeature(ABC):
     """The inputs of a graph that it may be."""
     datatypes: ClassVar[frozenset[str]] = NUMBERS
     """The Open Inference Protocol's datatypes that it takes; values are checked like those of `/predict`."""
+    datatype: ClassVar[str | None] = None
+    """What of these the model's metadata says, where that is another than the graph's own."""
     plain: ClassVar[bool] = True
     """Whether NumPy makes numbers of its values without `tensor`: a matrix of such features is filled at once."""
 

@@ -50,11 +50,10 @@ class Number(ServedFeature):
     def count(self, column: NDArray[Any], reference: Reference) -> list[int]:
         """Return missing, outside, and the count between each two edges; what lies beyond them is at an end."""
         present = present_numbers(column)
-        edges = np.asarray(reference.edges or (0.0, 0.0), np.float32)
-        bins = np.bincount(np.searchsorted(edges[1:-1], present, side="right"), minlength=len(reference.counts))
         low = -math.inf if self.feature.minimum is None else np.float32(self.feature.minimum)
         high = math.inf if self.feature.maximum is None else np.float32(self.feature.maximum)
-        return [len(column) - len(present), int(((present < low) | (present > high)).sum()), *bins.tolist()]
+        outside = int(((present < low) | (present > high)).sum())
+        return [len(column) - len(present), outside, *binned(present, reference)]
 
     def field(self) -> dict[str, Any]:
         """Return its field of the page's form."""
@@ -64,6 +63,15 @@ class Number(ServedFeature):
 def present_numbers(column: NDArray[Any]) -> NDArray[Any]:
     """Return the values of a tensor that aren't missing."""
     return column[~np.isnan(column)] if column.dtype.kind == "f" else column
+
+
+def binned(present: NDArray[Any], reference: Reference) -> list[int]:
+    """Return how many numbers lie between each two edges of a reference; what lies beyond them is at an end."""
+    edges = np.asarray(reference.edges or (0.0, 0.0), np.float32)
+    counted: list[int] = np.bincount(
+        np.searchsorted(edges[1:-1], present, side="right"), minlength=len(reference.counts)
+    ).tolist()
+    return counted
 
 
 def _plain(number: float) -> float | int:

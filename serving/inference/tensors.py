@@ -12,9 +12,9 @@ from serving.http.problems import Problem
 DATATYPES = {"float32": "FP32", "int64": "INT64", "string": "BYTES"}
 
 
-def describe(tensor: Tensor) -> dict[str, Any]:
-    """Return a tensor as the protocol's metadata has it."""
-    return {"name": tensor.name, "datatype": DATATYPES[tensor.dtype], "shape": list(tensor.shape)}
+def describe(tensor: Tensor, datatype: str | None = None) -> dict[str, Any]:
+    """Return a tensor as the protocol's metadata has it; of another datatype than the graph's where one is given."""
+    return {"name": tensor.name, "datatype": datatype or DATATYPES[tensor.dtype], "shape": list(tensor.shape)}
 
 
 def read_rows(release: Release, features: Sequence[ServedFeature], inputs: Any, most_rows: int) -> list[list[Any]]:

@@ -39,11 +39,12 @@ def pick_version(service: Service, name: str, version: str | None) -> Model:
 def describe_tensors(model: Model) -> dict[str, Any]:
     """Return a model's metadata."""
     signature = model.release.signature
+    asked = {served.feature.name: served.datatype for served in model.features}
     return {
         "name": model.name,
         "versions": [model.version],
         "platform": PLATFORM,
-        "inputs": [describe(tensor) for tensor in signature.inputs],
+        "inputs": [describe(tensor, asked.get(tensor.name)) for tensor in signature.inputs],
         "outputs": [describe(tensor) for tensor in signature.outputs],
     }
 

@@ -1,6 +1,7 @@
 """A small table with features of every type, missing values and values never seen, and model files for it."""
 
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ FEATURES: list[dict[str, Any]] = [
     {"name": "street", "type": "category"},
 ]
 NUMBERS = FEATURES[:4]
+DATES: list[dict[str, Any]] = [
+    *FEATURES,
+    {"name": "built", "type": "date", "missing": "impute"},
+    {"name": "seen", "type": "datetime", "parts": ["hour", "weekday", "age"], "cyclic": False},
+]
 
 
 def model_of(task: str, features: list[dict[str, Any]] = FEATURES, **more: Any) -> ModelFile:
@@ -60,6 +66,9 @@ def frame_of(model: ModelFile, rows: int = ROWS) -> pl.DataFrame:
         ],
         "street": rng.choice(["Elm", "Oak"], rows),
     }
+    days = rng.integers(-40_000, 20_000, rows)
+    columns["built"] = [None if day % 10 == 0 else date(2000, 1, 1) + timedelta(days=int(day)) for day in days]
+    columns["seen"] = [datetime(2024, 1, 1) + timedelta(minutes=int(day)) for day in rng.integers(0, 900_000, rows)]
     signal = columns["size"] / 10 + columns["garden"] + (columns["street"] == "Elm") + rng.normal(0, 0.2, rows)
     classes = model.target.classes
     if classes is None:

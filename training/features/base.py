@@ -54,6 +54,8 @@ class FeatureType(ABC, Generic[AnyFeature]):
     """True where the same cells come again and again."""
     dtype: ClassVar[Literal["float32", "string"]] = "float32"
     """Of the graph's input."""
+    in_matrix: ClassVar[bool] = True
+    """False where requests give something else than the number that enters the graph."""
 
     def __init__(self, feature: AnyFeature) -> None:
         self.feature = feature

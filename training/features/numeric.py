@@ -1,6 +1,5 @@
 """What all numbers share, whole ones or not."""
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -8,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from molino.contracts.moments import hint_for_date
 from molino.contracts.numerals import hint_for
 from molino.contracts.release import Reference
 from training.features.base import AnyFeature, FeatureType, Known, Rule
@@ -15,7 +15,6 @@ from training.features.fitted import Fitted, Float32Array, fit_scaled
 from training.profiles.profile import Measure, Spread
 from training.profiles.reference import measured_reference
 
-DATE = re.compile(r"\d{4}[-/]\d\d?[-/]\d\d?|\d\d?[/.]\d\d?[/.]\d{4}")
 FLOAT32_MAXIMUM = 3.4028234663852886e38
 
 
@@ -29,8 +28,7 @@ class NumericType(FeatureType[AnyFeature]):
 
     def hint(self, cell: str) -> str:
         """Return the key that has the cell read as a number."""
-        date = "; dates and times are no features: leave the column out, or split rows by it (split.kind: time)"
-        return date if DATE.match(cell) else hint_for(cell)
+        return hint_for_date(cell) or hint_for(cell)
 
     def accepts(self, dtype: pl.DataType) -> bool:
         """Tell whether it is numeric."""

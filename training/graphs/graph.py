@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from molino.contracts.errors import ReleaseError
 from molino.contracts.release import Signature, Tensor
+from training.graphs.moments import codes_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -162,11 +163,13 @@ def _tensor(node: Any) -> Tensor:
 
 
 def _column(series: "pl.Series", dtype: str) -> NDArray[Any]:
-    """Return a column as its graph input: a missing number is NaN, a missing category the empty string."""
+    """Return a column as its graph input: a missing number or date is NaN, a missing category the empty string."""
     import polars as pl
 
     if dtype == "string":
         return series.cast(pl.String).fill_null("").to_numpy().astype(object)
     if dtype == "int64":
         return series.cast(pl.Int64).to_numpy()
+    if series.dtype.is_temporal():
+        return codes_of(series)
     return series.cast(pl.Float64).to_numpy().astype(np.float32)

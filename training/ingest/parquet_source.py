@@ -92,8 +92,9 @@ def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return (
             pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
         )
-    if isinstance(dtype, pl.Datetime):
-        column = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if dtype == pl.Datetime:
+        zoned = getattr(dtype, "time_zone", None) is not None
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else column
         return column.dt.to_string("%Y-%m-%d %H:%M:%S%.6f")
     return column.cast(pl.String)
 

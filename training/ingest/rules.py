@@ -86,6 +86,11 @@ def _tidied(cells: pl.Series, column: FeatureType[Any], source: Source) -> pl.Se
     return numbers_of(tidy, source) if column.reads_numbers else tidy
 
 
+def moments_as_text(cells: pl.Series) -> pl.Series:
+    """Return a column's cells, dates and times of which as ISO 8601 has them."""
+    return cells.dt.to_string("%Y-%m-%dT%H:%M:%S") if cells.dtype.is_temporal() else cells
+
+
 def without_missing_numbers(cells: pl.Series, source: Source) -> pl.Series:
     """Return the cells of a column of numbers, null where a number means no value: -999.0 as well as -999."""
     numbers = cells.cast(pl.Float64, strict=False) if cells.dtype == pl.String else cells

@@ -8,6 +8,7 @@ import numpy as np
 
 from molino.contracts.model_file import ModelFile
 from training.features import type_of
+from training.features.calendar import Calendar
 from training.features.fitted import Fitted, Float32Array, OneHot, Scaled
 
 
@@ -29,12 +30,17 @@ class Encoding:
         return tuple(column for column in self.columns if isinstance(column, OneHot))
 
     @property
+    def dated(self) -> tuple[Calendar, ...]:
+        """The features that are numbers of the calendar."""
+        return tuple(column for column in self.columns if isinstance(column, Calendar))
+
+    @property
     def width(self) -> int:
         """Columns of the dense form."""
         return sum(column.width for column in self.columns)
 
     def dense(self, features: Float32Array) -> Float32Array:
-        """Return rows [n, features] as [n, width]: numbers imputed by the median and normalised, then one-hots."""
+        """Return rows [n, features] as [n, width]: numbers imputed by the median and normalised, one-hots, dates."""
         taken = features[:, [column.index for column in self.numeric]]
         taken = np.where(np.isnan(taken), self.medians, taken)
         scaled = (taken - self.means) * self.factors
@@ -44,6 +50,9 @@ class Encoding:
         for column in self.categorical:
             found[:, start : start + column.width] = column.table[column.positions(features[:, column.index])]
             start += column.width
+        for dated in self.dated:
+            found[:, start : start + dated.width] = dated.dense(features[:, dated.index])
+            start += dated.width
         return found
 
     def rows_within(self, size: int) -> int:
@@ -51,11 +60,11 @@ class Encoding:
         return max(1, size // (np.float32().itemsize * self.width))
 
     def sparse(self, features: Float32Array) -> Any:
-        """Return what `dense` does as a SciPy CSR array of float64, which holds [n, features] cells at most."""
+        """Return what `dense` does as a SciPy CSR array of float64; of a category it holds one cell a row at most."""
         from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
         numeric, start = self.numeric, len(self.numeric)
-        rows, width = len(features), len(self.columns)
+        rows, width = len(features), start + len(self.categorical) + sum(column.width for column in self.dated)
         places = np.empty((rows, width), np.int32)
         cells = np.empty((rows, width), np.float64)
         taken = features[:, [column.index for column in numeric]]
@@ -67,13 +76,27 @@ class Encoding:
             places[:, position] = offset + column.table.argmax(axis=1)[found]
             cells[:, position] = column.table.max(axis=1)[found]
             offset += column.width
+        position = start + len(self.categorical)
+        for dated in self.dated:
+            of_column = slice(position, position + dated.width)
+            places[:, of_column] = np.arange(offset, offset + dated.width)
+            cells[:, of_column] = dated.dense(features[:, dated.index])
+            offset, position = offset + dated.width, position + dated.width
         pointers = np.arange(0, rows * width + 1, width)
         return csr_array((cells.ravel(), places.ravel(), pointers), shape=(rows, self.width))
 
     def indexed(self, features: Float32Array) -> Float32Array:
-        """Return rows as [n, features] in the order numeric, categorical; a missing value stays NaN."""
+        """Return rows in the order numeric, categorical, dated, the latter by their numbers; a missing value stays NaN.
+
+        Args:
+            features: [n, features].
+
+        Returns:
+            [n, columns]: one of each feature, but one per part of a date.
+        """
         order = [column.index for column in self.numeric] + [column.index for column in self.categorical]
-        return features[:, order]
+        dated = [column.numbers(features[:, column.index]) for column in self.dated]
+        return np.concatenate([features[:, order], *dated], axis=1) if dated else features[:, order]
 
     @property
     def medians(self) -> Float32Array:

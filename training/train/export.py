@@ -41,7 +41,7 @@ class Export:
     def __init__(self, model: ModelFile, encoding: Encoding) -> None:
         self.model = model
         self.encoding = encoding
-        self.matrix = all(type_of(feature).dtype == "float32" for feature in model.features)
+        self.matrix = all(of_type.dtype == "float32" and of_type.in_matrix for of_type in map(type_of, model.features))
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
 
@@ -82,10 +82,11 @@ class Export:
         for column in self.encoding.categorical:
             table = self.constant(f"columns/{column.name}/table", column.table)
             parts.append(self.node("Gather", [table, column.export_position(self)], f"columns/{column.name}/one_hot"))
+        parts += [column.export_dense(self) for column in self.encoding.dated]
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
     def indexed(self, tables: Mapping[int, Float32Array] | None = None) -> str:
-        """Add the nodes of `Encoding.indexed` and return their output, [n, features].
+        """Add the nodes of `Encoding.indexed` and return their output, [n, indexed columns].
 
         Args:
             tables: feature index to what is given for each code of a category, that of other values last.
@@ -94,6 +95,7 @@ class Export:
         for column in self.encoding.categorical:
             code = column.export_code(self, (tables or {}).get(column.index))
             parts.append(self.node("Reshape", [code, self._one_column()], f"columns/{column.name}/column"))
+        parts += [column.export_numbers(self) for column in self.encoding.dated]
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
     def splice(self, model: "onnx.ModelProto", name: str, given: str, output: str) -> str:

@@ -43,7 +43,12 @@ def save_onnx(graph: "onnx.ModelProto", model: ModelFile, example: "pl.DataFrame
         input_example=_frame(model, example),
         pip_requirements=requirements(ONNX_REQUIREMENTS),
         code_paths=[str(LOADER)],
-        metadata={"molino_features": [feature.name for feature in model.features]},
+        metadata={
+            "molino_features": [feature.name for feature in model.features],
+            "molino_hours": {
+                feature.name: hours for feature in model.features if (hours := getattr(feature, "hours", None))
+            },
+        },
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
     )
@@ -61,8 +66,8 @@ def _set_loader(mlmodel: Path) -> None:
 def _signature(model: ModelFile) -> Any:
     """Return names and types.
 
-    Any type for numbers and for categories that may be missing: MLflow refuses integers where doubles are asked for,
-    and a column of nothing but NaN where strings are. The loader casts them all.
+    Any type for numbers, dates, and categories that may be missing: MLflow refuses integers where doubles are asked
+    for, and dates, or a column of nothing but NaN, where strings are. The loader casts them all.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -70,7 +75,7 @@ def _signature(model: ModelFile) -> Any:
 
     anything: Any = AnyType
     inputs: list[Any] = [
-        ColSpec(DataType.string if _is_text(one) and one.missing != "impute" else anything(), one.name)
+        ColSpec(DataType.string if _is_category(one) and one.missing != "impute" else anything(), one.name)
         for one in model.features
     ]
     outputs: list[Any]
@@ -83,19 +88,26 @@ def _signature(model: ModelFile) -> Any:
 
 
 def _frame(model: ModelFile, rows: "pl.DataFrame") -> Any:
-    """Return rows as a pandas DataFrame: categories as strings, all else as floats."""
+    """Return rows as a pandas DataFrame: categories and dates as strings, all else as floats."""
     import pandas as pd
 
     return pd.DataFrame(
         {
-            feature.name: np.array(rows[feature.name].to_list(), object if _is_text(feature) else float)
+            feature.name: np.array(
+                [None if value is None else feature.as_json(value) for value in rows[feature.name].to_list()],
+                object if _is_text(feature) else float,
+            )
             for feature in model.features
         }
     )
 
 
-def _is_text(feature: Feature) -> bool:
+def _is_category(feature: Feature) -> bool:
     return type_of(feature).dtype == "string"
+
+
+def _is_text(feature: Feature) -> bool:
+    return _is_category(feature) or not type_of(feature).in_matrix
 
 
 def _installed(name: str) -> str:

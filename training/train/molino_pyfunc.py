@@ -19,6 +19,8 @@ class FrameModel:
         self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         described = yaml.safe_load((path.parent / "MLmodel").read_text())
         self.features: list[str] = described["metadata"]["molino_features"]
+        self.hours: dict[str, int] = described["metadata"].get("molino_hours", {})
+        """Of dates and times: hours of a step of the numbers that enter the graph."""
 
     def predict(self, frame: Any, params: dict[str, Any] | None = None) -> Any:
         """Answer a DataFrame with a DataFrame: `prediction`, or `label` and the classes' probabilities."""
@@ -31,7 +33,12 @@ class FrameModel:
             feeds = {inputs[0].name: np.stack([_floats(frame[name]) for name in self.features], axis=1)}
         else:
             casts = {"tensor(string)": _strings, "tensor(float)": _floats}
-            feeds = {one.name: casts[one.type](frame[one.name]) for one in inputs}
+            feeds = {
+                one.name: _steps(frame[one.name], self.hours[one.name])
+                if one.name in self.hours
+                else casts[one.type](frame[one.name])
+                for one in inputs
+            }
         names = [one.name for one in self.session.get_outputs()]
         return pd.DataFrame(dict(zip(names, self.session.run(names, feeds), strict=True)), index=frame.index)
 
@@ -46,6 +53,16 @@ def _floats(column: Any) -> Any:
     import pandas as pd
 
     return pd.to_numeric(column).to_numpy("float64", na_value=float("nan")).astype("float32")
+
+
+def _steps(column: Any, hours: int) -> Any:
+    """Return dates, times or their ISO texts as whole steps of so many hours since 2000-01-01, a missing one as NaN."""
+    import pandas as pd
+
+    texts = column.map(lambda cell: cell.strip().replace("/", "-") if isinstance(cell, str) else cell)
+    moments = pd.to_datetime(texts, format="ISO8601", utc=True)
+    steps = (moments - pd.Timestamp("2000-01-01", tz="UTC")) // pd.Timedelta(hours=hours)
+    return steps.to_numpy("float64", na_value=float("nan")).astype("float32")
 
 
 def _strings(column: Any) -> Any:

@@ -92,6 +92,13 @@ FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "many words": (of(*(f"w{i}" for i in range(30))), {"type": "category", "unseen": "other"}),
     "words with gaps": (of("b", "a", ""), {"type": "category", "values": ("a", "b"), "missing": "impute"}),
     "numbers with gaps": (of(1.5, 2.5, "NA"), {"type": "number", "missing": "impute"}),
+    "dates": (of("2012-01-01", "2015-12-31"), {"type": "date", "format": None, "minimum": None}),
+    "dates with gaps": (of("2012-01-01", "2015-12-31", ""), {"type": "date", "missing": "impute"}),
+    "dates of days first": (of("31.1.2012", "1.2.2012"), {"type": "date", "format": "%d.%m.%Y"}),
+    "dates of months first": (of("1/31/2012", "2/1/2012"), {"type": "date", "format": "%m/%d/%Y"}),
+    "times": (of("2012-01-01 10:30", "2015-12-31"), {"type": "datetime", "format": None}),
+    "times that are all midnight": (of("2012-01-01 00:00:00", "2015-12-31 00:00:00"), {"type": "date"}),
+    "dates and a word": (of("2012-01-01", "2015-12-31", "later"), {"type": "category"}),
     "words that YAML knows": (of("yes", "null", "1.0", "~", "#x", "a: b"), {"type": "category"}),
 }
 
@@ -100,6 +107,27 @@ FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
 def test_a_column_becomes_a_feature_of_its_type(desk: Desk, values: list[Any], wanted: dict[str, Any]) -> None:
     found = desk.feature("a", values)
     assert {key: found.get(key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(("header", "kind"), [("date", "date"), ("sale_day", "date"), ("size", "number")])
+def test_whole_numbers_are_dates_where_their_column_is_called_so(desk: Desk, header: str, kind: str) -> None:
+    assert desk.feature(header, of(20120101, 20151231, 20160229))["type"] == kind
+
+
+@pytest.mark.parametrize("kind", [pl.Date, pl.Datetime("us"), pl.Datetime("ns", "UTC")], ids=str)
+def test_dates_of_parquet_are_dates(desk: Desk, kind: Any) -> None:
+    path = desk.folder / "dated.parquet"
+    days = pl.Series(of("2012-01-01", "2015-12-31")).str.to_date().cast(kind)
+    pl.DataFrame({"x": of(1.5, 2.5, 3.0), "y": of(1.5, 2.5, 3.0), "day": days}).write_parquet(path)
+    made = model_file_of(Wanted(str(path), "y"), desk.settings)
+    assert "{name: day, type: date}  # 2012-01-01 to 2015-12-31" in made.text
+
+
+def test_a_split_by_time_is_offered_and_not_taken(desk: Desk) -> None:
+    text = desk.made(cells(when=of("2012-01-01", "2015-12-31"))).text
+    assert "# To be judged on what came after the training rows: split: {kind: time, column: when," in text
+    assert "split: {kind: hash," in text
+    assert "kind: time" not in desk.made(cells(when=of("2012-01-01", "2015-12-31", ""))).text
 
 
 LEFT_OUT = {

@@ -109,7 +109,7 @@ def test_few_numbers_that_are_written_otherwise_are_told(tmp_path: Path) -> None
 
 
 def test_dates_as_numbers_are_told_what_to_do_with(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"row 1 has '2024-01-31'\); dates and times are no features"):
+    with pytest.raises(SourceError, match=r"row 1 has '2024-01-31'\); for dates and times set type: date$"):
         clean(tmp_path, "a,c,y\n2024-01-31,x,1\n")
 
 
