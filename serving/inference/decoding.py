@@ -22,7 +22,7 @@ class BodyDecoder:
 
     def __init__(self, release: Release, max_rows: int) -> None:
         features = serve_features(release)
-        types = [_typed(feature) for feature in features]
+        types = [typed(feature) for feature in features]
         self._texts = [position for position, served in enumerate(features) if served.any_text]
         row: Any = tuple[tuple(types)]  # type: ignore[misc]
         record = _record_type(release.features, types)
@@ -63,6 +63,7 @@ def _record_type(features: Sequence[Feature], types: Sequence[Any]) -> Any:
     return msgspec.defstruct("Record", required, rename=renamed, forbid_unknown_fields=True, kw_only=True)
 
 
-def _typed(served: ServedFeature) -> Any:
+def typed(served: ServedFeature) -> Any:
+    """Return the type by which msgspec reads a value, none included where the graph fills it in."""
     kind = served.json_type()
     return kind | None if served.feature.missing == "impute" else kind

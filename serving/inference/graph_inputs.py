@@ -43,12 +43,33 @@ class GraphInputBuilder:
             position = positions[tensor.name]
             _check_column(where, tensor, features[position])
             self._columns.append((tensor.name, position, features[position].tensor, _DTYPES[tensor.dtype]))
+        self._all_numbers = self._plain and self._complete and {tensor.dtype for tensor in inputs} == {"float32"}
 
     def __call__(self, rows: Sequence[Sequence[Any]]) -> dict[str, NDArray[Any]]:
         """Return the inputs; a missing number is NaN, a missing category the empty string."""
         if self._matrix is not None:
             return {self._matrix: self._fill_matrix(rows)}
+        if len(rows) > FEW_ROWS:
+            if self._all_numbers:
+                turned = np.ascontiguousarray(self._fill_matrix(rows).T)
+                return {name: turned[position] for name, position, _, _ in self._columns}
+            return self.of_columns(list(zip(*rows, strict=True)))
         return {name: tensor([row[position] for row in rows], dtype) for name, position, tensor, dtype in self._columns}
+
+    def of_columns(self, columns: Sequence[Sequence[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the inputs from a column of checked values per feature."""
+        if self._matrix is None:
+            return {name: self._column(columns[at], at, dtype) for name, at, _, dtype in self._columns}
+        matrix = np.empty((len(columns[0]), self._width), np.float32)
+        for at, column in enumerate(columns):
+            matrix[:, at] = self._column(column, at, np.float32)
+        return {self._matrix: matrix}
+
+    def _column(self, column: Sequence[Any], position: int, dtype: DTypeLike) -> NDArray[Any]:
+        served = self._features[position]
+        if served.plain and served.feature.missing == "refuse":
+            return np.fromiter(column, dtype, len(column))
+        return served.tensor(column, dtype)
 
     def _fill_matrix(self, rows: Sequence[Sequence[Any]]) -> NDArray[np.float32]:
         """Many complete rows are read value by value, which is quicker than row by row but knows no missing one."""

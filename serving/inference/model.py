@@ -20,6 +20,7 @@ from serving.features import serve_features
 from serving.features.base import GraphInputs
 from serving.http.problems import Problem
 from serving.inference.bounds import read_max_rows
+from serving.inference.columns import ColumnReader
 from serving.inference.decoding import BodyDecoder, Row
 from serving.inference.graph_inputs import GraphInputBuilder
 from serving.inference.validation import BodyValidator, read_json
@@ -59,6 +60,7 @@ class Model:
         self.validator = BodyValidator(release)
         self._decoder = BodyDecoder(release, self.max_rows)
         self._graph_inputs = GraphInputBuilder(release)
+        self._columns = ColumnReader(release, self.validator, self._graph_inputs)
         self._outputs = _output_names(release)
         self._session = _open_session(release, graph, self._outputs)
         self._run = self._session.run
@@ -87,12 +89,25 @@ class Model:
         Raises:
             Problem: 422 where the graph has no finite answer for a row, 500 where it can't be run on them.
         """
+        return self.predict_inputs(self._graph_inputs(rows), len(rows))
+
+    def read_columns(self, columns: Sequence[Sequence[Any]]) -> GraphInputs:
+        """Return the graph's inputs for a column of values per feature, in feature order.
+
+        Raises:
+            Problem: 422 with each wrong value's row and feature.
+        """
+        return self._columns.read(columns)
+
+    def predict_inputs(self, inputs: GraphInputs, rows: int) -> Predictions:
+        """Answer the graph's inputs for a number of rows.
+
+        Raises:
+            Problem: 422 where the graph has no finite answer for a row, 500 where it can't be run on them.
+        """
         try:
-            inputs = self._graph_inputs(rows)
-            outputs = (
-                self._run(self._outputs, inputs) if len(rows) <= RUN_ROWS else self._run_in_parts(inputs, len(rows))
-            )
-            predictions = self._read_outputs(outputs, len(rows))
+            outputs = self._run(self._outputs, inputs) if rows <= RUN_ROWS else self._run_in_parts(inputs, rows)
+            predictions = self._read_outputs(outputs, rows)
         except Problem:
             raise
         except Exception as error:  # onnxruntime's own exceptions have no public base class

@@ -112,10 +112,6 @@ class BodyValidator:
             faults.append({"row": index, "feature": self._features[position].name, "detail": str(error)})
             return None
 
-    def columns(self, columns: Mapping[str, Sequence[Any]], rows: int) -> list[list[Any]]:
-        """Return rows in feature order from a column of values per feature, all of one length."""
-        return self.read_rows([[columns[feature.name][row] for feature in self._features] for row in range(rows)])
-
     def read_rows(self, rows: list[Any]) -> list[list[Any]]:
         """Return checked rows from rows in feature order."""
         return self.read({"data": rows})

@@ -104,25 +104,25 @@ def inference_body(release: Release) -> Schema:
     JSON Schema can't say that shapes and data fit together, so this says no more than their types.
     """
     inputs = [_input_schema(release, tensor.name) for tensor in release.signature.inputs]
+    filled = {feature.name for feature in release.features if feature.missing == "impute"}
+    least = sum(tensor.name not in filled for tensor in release.signature.inputs)
     outputs = [tensor.name for tensor in release.signature.outputs]
     return {
         "type": "object",
         "required": ["inputs"],
         "properties": {
-            "id": {"type": "string"},
-            "parameters": {"type": "object"},
-            "inputs": {"type": "array", "minItems": len(inputs), "maxItems": len(inputs), "items": {"anyOf": inputs}},
+            "id": {"type": ["string", "null"]},
+            "parameters": {"type": ["object", "null"]},
+            "inputs": {"type": "array", "minItems": max(least, 1), "maxItems": len(inputs), "items": {"anyOf": inputs}},
             "outputs": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": {
                     "type": "object",
                     "required": ["name"],
-                    "properties": {"name": {"enum": outputs}, "parameters": {"type": "object"}},
-                    "additionalProperties": False,
+                    "properties": {"name": {"enum": outputs}, "parameters": {"type": ["object", "null"]}},
                 },
             },
         },
-        "additionalProperties": False,
     }
 
 
@@ -168,8 +168,7 @@ def _input_schema(release: Release, name: str) -> Schema:
             "name": {"const": name},
             "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 2},
             "datatype": {"enum": datatypes},
-            "parameters": {"type": "object"},
+            "parameters": {"type": ["object", "null"]},
             "data": {"type": "array"},
         },
-        "additionalProperties": False,
     }

@@ -11,12 +11,17 @@ from flask.testing import FlaskClient
 from running_server import JSON, KEY, RunningServer
 
 triton = pytest.importorskip("tritonclient.http", exc_type=ImportError)
+triton_to_np_dtype = pytest.importorskip("tritonclient.utils", exc_type=ImportError).triton_to_np_dtype
 
 
 @pytest.fixture
 def inference(server: RunningServer) -> Iterator[Any]:
     with triton.InferenceServerClient(f"127.0.0.1:{server.port}") as client:
         yield client
+
+
+PENGUIN_NAMES = ["island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "year"]
+PENGUIN_DATATYPES = ["BYTES", "FP32", "FP64", "INT32", "INT64", "BYTES", "UINT16"]
 
 
 def tensor(name: str, values: Any, datatype: str) -> Any:
@@ -58,7 +63,8 @@ def test_columns_are_answered_with_labels(inference: Any, server: RunningServer)
     answer = inference.infer("penguins", inputs, model_version="1", headers=dict(KEY))
 
     body = json.dumps({"data": PENGUIN_ROWS[:2]}).encode()
-    assert list(answer.as_numpy("label")) == server.ask("POST", "/models/penguins/predict", body).json["predictions"]
+    labels = [label.decode() for label in answer.as_numpy("label")]
+    assert labels == server.ask("POST", "/models/penguins/predict", body).json["predictions"]
 
 
 def test_only_the_outputs_asked_for_are_given(inference: Any) -> None:
@@ -68,11 +74,97 @@ def test_only_the_outputs_asked_for_are_given(inference: Any) -> None:
     assert [output["name"] for output in answer.get_response()["outputs"]] == ["prediction"]
 
 
-def test_binary_tensors_are_refused_clearly(inference: Any) -> None:
-    binary = triton.InferInput("features", [1, 13], "FP32").set_data_from_numpy(np.array([HOUSING_ROW], np.float32))
+@pytest.mark.parametrize("sent", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_values_are_the_same_as_bytes_and_as_json(
+    inference: Any, server: RunningServer, sent: bool, given: bool
+) -> None:
+    body = json.dumps({"data": PENGUIN_ROWS[:2]}).encode()
+    plain = server.ask("POST", "/models/penguins/predict", body).json
+    expected = [row["Gentoo"] for row in plain["probabilities"]]
+    outputs = [triton.InferRequestedOutput(name, binary_data=given) for name in ("probability_Gentoo", "label")]
+    columns = zip(PENGUIN_NAMES, PENGUIN_DATATYPES, zip(*PENGUIN_ROWS[:2], strict=True), strict=True)
+    inputs = [
+        triton.InferInput(name, [2], datatype).set_data_from_numpy(
+            np.array(values, triton_to_np_dtype(datatype)), binary_data=sent
+        )
+        for name, datatype, values in columns
+    ]
+    answer = inference.infer("penguins", inputs, outputs=outputs, headers=dict(KEY))
+    labels = [label.decode() if given else label for label in answer.as_numpy("label")]
 
-    with pytest.raises(triton.InferenceServerException, match="send tensors as JSON"):
-        inference.infer("housing", [binary], headers=dict(KEY))
+    assert labels == plain["predictions"]
+    assert answer.as_numpy("probability_Gentoo") == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_model_of_one_input_is_asked_by_the_clients_defaults(
+    inference: Any, server: RunningServer, housing_body: bytes
+) -> None:
+    rows = triton.InferInput("whatever", [1, 13], "FP64").set_data_from_numpy(np.array([HOUSING_ROW]))
+    answer = inference.infer("housing", [rows], headers=dict(KEY))
+
+    expected = server.ask("POST", "/predict", housing_body).json["predictions"]
+    assert answer.as_numpy("prediction") == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_missing_number_is_nan_in_bytes(client: FlaskClient) -> None:
+    columns = dict(zip(PENGUIN_NAMES, zip(PENGUIN_ROWS[2], strict=True), strict=True))
+    length = {"name": "bill_length_mm", "shape": [1], "datatype": "FP32", "parameters": {"binary_data_size": 4}}
+    rest = [
+        {"name": name, "shape": [1], "datatype": datatype, "data": columns[name]}
+        for name, datatype in zip(PENGUIN_NAMES, PENGUIN_DATATYPES, strict=True)
+        if name in ("island", "year")
+    ]
+    text = json.dumps({"inputs": [length, *rest]}).encode()
+    answer = client.post(
+        "/v2/models/penguins/infer",
+        data=text + np.array([np.nan], "<f4").tobytes(),
+        headers={**JSON, "Inference-Header-Content-Length": str(len(text))},
+    )
+    row = client.post("/models/penguins/predict", json={"data": [PENGUIN_ROWS[2]]}, headers=JSON)
+
+    assert answer.json["outputs"][0]["data"] == row.json["predictions"]
+
+
+ONE = {"name": "features", "shape": [1, 13], "datatype": "FP32", "parameters": {"binary_data_size": 52}}
+BYTES = np.array(HOUSING_ROW, "<f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "values", "length", "said"),
+    [
+        ({}, BYTES, None, "the body is not JSON"),
+        ({}, BYTES, "x", "must be the length of the JSON"),
+        ({}, BYTES, "-1", "must be the length of the JSON"),
+        ({}, BYTES, "100000", "must be the length of the JSON"),
+        ({}, BYTES[:-1], "", "binary_data_size is 52, but 51 bytes are left"),
+        ({}, BYTES + b"x", "", "1 bytes behind the JSON belong to no input"),
+        ({"parameters": {"binary_data_size": -1}}, b"", "", "binary_data_size is -1"),
+        ({"parameters": {"binary_data_size": True}}, b"x", "", "binary_data_size is True"),
+        ({"parameters": {"binary_data_size": 51}}, BYTES[:-1], "", "51 bytes are no whole number of FP32"),
+        ({"datatype": "BF16"}, BYTES, "", "no binary data of datatype 'BF16'"),
+        ({"datatype": "BYTES"}, BYTES, "", "its last string is cut off"),
+        ({"shape": [2, 13]}, BYTES, "", "needs 26 values, got 13"),
+        ({"data": [1]}, BYTES, "", "has both data and binary_data_size"),
+        ({}, np.full(13, np.inf, "<f4").tobytes(), "", "row 0, feature crim: the number is beyond 1e+30"),
+        ({}, np.full(13, np.nan, "<f4").tobytes(), "", "row 0, feature crim: expected a number, got null"),
+    ],
+)
+def test_wrong_bytes_are_told(
+    client: FlaskClient, change: dict[str, Any], values: bytes, length: str | None, said: str
+) -> None:
+    text = json.dumps({"inputs": [{**ONE, **change}]}).encode()
+    told = {} if length is None else {"Inference-Header-Content-Length": length or str(len(text))}
+    answer = client.post("/v2/models/housing/infer", data=text + values, headers={**JSON, **told})
+
+    assert answer.status_code in (400, 422)
+    assert said in answer.json["error"]
+
+
+def test_bytes_without_the_header_are_told(client: FlaskClient) -> None:
+    answer = client.post("/v2/models/housing/infer", json={"inputs": [ONE]}, headers=JSON)
+
+    assert "0 bytes are left behind the JSON; Inference-Header-Content-Length" in answer.json["error"]
 
 
 def test_an_unknown_model_is_told_to_the_client(inference: Any) -> None:
@@ -97,9 +189,8 @@ def test_nested_data_are_rows(client: FlaskClient) -> None:
         ({"shape": [0, 13], "data": []}, "expected 1 to 10000 rows"),
         ({"shape": "x"}, "shape must be an array of integers"),
         ({"datatype": "BYTES"}, "expected datatype FP32"),
-        ({"name": "x"}, "the inputs must be features"),
         ({"data": ["a", *HOUSING_ROW[1:]]}, "row 0, feature crim: expected a number"),
-        ({"parameters": {"binary_data_size": 52}}, "binary tensor data is not spoken"),
+        ({"parameters": [52]}, '"parameters" must be an object'),
     ],
 )
 def test_a_wrong_tensor_is_told(client: FlaskClient, change: dict[str, Any], said: str) -> None:
@@ -107,3 +198,47 @@ def test_a_wrong_tensor_is_told(client: FlaskClient, change: dict[str, Any], sai
 
     assert answer.status_code == 422
     assert said in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model_name": "housing", "model_version": None},
+        {"id": None, "parameters": None, "outputs": None},
+        {"outputs": [{"name": "prediction", "parameters": None, "datatype": "FP32"}]},
+    ],
+)
+def test_what_clients_send_beside_the_protocol_is_taken(client: FlaskClient, more: dict[str, Any]) -> None:
+    features = {"name": "features", "shape": [1, 13], "datatype": "FP32", "data": list(HOUSING_ROW)}
+    answer = client.post("/v2/models/housing/infer", json={"inputs": [features], **more}, headers=JSON)
+
+    assert answer.json["outputs"] == infer(client).json["outputs"]
+
+
+@pytest.mark.parametrize("change", [{"name": "x"}, {"name": None}, {"parameters": None}, {"content_type": "np"}])
+def test_an_input_is_taken_as_clients_send_it(client: FlaskClient, change: dict[str, Any]) -> None:
+    assert infer(client, **change).json["outputs"] == infer(client).json["outputs"]
+
+
+def test_an_input_without_a_name_is_the_only_one(client: FlaskClient) -> None:
+    features = {"shape": [1, 13], "datatype": "FP32", "data": list(HOUSING_ROW)}
+    answer = client.post("/v2/models/housing/infer", json={"inputs": [features]}, headers=JSON)
+
+    assert answer.json["outputs"] == infer(client).json["outputs"]
+
+
+def ask_penguins(client: FlaskClient, *names: str) -> Any:
+    inputs = [
+        {"name": name, "shape": [1], "datatype": datatype, "data": [value]}
+        for name, datatype, value in zip(PENGUIN_NAMES, PENGUIN_DATATYPES, PENGUIN_ROWS[2], strict=True)
+        if name in names
+    ]
+    return client.post("/v2/models/penguins/infer", json={"inputs": inputs}, headers=JSON).json
+
+
+def test_an_input_that_the_graph_fills_in_may_be_left_out(client: FlaskClient) -> None:
+    assert ask_penguins(client, "island", "year")["outputs"] == ask_penguins(client, *PENGUIN_NAMES)["outputs"]
+
+
+def test_an_input_that_is_needed_may_not(client: FlaskClient) -> None:
+    assert "input island is missing" in ask_penguins(client, "year")["error"]

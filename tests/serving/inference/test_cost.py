@@ -1,0 +1,126 @@
+"""What many rows cost in each form, in processor time, beside the matrix of `/predict`; measured in turns."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from bundles import HOUSING_ROW, build_housing
+from onnx import TensorProto, helper, numpy_helper
+
+from molino.contracts.pointer import bundle_path, write_pointer
+from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, Signature, Tensor
+from serving.http.exchange import Answer
+from serving.routes.inference import answer_inference
+from serving.routes.predict import answer_predict
+from serving.service import Service, open_service
+from serving.settings import ServingSettings
+
+ROWS = 1000
+MOST = 1.3
+ROUNDS = 200
+HEADERS = {b"content-type": b"application/json", b"x-api-key": b"mercadolibre"}
+
+
+def give_columns(home: Path) -> None:
+    """Make a version of housing whose graph has an input per feature."""
+    release = Release.model_validate_json((bundle_path(home, "housing", "1") / RELEASE_FILENAME).read_bytes())
+    graph = onnx.load(bundle_path(home, "housing", "1") / MODEL_FILENAME)
+    names = [feature.name for feature in release.features]
+    del graph.graph.input[:]
+    graph.graph.input.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in names)
+    graph.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "last"))
+    nodes = [helper.make_node("Unsqueeze", [name, "last"], [f"{name}_column"]) for name in names]
+    nodes.append(helper.make_node("Concat", [f"{name}_column" for name in names], ["features"], axis=1))
+    for node in reversed(nodes):
+        graph.graph.node.insert(0, node)
+    data = graph.SerializeToString()
+    inputs = tuple(Tensor(name=name, dtype="float32", shape=(-1,)) for name in names)
+    changes = {
+        "version": "2",
+        "onnx_sha256": hashlib.sha256(data).hexdigest(),
+        "onnx_bytes": len(data),
+        "signature": Signature(layout="columns", inputs=inputs, outputs=release.signature.outputs),
+        "name": "columns",
+    }
+    folder = bundle_path(home, "columns", "2")
+    folder.mkdir(parents=True)
+    (folder / MODEL_FILENAME).write_bytes(data)
+    (folder / RELEASE_FILENAME).write_text(release.model_copy(update=changes).model_dump_json())
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    home = tmp_path_factory.mktemp("cost")
+    build_housing(home)
+    give_columns(home)
+    write_pointer(home, {"housing": "1", "columns": "2"})
+    service = open_service(ServingSettings(home=home, access_log=False))
+    service.repository.refresh()
+    return service
+
+
+def many_rows() -> list[list[float]]:
+    rows = np.tile(np.array(HOUSING_ROW), (ROWS, 1)) * np.random.default_rng(1).uniform(0.9, 1.1, (ROWS, 13))
+    rows[:, [3, 8]] = 0, 4
+    rows[:, 9] = 320
+    listed: list[list[float]] = rows.round(4).tolist()
+    return listed
+
+
+def processor_seconds(work: Callable[[], Answer]) -> float:
+    began = time.process_time()
+    assert work().status == 200
+    return time.process_time() - began
+
+
+def body_of(**content: Any) -> bytes:
+    return json.dumps(content).encode()
+
+
+def matrix(service: Service) -> Callable[[], Answer]:
+    body = body_of(data=many_rows())
+    return lambda: answer_predict(service, "housing", HEADERS, body)
+
+
+def columns(service: Service) -> Callable[[], Answer]:
+    body = body_of(data=many_rows())
+    return lambda: answer_predict(service, "columns", HEADERS, body)
+
+
+def tensors(service: Service) -> Callable[[], Answer]:
+    flat = [value for row in many_rows() for value in row]
+    body = body_of(inputs=[{"name": "features", "shape": [ROWS, 13], "datatype": "FP32", "data": flat}])
+    return lambda: answer_inference(service, "housing", None, HEADERS, body)
+
+
+def tensors_by_column(service: Service) -> Callable[[], Answer]:
+    names = [feature.name for feature in service.repository.pick("columns").release.features]
+    inputs = [
+        {"name": name, "shape": [ROWS], "datatype": "FP32", "data": column}
+        for name, column in zip(names, zip(*many_rows(), strict=True), strict=True)
+    ]
+    body = body_of(inputs=inputs)
+    return lambda: answer_inference(service, "columns", None, HEADERS, body)
+
+
+@pytest.mark.parametrize("form", [columns, tensors, tensors_by_column])
+def test_many_rows_cost_as_much_in_each_form(service: Service, form: Callable[[Service], Callable[[], Answer]]) -> None:
+    base, other = matrix(service), form(service)
+    pairs = [(processor_seconds(base), processor_seconds(other)) for _ in range(ROUNDS)]
+    least, found = (sum(sorted(seconds)[: ROUNDS // 5]) for seconds in zip(*pairs, strict=True))
+
+    assert found <= MOST * least, f"{found / least:.2f} times as much"
+
+
+def test_each_form_has_the_same_answer(service: Service) -> None:
+    answers = [form(service)().body for form in (matrix, columns, tensors, tensors_by_column)]
+    first, second = (json.loads(body)["predictions"] for body in answers[:2])
+    third, fourth = (json.loads(body)["outputs"][0]["data"] for body in answers[2:])
+
+    assert first == second == third == fourth
