@@ -16,7 +16,7 @@ from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.opening import sha256_of
 from training.train.candidate_run import refit_candidate, train_candidate
-from training.train.candidates import faults
+from training.train.candidates import faults, import_first
 from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
@@ -46,6 +46,7 @@ def run(context: Context) -> Outcome:
     from training.data_repository.copies import copies_of
     from training.data_repository.repository import fetch_revision
 
+    import_first(_asked(context))
     _check_candidates(context)
     ingested = context.result("ingest", IngestResult)
     for name, cause in ingested.coarse_features.items():

@@ -1,7 +1,7 @@
 """The kinds of candidate that a model file may name, one module each."""
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 
 import numpy as np
@@ -11,6 +11,13 @@ from molino.contracts.contradictions import Contradiction
 from molino.contracts.model_file import Candidate, ModelFile
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
+
+
+def import_first(candidates: Iterable[Candidate]) -> None:
+    """Import what the kinds of some candidates name in `FIRST`: packages that are slow to load after all others."""
+    for kind in {candidate.kind: candidate for candidate in candidates}.values():
+        for package in getattr(_module_of(kind), "FIRST", ()):
+            importlib.import_module(package)
 
 
 def fit(candidate: Candidate, material: Material) -> Trained:

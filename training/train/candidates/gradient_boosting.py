@@ -11,11 +11,12 @@ from molino.contracts.candidates.gradient_boosting import GradientBoosting
 from molino.contracts.errors import StepError
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
-from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, TREES, save_sklearn
+from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, SKOPS, TREES, save_sklearn
 from training.train.candidates.tree_categories import TreeTables, fit_tables, given
 from training.train.encoding import Encoding
 from training.train.export import Export
 
+FIRST = (SKOPS,)
 PATIENCE = 50
 """Rounds without a better loss on the validation rows before it stops; the rounds after the best one are dropped."""
 

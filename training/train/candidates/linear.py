@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from molino.contracts.candidates.linear import Linear
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
-from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
+from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, SKOPS, save_sklearn
 from training.train.encoding import Encoding
 from training.train.export import Export
 
+FIRST = (SKOPS,)
 MAX_ITERATIONS = 1000
 DENSE_BYTES = 1 << 28
 """Of rows in their dense form; more are trained on in their sparse form, and answered in parts."""

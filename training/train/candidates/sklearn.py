@@ -15,7 +15,9 @@ from training.train.candidates.contract import Material
 from training.train.candidates.converted import convertible_estimators, unconvertible
 from training.train.candidates.estimator import Estimator, exact, refuse_too_large
 from training.train.candidates.forms import Dense
+from training.train.candidates.sklearn_model import SKOPS
 
+FIRST = (SKOPS,)
 SEED = "random_state"
 
 

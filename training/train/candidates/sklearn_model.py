@@ -6,6 +6,8 @@ from typing import Any
 
 SKLEARN_PACKAGES = ("mlflow", "numpy", "scikit-learn", "skops")
 """What loading a scikit-learn model of MLflow takes."""
+SKOPS = "skops.io"
+"""Takes a second to import at first, and five after TensorFlow: it looks 600 functions up in every loaded module."""
 TREES = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
 """skops wants it named, since a forged one could crash who loads it; here the trees are our own."""
 
