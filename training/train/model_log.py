@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
-SAME = {"mlflow": "mlflow-skinny", "tensorflow": "tensorflow-cpu"}
+SAME = {"mlflow": "mlflow-skinny", "tensorflow": "tensorflow-cpu", "xgboost": "xgboost-cpu"}
 """Distributions that hold less of a package, or another build of it, under the same version."""
 LOADER = Path(__file__).with_name("molino_pyfunc.py")
 ONNX_REQUIREMENTS = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas", "pyyaml")

@@ -1,6 +1,7 @@
 """Fitted estimators as ONNX graphs, by the converters of skl2onnx and onnxmltools."""
 
 import warnings
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import onnx
 
 INPUT = "X"
+BOOSTER_OPSET = 15
+"""The newest that onnxmltools knows; its nodes mean the same in the newer one of the whole graph."""
 DOMAINS = {"", "ai.onnx.ml"}
 """Of the nodes that every runtime has."""
 REFUSED = {
@@ -33,14 +36,35 @@ def convert(estimator: Any, width: int) -> "onnx.ModelProto":
     Raises:
         StepError: it can't be converted; says why.
     """
+    return _plain(type(estimator).__name__, lambda: _converted(estimator, width))
+
+
+def convert_booster(booster: Any, width: int) -> "onnx.ModelProto":
+    """Return a LightGBM booster as a graph in the same way.
+
+    Raises:
+        StepError: it can't be converted; says why.
+    """
+    from onnxmltools.convert import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    inputs = [(INPUT, FloatTensorType([None, width]))]
+    return _plain(
+        "the booster",
+        lambda: convert_lightgbm(booster, initial_types=inputs, target_opset=BOOSTER_OPSET, zipmap=False),
+    )
+
+
+def _plain(name: str, made: "Callable[[], onnx.ModelProto]") -> "onnx.ModelProto":
+    """Return a converted graph that is all of plain ONNX."""
     try:
-        converted = _converted(estimator, width)
+        converted = made()
     except Exception as error:  # the converters' exceptions have no base class of their own
         cause = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise StepError(f"skl2onnx can't convert {type(estimator).__name__} to ONNX: {cause}") from error
+        raise StepError(f"{name} can't be converted to ONNX: {cause}") from error
     foreign = {node.domain for node in converted.graph.node} - DOMAINS
     if foreign:
-        raise StepError(f"skl2onnx converts {type(estimator).__name__} to nodes of {foreign.pop()}, not of plain ONNX")
+        raise StepError(f"{name} is converted to nodes of {foreign.pop()}, not of plain ONNX")
     return converted
 
 
@@ -86,6 +110,7 @@ def _converted(estimator: Any, width: int) -> "onnx.ModelProto":
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
 
+    _teach_boosters()
     converted: onnx.ModelProto = convert_sklearn(
         estimator,
         initial_types=[(INPUT, FloatTensorType([None, width]))],
@@ -93,3 +118,29 @@ def _converted(estimator: Any, width: int) -> "onnx.ModelProto":
         options={"zipmap": False} if hasattr(estimator, "predict_proba") else None,
     )
     return converted
+
+
+@cache
+def _teach_boosters() -> None:
+    """Let skl2onnx convert the boosted estimators of XGBoost and LightGBM, in pipelines too, by onnxmltools."""
+    import lightgbm
+    import xgboost
+    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common import shape_calculator as shapes
+
+    for package, name, converter in ((lightgbm, "LGBM", convert_lightgbm), (xgboost, "XGB", convert_xgboost)):
+        update_registered_converter(
+            getattr(package, f"{name}Regressor"),
+            f"{name}Regressor",
+            shapes.calculate_linear_regressor_output_shapes,
+            converter,
+        )
+        update_registered_converter(
+            getattr(package, f"{name}Classifier"),
+            f"{name}Classifier",
+            shapes.calculate_linear_classifier_output_shapes,
+            converter,
+            options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+        )

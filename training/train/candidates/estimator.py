@@ -1,8 +1,7 @@
 """An estimator with scikit-learn's methods over rows in one of their forms, exported by a converter."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,9 @@ from training.train.candidates.converted import convert
 from training.train.candidates.forms import Form
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
 from training.train.export import Export
+
+if TYPE_CHECKING:
+    import onnx
 
 PREDICT_BYTES = 1 << 28
 """Of rows in an estimator's form at a time."""
@@ -34,27 +36,39 @@ class Estimator:
         self.form = form
         self.rows_trained = rows_trained
 
+    @property
+    def classifies(self) -> bool:
+        """Whether it answers probabilities."""
+        return hasattr(self.estimator, "predict_proba")
+
     def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows with the estimator."""
-        asked: Callable[[Any], Any] = getattr(self.estimator, "predict_proba", self.estimator.predict)
         rows = max(1, PREDICT_BYTES // (8 * self.form.width))
         parts = [
-            np.asarray(asked(exact(self.form(features[start : start + rows]))), np.float64)
+            np.asarray(self.answers(exact(self.form(features[start : start + rows]))), np.float64)
             for start in range(0, len(features), rows)
         ]
         answers = np.concatenate(parts)
-        return answers if hasattr(self.estimator, "predict_proba") else answers.reshape(-1)
+        return answers if self.classifies else answers.reshape(-1)
+
+    def answers(self, rows: NDArray[np.float64]) -> Any:
+        """Answer rows in their form, [n, width], with predictions [n] or probabilities [n, classes]."""
+        return self.estimator.predict_proba(rows) if self.classifies else self.estimator.predict(rows)
 
     def export(self, graph: Export) -> str:
         """Add the converted nodes; the logarithms of probabilities are logits whose softmax they are.
 
         A converter that takes one probability from 1 may come out below 0 by rounding.
         """
-        converted = convert(self.estimator, self.form.width)
+        converted = self.converted()
         answer = graph.splice(converted, "estimator", self.form.export(graph), converted.graph.output[-1].name)
-        if not hasattr(self.estimator, "predict_proba"):
+        if not self.classifies:
             return answer
         return graph.node("Log", [graph.node("Relu", [answer], "estimator/share")], "raw")
+
+    def converted(self) -> "onnx.ModelProto":
+        """Return the estimator as a graph of its own."""
+        return convert(self.estimator, self.form.width)
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""

@@ -1,0 +1,140 @@
+"""Gradient boosting of LightGBM, stopped by the validation rows or after a number of rounds."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molino.contracts.candidates.lightgbm import LightGBM
+from molino.contracts.contradictions import Contradiction
+from molino.contracts.errors import StepError
+from molino.contracts.model_file import ModelFile
+from training.train.candidates.boosters import ROUNDS, Boosted, faults_of, form_of, said, settled, tell_losses
+from training.train.candidates.contract import Material
+from training.train.candidates.converted import convert_booster
+from training.train.candidates.estimator import exact
+from training.train.candidates.forms import Placed
+
+if TYPE_CHECKING:
+    import onnx
+
+
+class LightGBMModel(Boosted):
+    """A fitted LightGBM estimator, whose thresholds are rounded down to 32 bits in the native model too."""
+
+    native_packages: ClassVar[tuple[str, ...]] = ("mlflow", "numpy", "lightgbm")
+
+    def __init__(self, estimator: Any, form: Placed, rows_trained: int, rounds: int) -> None:
+        super().__init__(estimator, form, rows_trained, rounds)
+        self.booster = rounded_down(estimator.booster_)
+
+    def answers(self, rows: NDArray[np.float64]) -> Any:
+        """Answer rows in their form with the booster, which gives of two classes the second one's probability."""
+        found = np.asarray(self.booster.predict(rows))
+        return np.stack([1 - found, found], axis=1) if self.classifies and found.ndim == 1 else found
+
+    def converted(self) -> "onnx.ModelProto":
+        """Return the booster as a graph of its own."""
+        return convert_booster(self.booster, self.form.width)
+
+    def save_native(self, folder: Path, requirements: list[str]) -> None:
+        """Save as an MLflow LightGBM model, in its own format."""
+        import mlflow.lightgbm
+
+        mlflow.lightgbm.save_model(self.booster, str(folder), pip_requirements=requirements)
+
+
+def rounded_down(booster: Any) -> Any:
+    """Return a booster with each threshold on the greatest 32-bit float that is not above it.
+
+    For any 32-bit x, x <= threshold is the same before and after, and the graph, which knows only 32-bit thresholds,
+    then asks exactly what the native model asks. The sizes of the trees' texts are left out: they are not the same.
+    """
+    import lightgbm
+
+    text = re.sub(r"(?m)^tree_sizes=.*\n", "", booster.model_to_string())
+    text = re.sub(r"(?m)^threshold=(.+)$", lambda line: "threshold=" + _rounded_line(line[1]), text)
+    return lightgbm.Booster(model_str=text)
+
+
+def _rounded_line(thresholds: str) -> str:
+    exact_values = np.array(thresholds.split(), np.float64)
+    rounded = exact_values.astype(np.float32)
+    above = rounded.astype(np.float64) > exact_values
+    down = np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+    return " ".join(repr(value) for value in down.astype(np.float64).tolist())
+
+
+class _Heard:
+    """Takes what LightGBM would print."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        """Keep what the library says, warnings too."""
+        self.lines.append(message)
+
+    def warning(self, message: str) -> None:
+        """Keep what its Python part warns of."""
+        self.lines.append(message)
+
+
+def faults(candidate: LightGBM, model: ModelFile) -> Iterator[Contradiction]:
+    """Yield parameters that LightGBM doesn't take, and what it or the converter says of the others."""
+    import lightgbm
+
+    heard = _Heard()
+    lightgbm.register_logger(heard)
+    once = candidate.parameters | {ROUNDS: 1, "n_jobs": 1, "verbosity": 1}
+    kind = _kind_of(bool(model.target.classes))
+    yield from faults_of(lambda rows, target: _fitted(kind(**once), rows, target), model)
+    for name in dict.fromkeys(re.findall(r"Unknown parameter: (\w+)", "\n".join(heard.lines))):
+        yield ("parameters", name), "LightGBM has no such parameter; its documentation lists them"
+
+
+def fit(candidate: LightGBM, material: Material) -> LightGBMModel:
+    """Train on the rows in memory."""
+    import lightgbm
+
+    form, train, validation = form_of(material), material.train, material.validation
+    kind = _kind_of(bool(material.classes))
+    parameters = settled(candidate.parameters, material, verbosity=-1, deterministic=True, force_row_wise=True)
+    rows = exact(form(train.features))
+    if material.rounds:
+        estimator = _fitted(kind(**parameters), rows, train.target)
+        return LightGBMModel(estimator, form, len(train), material.rounds)
+    estimator = _fitted(
+        kind(**parameters),
+        rows,
+        train.target,
+        eval_X=(rows, exact(form(validation.features))),
+        eval_y=(train.target, validation.target),
+        callbacks=[lightgbm.early_stopping(candidate.patience, verbose=False)],
+    )
+    losses = [list(of_set.values())[-1] for of_set in estimator.evals_result_.values()]
+    tell_losses(material, losses[0], losses[1])
+    return LightGBMModel(estimator, form, len(train), int(estimator.best_iteration_ or len(losses[0])))
+
+
+def _fitted(estimator: Any, rows: Any, target: Any, **more: Any) -> Any:
+    """Train an estimator.
+
+    Raises:
+        StepError: LightGBM refuses a parameter or the rows; its own exception is no ValueError.
+    """
+    import lightgbm
+
+    try:
+        return estimator.fit(rows, target, **more)
+    except lightgbm.basic.LightGBMError as error:
+        raise StepError(f"LightGBM: {said(error)}") from error
+
+
+def _kind_of(classifies: bool) -> Any:
+    import lightgbm
+
+    return lightgbm.LGBMClassifier if classifies else lightgbm.LGBMRegressor
