@@ -14,11 +14,11 @@ from molino.client import Client, ClientError
 from molino.contracts.errors import RunError
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.settings import Settings, make_folder
-from molino.contracts.steps import STEP_NAMES, STEPS
+from molino.contracts.steps import STEPS
 from molino.run_end import tell_end, tell_refusal
 from molino.runs import Plan, find_run, plan, settle
 from pipelines import services
-from pipelines.local import LocalRun, run_steps
+from pipelines.local import LocalRun, StepProcesses
 from pipelines.process import POLL_SECONDS
 from pipelines.report import reporting
 from pipelines.stack import Stack, Stop, Stopped, running_lock
@@ -139,15 +139,14 @@ class _Embedded:
         data_run = {"MOLINO_DATA_RUN": chosen.data_run} if chosen.data_run else {}
         run = LocalRun(self.model, chosen.run_id, logs, self._environment() | data_run)
         waiting = [step for step in STEPS if step.name not in chosen.done]
-        data = [step for step in waiting if step.group == "data"]
-        tracked = STEP_NAMES.index("train") + 1
-        first = [step for step in waiting if step in STEPS[:tracked] and step not in data]
-        with reporting() as reporter:
-            run_steps(run, data, reporter, self.stack.watch)
-            settled = self._settled(chosen, served) if data else None
-            run_steps(run, [] if settled else first, reporter, self.stack.watch)
+        with reporting() as reporter, StepProcesses(run, waiting, reporter, self.stack.watch) as processes:
+            processes.run_through("version")
+            settled = self._settled(chosen, served) if any(step.group == "data" for step in waiting) else None
+            if not settled:
+                processes.run_through("train")
             self._start(*(service for service in self.services if service.name == "mlflow"))
-            run_steps(run, [] if settled else waiting[len(data) + len(first) :], reporter, self.stack.watch)
+            if not settled:
+                processes.run_through("deploy")
         return settled or chosen
 
     def _settled(self, chosen: Plan, served: str | None) -> Plan | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from molino.contracts.errors import RunError
-from molino.contracts.steps import Step
+from molino.contracts.steps import STEP_NAMES, Step
 from pipelines.process import POLL_SECONDS, Child, start, stop
 
 
@@ -38,46 +38,83 @@ class LocalRun:
     """Variables handed to every step over those of this process."""
 
 
-def run_steps(run: LocalRun, steps: Sequence[Step], reporter: Reporter, watch: Callable[[], None]) -> None:
-    """Run steps, one after the other.
+class StepProcesses:
+    """Runs steps of a run, one after the other; while one works, the next one's process loads its libraries.
 
-    Args:
-        run: model, run id, logs and environment.
-        steps: what to run, in order.
-        reporter: is told of each step.
-        watch: is called over and over while a step runs; what it raises ends the step and the run.
-
-    Raises:
-        RunError: a step failed; names it, its cause and its log.
+    Imports take seconds of a step and wait for nothing that an earlier step makes, and a step seldom keeps all cores
+    busy. Leaving the context ends what runs still.
     """
-    for step in steps:
-        _run_step(run, step, reporter, watch)
+
+    def __init__(
+        self, run: LocalRun, steps: Sequence[Step], reporter: Reporter, watch: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take what is to be run.
+
+        Args:
+            run: model, run id, logs and environment.
+            steps: all that may be asked for, in order.
+            reporter: is told of each step.
+            watch: is called over and over while a step runs; what it raises ends the step and the run.
+        """
+        self.run = run
+        self.reporter = reporter
+        self.watch = watch
+        self._waiting = list(steps)
+        self._held: dict[str, tuple[Child, Follower]] = {}
+
+    def __enter__(self) -> "StepProcesses":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stop([child for child, _ in self._held.values()])
+
+    def run_through(self, last: str) -> None:
+        """Run the steps that are left, up to and with one of them.
+
+        Raises:
+            RunError: a step failed; names it, its cause and its log.
+        """
+        while self._waiting and STEP_NAMES.index(self._waiting[0].name) <= STEP_NAMES.index(last):
+            self._run_step(self._waiting.pop(0))
+
+    def _run_step(self, step: Step) -> None:
+        began = time.monotonic()
+        self._hold(step)
+        child, follow = self._held[step.name]
+        child.release()
+        self.reporter.started(step)
+        try:
+            for following in self._waiting[:1]:
+                self._hold(following)
+            running = True
+            while running:
+                self.watch()
+                running = child.exit_code is None
+                for event in follow.events():
+                    self.reporter.event(step, event)
+                time.sleep(POLL_SECONDS if running else 0)
+        finally:
+            stop([child])
+            del self._held[step.name]
+        if child.exit_code:
+            log = self.run.logs / f"{step.name}.log"
+            raise RunError(
+                f"{step.name} of {self.run.model} run {self.run.run_id} failed: {_cause(child)} (log: {log})"
+            )
+        self.reporter.ended(step, time.monotonic() - began)
+
+    def _hold(self, step: Step) -> None:
+        """Start a step's process, which waits to be released, unless it is there."""
+        if step.name not in self._held:
+            log = self.run.logs / f"{step.name}.log"
+            follow = Follower(log)
+            command = [*step_command(self.run, step), "--hold"]
+            self._held[step.name] = start(step.name, command, log, self.run.environment, held=True), follow
 
 
 def step_command(run: LocalRun, step: Step) -> list[str]:
     """Return the command line of a step, as pods have it too."""
     return [sys.executable, "-m", "molino", "step", step.name, "--model", run.model, "--run-id", run.run_id]
-
-
-def _run_step(run: LocalRun, step: Step, reporter: Reporter, watch: Callable[[], None]) -> None:
-    began = time.monotonic()
-    log = run.logs / f"{step.name}.log"
-    follow = Follower(log)
-    child = start(step.name, step_command(run, step), log, run.environment)
-    reporter.started(step)
-    try:
-        running = True
-        while running:
-            watch()
-            running = child.exit_code is None
-            for event in follow.events():
-                reporter.event(step, event)
-            time.sleep(POLL_SECONDS if running else 0)
-    finally:
-        stop([child])
-    if child.exit_code:
-        raise RunError(f"{step.name} of {run.model} run {run.run_id} failed: {_cause(child)} (log: {log})")
-    reporter.ended(step, time.monotonic() - began)
 
 
 def _cause(child: Child) -> str:

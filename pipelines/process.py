@@ -32,6 +32,20 @@ class Child:
         """Its exit code, or none while it runs; negative is the signal that ended it."""
         return self.process.poll()
 
+    def release(self) -> None:
+        """Let a program that was started held go on: it waits for a line on its standard input."""
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):  # it has ended; its exit code tells why
+                self.process.stdin.write(b"\n")
+                self.process.stdin.flush()
+            self.close()
+
+    def close(self) -> None:
+        """Close the pipe to its standard input, if there is one."""
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
+
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the program and all that it started."""
         with suppress(ProcessLookupError):
@@ -43,7 +57,9 @@ class Child:
         return lines[-1] if lines else "it wrote nothing"
 
 
-def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str, str], nice: int = 0) -> Child:
+def start(
+    name: str, command: Sequence[str], log: Path, environment: Mapping[str, str], nice: int = 0, held: bool = False
+) -> Child:
     """Start a program; what it writes goes to the end of its log file.
 
     Args:
@@ -52,12 +68,13 @@ def start(name: str, command: Sequence[str], log: Path, environment: Mapping[str
         log: its log file; the folder is made.
         environment: variables over those of this process.
         nice: how far it steps back for others.
+        held: it waits for `Child.release`, by a pipe as its standard input.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if held else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **SAFE_PATH, **environment},
@@ -89,6 +106,7 @@ def stop(children: Iterable[Child], grace_seconds: float = 8.0) -> None:
     for child in running:
         child.signal_group(signal.SIGKILL)
         child.process.wait()
+        child.close()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

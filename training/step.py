@@ -91,6 +91,13 @@ class Outcome:
     status: Status = "done"
 
 
+def load_libraries(step: str, model: ModelFile) -> None:
+    """Import what a step's work takes before it begins: its code, and what its `libraries(model)` names, in order."""
+    module = importlib.import_module(f"training.{step}.step")
+    for name in module.libraries(model) if hasattr(module, "libraries") else ():
+        importlib.import_module(name)
+
+
 def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) -> Record:
     """Run one step, or return its record where it has already run.
 

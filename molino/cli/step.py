@@ -1,5 +1,6 @@
 """`molino step`: one step of one run, as a pod or a process runs it."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -17,6 +18,9 @@ def step(
         str,
         typer.Option(help="The run that the step belongs to; the same id takes it up again.", callback=checked_run_id),
     ],
+    hold: Annotated[
+        bool, typer.Option("--hold", hidden=True, help="Load libraries, then wait for a line on standard input.")
+    ] = False,
 ) -> None:
     """Run one step of the pipeline; a step that has its record already does nothing.
 
@@ -29,11 +33,15 @@ def step(
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
     from training.deploy.target import refuse_unknown_target
-    from training.step import run_step
+    from training.step import load_libraries, run_step
 
     configure_logs()
     settings = load_settings()
     refuse_unknown_target(settings)
+    if hold:
+        load_libraries(name, load_named_model(settings, model).file)
+        if not sys.stdin.readline():
+            return  # whoever started it wants it no more
     record = run_step(name, load_named_model(settings, model), run_id, settings)
     if settings.summary:
         settings.summary.write_text(record.summary())

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +6,8 @@ import pytest
 
 from molino.contracts.errors import RunError
 from molino.contracts.steps import STEPS, Step
-from pipelines.local import Follower, LocalRun, run_steps, step_command
+from pipelines.local import Follower, LocalRun, Reporter, StepProcesses, step_command
+from pipelines.process import start
 
 INGEST = STEPS[:1]
 
@@ -32,6 +33,13 @@ def a_run(tmp_path: Path, model: str = "housing") -> LocalRun:
     return LocalRun(model, "r1", tmp_path / "logs", home)
 
 
+def run_steps(
+    run: LocalRun, steps: Sequence[Step], reporter: Reporter, watch: Callable[[], None] = lambda: None
+) -> None:
+    with StepProcesses(run, steps, reporter, watch) as processes:
+        processes.run_through(steps[-1].name)
+
+
 def test_a_step_is_the_command_that_pods_run_too(tmp_path: Path) -> None:
     command = step_command(a_run(tmp_path), STEPS[0])
     assert command[1:] == ["-m", "molino", "step", "ingest", "--model", "housing", "--run-id", "r1"]
@@ -39,31 +47,31 @@ def test_a_step_is_the_command_that_pods_run_too(tmp_path: Path) -> None:
 
 def test_each_step_is_reported(tmp_path: Path) -> None:
     reporter = Told()
-    run_steps(a_run(tmp_path), INGEST, reporter, lambda: None)
+    run_steps(a_run(tmp_path), INGEST, reporter)
     assert reporter.told[0] == ("started", "ingest")
     assert reporter.told[-1] == ("ended", "ingest")
 
 
 def test_the_events_of_a_step_are_reported(tmp_path: Path) -> None:
     reporter = Told()
-    run_steps(a_run(tmp_path), INGEST, reporter, lambda: None)
+    run_steps(a_run(tmp_path), INGEST, reporter)
     assert "started" in [told for told, step in reporter.told[1:-1]]
 
 
 def test_a_failed_step_names_its_cause(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"ingest of nosuch run r1 failed: no model 'nosuch' in "):
-        run_steps(a_run(tmp_path, "nosuch"), INGEST, Told(), lambda: None)
+        run_steps(a_run(tmp_path, "nosuch"), INGEST, Told())
 
 
 def test_a_failed_step_names_its_log(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=rf"\(log: {tmp_path}/logs/ingest.log\)"):
-        run_steps(a_run(tmp_path, "nosuch"), INGEST, Told(), lambda: None)
+        run_steps(a_run(tmp_path, "nosuch"), INGEST, Told())
 
 
 def test_after_a_failed_step_none_is_started(tmp_path: Path) -> None:
     reporter = Told()
     with pytest.raises(RunError):
-        run_steps(a_run(tmp_path, "nosuch"), STEPS, reporter, lambda: None)
+        run_steps(a_run(tmp_path, "nosuch"), STEPS, reporter)
     assert reporter.told == [("started", "ingest")]
 
 
@@ -73,6 +81,29 @@ def test_a_watch_that_raises_ends_the_step(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="a service has ended"):
         run_steps(a_run(tmp_path), INGEST, Told(), watch)
+
+
+def test_the_next_step_loads_its_libraries_meanwhile(tmp_path: Path) -> None:
+    """It begins when its turn comes, and no earlier: version finds the record that ingest leaves as its last act."""
+    reporter = Told()
+    run = a_run(tmp_path)
+    with StepProcesses(run, STEPS[:3], reporter) as processes:
+        processes.run_through("ingest")
+        child, _ = processes._held["version"]
+        assert (child.exit_code, (tmp_path / "logs" / "version.log").read_text()) == (None, "")
+        processes.run_through("version")
+        held, _ = processes._held["train"]
+    assert list(dict.fromkeys(step for told, step in reporter.told if told == "ended")) == ["ingest", "version"]
+    assert held.exit_code is not None
+    assert not (tmp_path / "home" / "store" / "runs" / "housing" / "r1" / "train.json").exists()
+
+
+def test_a_held_step_ends_without_a_word_when_nobody_releases_it(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    child = start("ingest", [*step_command(run, STEPS[0]), "--hold"], tmp_path / "log", run.environment, held=True)
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    assert (child.process.wait(60), child.log.read_text()) == (0, "")
 
 
 def test_only_what_is_added_to_a_log_is_followed(tmp_path: Path) -> None:

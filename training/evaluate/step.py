@@ -21,9 +21,15 @@ from training.graphs.graph import Predictions, read_sample
 from training.metrics.resamples import Measure, Resamples
 from training.step import Context, Outcome
 from training.stores.opening import fetch
+from training.tracking.tracker import LIBRARIES as TRACKING_LIBRARIES
 
 SAMPLE_ROWS = 3000
 """Plots and permutation importance take at most this many of the held-out rows."""
+
+
+def libraries(_model: ModelFile) -> tuple[str, ...]:
+    """Return the modules that the work takes and that are slow to import."""
+    return ("polars", "onnxruntime", "matplotlib.backends.backend_agg", *TRACKING_LIBRARIES)
 
 
 def run(context: Context) -> Outcome:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from molino.contracts.errors import StepError
+from molino.contracts.model_file import ModelFile
 from molino.contracts.release import Lineage, Reference
 from molino.contracts.results import (
     CandidateResult,
@@ -19,6 +20,12 @@ from training.register.bundle import References, build_release, write_bundle
 from training.step import Context, Outcome
 from training.stores.opening import fetch
 from training.tracking.registry import CHALLENGER, onnx_model_uri, point_alias, register_once
+from training.tracking.tracker import LIBRARIES as TRACKING_LIBRARIES
+
+
+def libraries(_model: ModelFile) -> tuple[str, ...]:
+    """Return the modules that the work takes and that are slow to import."""
+    return ("onnxruntime", *TRACKING_LIBRARIES)
 
 
 def run(context: Context) -> Outcome:

@@ -20,6 +20,10 @@ MOST_TAG_CHARACTERS = 5000
 SQLITE = "sqlite:///"
 
 
+LIBRARIES = ("mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store")
+"""What a client of a database takes."""
+
+
 class Tracker:
     """The part of MLflow that steps use; `client` is there for the rest. Sets nothing of MLflow's but who we are."""
 

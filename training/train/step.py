@@ -15,8 +15,9 @@ from training.examples import typical_rows
 from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.opening import sha256_of
+from training.tracking.tracker import LIBRARIES as TRACKING_LIBRARIES
 from training.train.candidate_run import refit_candidate, train_candidate
-from training.train.candidates import faults, import_first
+from training.train.candidates import FIRST, LIBRARIES, faults, import_first, slow_imports
 from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 EXAMPLE_ROWS = 5
 PARITY_ROWS = 10_000
+
+
+def libraries(model: ModelFile) -> tuple[str, ...]:
+    """Return the modules that the work takes and that are slow to import."""
+    first, last = (slow_imports(model.candidates, which) for which in (FIRST, LIBRARIES))
+    return (*first, "dvc.repo", "polars", "onnxruntime", "mlflow.onnx", *TRACKING_LIBRARIES, *last)
 
 
 def run(context: Context) -> Outcome:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molino.contracts.errors import VersionError
+from molino.contracts.model_file import ModelFile
 from molino.contracts.results import IngestResult, VersionResult
 from training.data_repository.repository import DataRepository, cloned, link, md5_of
 from training.step import Context, Outcome
@@ -17,6 +18,11 @@ PATIENCE_SECONDS = 180.0
 PAUSE_SECONDS = 5.0
 RUN_TRAILER = "Molino-Run"
 REPORT_FILENAME = "quality.json"
+
+
+def libraries(_model: ModelFile) -> tuple[str, ...]:
+    """Return the modules that the work takes and that are slow to import."""
+    return ("dvc.repo", "pygit2")
 
 
 def run(context: Context) -> Outcome:

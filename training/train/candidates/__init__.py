@@ -12,12 +12,22 @@ from molino.contracts.model_file import Candidate, ModelFile
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
 
+FIRST = "FIRST"
+"""What a kind's module calls the packages that are slow to load after all others."""
+LIBRARIES = "LIBRARIES"
+"""What it calls the others that are slow to load."""
+
+
+def slow_imports(candidates: Iterable[Candidate], which: str) -> list[str]:
+    """Return the modules that the kinds of some candidates name in `FIRST` or in `LIBRARIES`."""
+    kinds = {candidate.kind: candidate for candidate in candidates}.values()
+    return [name for kind in kinds for name in getattr(_module_of(kind), which, ())]
+
 
 def import_first(candidates: Iterable[Candidate]) -> None:
-    """Import what the kinds of some candidates name in `FIRST`: packages that are slow to load after all others."""
-    for kind in {candidate.kind: candidate for candidate in candidates}.values():
-        for package in getattr(_module_of(kind), "FIRST", ()):
-            importlib.import_module(package)
+    """Import what the kinds of some candidates name in `FIRST`."""
+    for name in slow_imports(candidates, FIRST):
+        importlib.import_module(name)
 
 
 def fit(candidate: Candidate, material: Material) -> Trained:

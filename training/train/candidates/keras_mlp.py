@@ -4,7 +4,7 @@ The training loop is our own: one compiled function takes a portion of rows and 
 that a step costs no Python and rows may come from memory or, portion by portion, from a file too large for it.
 """
 
-import os
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from training.train.data import Rows
 from training.train.encoding import Encoding
 from training.train.export import Export
 
+TENSORFLOW = "training.train.quiet_tensorflow"
+LIBRARIES = (TENSORFLOW, "mlflow.keras")
 PREDICT_ROWS = 16_384
 DENSE_BYTES = 1 << 24
 """Of rows in their dense form at a time: one-hot columns of many values would take more memory than the rows."""
@@ -124,7 +126,7 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
             on_train = loop.train(_streamed(material, scaled, most, material.seed + epoch))
         else:
             on_train = loop.train(in_memory.shuffled(material.seed + epoch))
-        on_validation = None if held_back is None else loop.loss(network, held_back.in_order())
+        on_validation = None if held_back is None else loop.loss(held_back.in_order())
         _write(writer, epoch, on_train, on_validation)
         material.report(epoch, epochs, on_train, on_validation)
         if on_validation is None:
@@ -170,9 +172,13 @@ class _Loop:
                 total += loss * tf.cast(tf.shape(of_batch)[0], tf.float32)
             return total
 
+        def loss_of_portion(features: Any, labels: Any) -> Any:
+            return _batch_loss(net(features, training=False), labels, regression)
+
         rows = tf.TensorSpec([None, net.input_shape[1]], tf.float32)
         of_rows = tf.TensorSpec([None], tf.float32 if regression else tf.int64)
         self.train_portion = tf.function(train_portion, input_signature=[rows, of_rows])
+        self.loss_of_portion = tf.function(loss_of_portion, input_signature=[rows, of_rows])
 
     def train(self, portions: Iterator[Portion]) -> float:
         """Go through all rows once and return the mean loss."""
@@ -182,12 +188,14 @@ class _Loop:
             rows += len(labels)
         return total / rows
 
-    def loss(self, network: Network, portions: Iterator[Portion]) -> float:
+    def loss(self, portions: Iterator[Portion]) -> float:
         """Return the mean loss of rows, without dropout or penalty."""
         losses, rows = [], []
         for features, labels in portions:
-            losses.append(float(_batch_loss(network.raw(features), labels, self.regression)))
-            rows.append(len(labels))
+            for start in range(0, len(labels), PREDICT_ROWS):
+                part = slice(start, start + PREDICT_ROWS)
+                losses.append(float(self.loss_of_portion(features[part], labels[part])))
+                rows.append(len(labels[part]))
         return losses[0] if len(losses) == 1 else float(np.average(losses, weights=rows))
 
 
@@ -264,8 +272,7 @@ def _activate(graph: Export, activation: str, layer: str, flow: str) -> str:
 
 def _prepare(seed: int) -> None:
     """Load TensorFlow, quietly, and make it repeat itself: same seed, same data, same weights."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    importlib.import_module(TENSORFLOW)
     import keras
     import tensorflow as tf
 
