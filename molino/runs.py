@@ -1,8 +1,7 @@
 """The runs that the store knows, and which one a new start takes up."""
 
-import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from molino.contracts.identifiers import check_model_name, check_run_id
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.model_file.parts import changed_overrides, changed_parts
 from molino.contracts.run import DATA_STEPS, Run, RunSummary, data_of, training_wanted
+from molino.contracts.source_files import files_of, sha256_of_files
 from molino.contracts.steps import STEPS
 from training.run_index import models_with_runs, read_run, summaries
 from training.stores.contract import Store
@@ -86,9 +86,10 @@ def plan(
         return _new(f"records of run {newest.run_id} can't be read")
     if parts := _changed(newest, loaded, "data"):
         return _new(f"{_named(parts)} since run {newest.run_id}")
-    uri = source or loaded.file.source.uri
-    near = _local_source(uri, Path() if source else loaded.path.parent)
-    if _differs(near, newest) if near else _is_elsewhere(uri, newest):
+    places = (Address(source),) if source else loaded.file.source.places
+    uri = ", ".join(places)
+    near = _local_source(places, Path() if source else loaded.path.parent)
+    if _differs(near, newest) if near is not None else _is_elsewhere(uri, newest):
         return _new(f"the source has changed since run {newest.run_id}")
     if changed := _changed_training(newest, loaded, overrides or {}):
         reason = f"{changed} since run {newest.run_id}"
@@ -159,10 +160,10 @@ def _new(reason: str) -> Plan:
     return Plan(new_run_id(), "new", (), reason)
 
 
-def _local_source(uri: str, folder: Path) -> Path | None:
-    """Return the path of a source on this machine."""
-    path = Address(uri).path
-    return None if path is None else folder / path.expanduser()
+def _local_source(places: Sequence[Address], folder: Path) -> list[Path] | None:
+    """Return the files of a source on this machine; none where any of it is elsewhere."""
+    paths = [folder / path.expanduser() for place in places if (path := place.path) is not None]
+    return [file for path in paths for file in files_of(path)] if len(paths) == len(places) else None
 
 
 def _is_elsewhere(uri: str, run: Run) -> bool:
@@ -171,10 +172,7 @@ def _is_elsewhere(uri: str, run: Run) -> bool:
     return ingest is None or ingest.result.get("source_uri") != redacted(uri)
 
 
-def _differs(source: Path, run: Run) -> bool:
+def _differs(source: list[Path], run: Run) -> bool:
     """Tell whether a source is another than the one that a run's ingest read."""
     ingest = run.records.get("ingest")
-    if ingest is None or not source.is_file():
-        return True
-    with source.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() != ingest.result.get("source_sha256")
+    return ingest is None or sha256_of_files(source) != ingest.result.get("source_sha256")

@@ -86,10 +86,11 @@ def test_the_release_shows_dates_as_requests_give_them(release: Release) -> None
 
 
 def test_tensors_take_texts(model: Model) -> None:
-    assert {one["name"]: one["datatype"] for one in describe_tensors(model)["inputs"]} == {
-        "day": "BYTES",
-        "at": "BYTES",
-    }
+    found = {one["name"]: one["datatype"] for one in describe_tensors(model)["inputs"]}
+    assert found == {"day": "BYTES", "at": "BYTES"}
+    day, at = "2023-01-07", "2023-01-07T05:30:00"
+    for columns in ([[day], [at]], [["2023/1/7"], ["2023-01-07 06:30+01:00"]]):
+        assert model.predict_inputs(model.read_columns(columns), 1).values == [asked(model, day, at)]
 
 
 def test_a_table_to_predict_is_read_as_the_source_and_asked_about_in_iso(release: Release, tmp_path: Path) -> None:

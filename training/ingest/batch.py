@@ -15,3 +15,7 @@ class Batch:
     """Number of the first row; the source's first row of data is 1."""
     text: Callable[[], pl.DataFrame]
     """Returns the same rows as text, as near to the source as can be had."""
+    file: str = ""
+    """The file that they are of, of a source of several."""
+    rows_before: int = 0
+    """Rows of the files before it."""

@@ -16,7 +16,7 @@ from training.ingest.duplicates import SeenRows
 
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
-ROW, REASON = "source_row", "reason"
+FILE, ROW, REASON = "source_file", "source_row", "reason"
 DUPLICATE = "row: equal to an earlier one"
 
 
@@ -38,6 +38,18 @@ class Tally:
     """Column to number of cells that hold something of another type."""
     examples: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Column to the row and the text of its first unreadable cell."""
+    files: list[tuple[int, str]] = field(default_factory=list)
+    """Of a source of several files: how many rows are before each, and the file."""
+
+    def place(self, row: int) -> tuple[int, str]:
+        """Return a row's number in its file, and the file; empty of a source of one file."""
+        before, file = next(((rows, name) for rows, name in reversed(self.files) if rows < row), (0, ""))
+        return row - before, file
+
+    def told(self, row: int) -> str:
+        """Return a row in words."""
+        number, file = self.place(row)
+        return f"row {number} of {file}" if file else f"row {number}"
 
     def count(self, reason: str, rows: int, first_row: int) -> None:
         """Take in that rows have a reason."""
@@ -52,7 +64,8 @@ class Cleaned:
     clean: pl.DataFrame
     """Columns of the model file: features, then target, then what else rows are split by."""
     quarantined: pl.DataFrame | None
-    """Row number, reasons and text of the rows that break a rule; none where there are none."""
+    """Row number, reasons and text of the rows that break a rule, and of several files the file; none where there are
+    none."""
 
 
 class Cleaner:
@@ -72,6 +85,8 @@ class Cleaner:
 
     def clean(self, batch: Batch) -> Cleaned:
         """Sort a batch's rows into clean, quarantined and dropped ones."""
+        if batch.file and (batch.rows_before, batch.file) not in self.tally.files[-1:]:
+            self.tally.files.append((batch.rows_before, batch.file))
         typed = self._typed(batch.frame)
         self._count_cells(typed, batch)
         reasons, bad = self._breaches(typed, self.faults, batch.first_row)
@@ -144,10 +159,8 @@ class Cleaner:
         for column in self.columns:
             if tally.unreadable[column.name] and tally.unreadable[column.name] == tally.present[column.name]:
                 row, text = tally.examples[column.name]
-                expected = column.expected
-                raise SourceError(
-                    f"{where}: column {column.name!r}: expected {expected} (row {row} has {text!r}){column.hint(text)}"
-                )
+                found = f"expected {column.expected} ({tally.told(row)} has {text!r})"
+                raise SourceError(f"{where}: column {column.name!r}: {found}{column.hint(text)}")
         share, limit = tally.quarantined / tally.read, self.model.quality.max_quarantined_share
         if share > limit:
             raise SourceError(
@@ -171,7 +184,10 @@ class Cleaner:
 
     def _commonest(self) -> str:
         listed = sorted(self.tally.reasons.items(), key=lambda item: (-item[1], item[0]))
-        shown = [f"{reason} ({rows}, first in row {self.tally.first_rows[reason]})" for reason, rows in listed[:3]]
+        shown = [
+            f"{reason} ({rows}, first in {self.tally.told(self.tally.first_rows[reason])})"
+            for reason, rows in listed[:3]
+        ]
         return "; ".join(shown) + (f"; and {len(listed) - 3} more" if len(listed) > 3 else "")
 
 
@@ -187,4 +203,7 @@ def _quarantine(batch: Batch, bad: Mask, reasons: list[tuple[str, Mask]]) -> pl.
     parts = [pl.when(pl.Series(mask[rows])).then(pl.lit(reason)) for reason, mask in reasons]
     reason = pl.select(pl.concat_str(parts, separator="; ", ignore_nulls=True)).to_series()
     text = batch.text()[rows]
-    return text.select(pl.Series(ROW, rows + batch.first_row), reason.alias(REASON), pl.all())
+    places = [pl.Series(ROW, rows + batch.first_row - batch.rows_before)]
+    if batch.file:
+        places.insert(0, pl.Series(FILE, [batch.file] * len(rows)))
+    return text.select(*places, reason.alias(REASON), pl.all())

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +61,12 @@ class OpenSource:
 
 
 @contextmanager
-def open_source(path: Path, model: ModelFile, where: str, workdir: Path, largest: int) -> Iterator[OpenSource]:
+def open_source(
+    path: Path, model: ModelFile, where: str, workdir: Path, largest: int, given: Collection[str] = ()
+) -> Iterator[OpenSource]:
     """Open a source; `where` names it in errors, `workdir` takes an unpacked Parquet file.
+
+    Columns that are `given` by the folders that it lies in need not be in it.
 
     A gzip file may have at most `largest` bytes unpacked; the one that has more is refused as it is read.
 
@@ -72,7 +76,7 @@ def open_source(path: Path, model: ModelFile, where: str, workdir: Path, largest
     with path.open("rb", buffering=0) as raw:
         file = HashedFile(raw)
         table = _table(path, file, model, where, workdir, largest)
-        _check_columns(table.header, model, where)
+        _check_columns([*table.header, *given], model, where)
         yield OpenSource(table, file, path.stat().st_size)
 
 

@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from molino.contracts.model_file import ModelFile
 from training.ingest.cleaning import Tally
@@ -23,6 +23,13 @@ class Reason(_Part):
     reason: str
     rows: int
     first_row: int
+    first_file: str | None = None
+    """Of a source of several files, and told of these alone: the one that has this row."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_file(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = written(self)
+        return {key: value for key, value in content.items() if key != "first_file" or value is not None}
 
 
 class SourceFacts(_Part):
@@ -88,9 +95,13 @@ def quality_report(
         rows_quarantined=tally.quarantined,
         rows_dropped=tally.dropped,
         max_quarantined_share=model.quality.max_quarantined_share,
-        reasons=tuple(Reason(reason=name, rows=rows, first_row=tally.first_rows[name]) for name, rows in listed),
+        reasons=tuple(_reason(name, rows, *tally.place(tally.first_rows[name])) for name, rows in listed),
         columns=columns,
     )
+
+
+def _reason(name: str, rows: int, first_row: int, file: str) -> Reason:
+    return Reason(reason=name, rows=rows, first_row=first_row, first_file=file or None)
 
 
 def figure(value: float | None) -> str:

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
+from molino.contracts.address import Address
 from molino.contracts.record import Artifact
 from molino.contracts.results import IngestResult
 from training.ingest.clean_parquet import write_clean
 from training.ingest.cleaning import Cleaner
-from training.ingest.open_source import OpenSource, open_source
+from training.ingest.open_files import OpenFiles
 from training.ingest.prefetch import prefetch
 from training.ingest.profiler import ColumnProfiler
 from training.ingest.quality_report import QualityReport, SourceFacts, quality_report
-from training.ingest.source import LocalSource, fetch_source
+from training.ingest.source import fetch_sources, uri_of
 from training.step import Context, Outcome
 
 PROGRESS_SECONDS = 1.0
@@ -28,34 +29,36 @@ def run(context: Context) -> Outcome:
         SourceError: the source can't be had, isn't a table of the model file's columns, or has too many wrong rows.
     """
     _empty(context.workdir)
-    source = fetch_source(context)
-    where = f"source {source.uri}"
+    sources = fetch_sources(context)
+    uri = sources[0].uri if len(sources) == 1 else uri_of(context)
+    where = f"source {uri}"
     cleaner = Cleaner(context.model)
     profilers = [ColumnProfiler(column) for column in cleaner.columns]
     largest = context.settings.source_largest_unpacked_bytes
-    with open_source(source.path, context.model, where, context.workdir, largest) as opened:
+    with OpenFiles(sources, context.model, context.workdir, largest) as opened:
         rows = RowStream(context, opened, cleaner, profilers)
         sha256 = write_clean(rows.clean(), cleaner.schema, context.workdir / "clean.parquet")
-        cleaner.check(where)
-        for name, hint in cleaner.hints().items():
-            if name not in cleaner.tally.examples:
-                continue
-            row, cell = cleaner.tally.examples[name]
-            context.log.warning(f"cells can't be read, their rows are set aside{hint}", column=name,
-                                rows=cleaner.tally.unreadable[name],
-                                first_row=row, cell=cell)  # fmt: skip
-        facts = _facts(source, opened, cleaner)
+    cleaner.check(where)
+    for name, hint in cleaner.hints().items():
+        if name not in cleaner.tally.examples:
+            continue
+        at, cell = cleaner.tally.examples[name]
+        row, file = cleaner.tally.place(at)
+        context.log.warning(f"cells can't be read, their rows are set aside{hint}", column=name,
+                            rows=cleaner.tally.unreadable[name],
+                            first_row=row, cell=cell, **({"file": file} if file else {}))  # fmt: skip
+    facts = _facts(uri, opened, cleaner)
     columns = tuple(profiler.profile() for profiler in profilers)
     report = quality_report(context.model, context.run_id, facts, cleaner.tally, columns)
     for name, cause in report.coarse_features.items():
         context.log.warning("coarse feature", feature=name, cause=cause)
-    return _store(context, source, report, sha256, rows.quarantine)
+    return _store(context, tuple(opened.read), report, sha256, rows.quarantine)
 
 
 class RowStream:
     """The rows on their way: cleaned, profiled, and where they break a rule written to the quarantine file."""
 
-    def __init__(self, context: Context, opened: OpenSource, cleaner: Cleaner, profilers: list[ColumnProfiler]) -> None:
+    def __init__(self, context: Context, opened: OpenFiles, cleaner: Cleaner, profilers: list[ColumnProfiler]) -> None:
         self.context, self.opened, self.cleaner, self.profilers = context, opened, cleaner, profilers
         self.quarantine = context.workdir / "quarantine.csv"
         self.told = time.monotonic()
@@ -63,7 +66,7 @@ class RowStream:
     def clean(self) -> Iterator[pl.DataFrame]:
         """Yield the clean rows."""
         with self.quarantine.open("wb") as file:
-            for batch in prefetch(self.opened.table.batches()):
+            for batch in prefetch(self.opened.batches()):
                 cleaned = self.cleaner.clean(batch)
                 if cleaned.quarantined is not None:
                     cleaned.quarantined.write_csv(file, include_header=file.tell() == 0)
@@ -75,7 +78,7 @@ class RowStream:
     def _tell(self) -> None:
         if time.monotonic() - self.told >= PROGRESS_SECONDS:
             self.told = time.monotonic()
-            self.context.log.info("reading", done=self.opened.file.bytes, total=self.opened.bytes, unit="bytes")
+            self.context.log.info("reading", done=self.opened.bytes_read, total=self.opened.bytes, unit="bytes")
 
 
 def _empty(folder: Path) -> None:
@@ -84,13 +87,15 @@ def _empty(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _facts(source: LocalSource, opened: OpenSource, cleaner: Cleaner) -> SourceFacts:
+def _facts(uri: str, opened: OpenFiles, cleaner: Cleaner) -> SourceFacts:
     used = set(cleaner.model.headers.values())
-    unused = tuple(name for name in opened.table.header if name and name not in used)
-    return SourceFacts(uri=source.uri, sha256=opened.sha256(), bytes=opened.bytes, unused_columns=unused)
+    unused = tuple(name for name in opened.header if name and name not in used)
+    return SourceFacts(uri=uri, sha256=opened.sha256(), bytes=opened.bytes, unused_columns=unused)
 
 
-def _store(context: Context, source: LocalSource, report: QualityReport, sha256: str, quarantine: Path) -> Outcome:
+def _store(
+    context: Context, sources: tuple[Artifact, ...], report: QualityReport, sha256: str, quarantine: Path
+) -> Outcome:
     store = context.store
     clean = store.take(context.workdir / "clean.parquet", context.key("clean.parquet"), sha256, report.rows_clean)
     outputs = [clean]
@@ -101,7 +106,7 @@ def _store(context: Context, source: LocalSource, report: QualityReport, sha256:
     report_json = store.write(context.key("quality.json"), report.json_bytes())
     report_html = store.write(context.key("quality.html"), report.html_bytes())
     result = IngestResult(
-        source_uri=source.uri,
+        source_uri=Address(report.source.uri),
         source_sha256=report.source.sha256,
         source_bytes=report.source.bytes,
         rows_read=report.rows_read,
@@ -116,15 +121,10 @@ def _store(context: Context, source: LocalSource, report: QualityReport, sha256:
     )
     return Outcome(
         result=result,
-        inputs=(_input(source, report),),
+        inputs=sources,
         outputs=(*outputs, report_json, report_html),
         metrics=_metrics(report),
     )
-
-
-def _input(source: LocalSource, report: QualityReport) -> Artifact:
-    facts = report.source
-    return Artifact(key=source.key, uri=source.uri, sha256=facts.sha256, bytes=facts.bytes, rows=report.rows_read)
 
 
 def _metrics(report: QualityReport) -> dict[str, float]:

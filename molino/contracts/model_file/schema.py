@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from molino.contracts.address import Address
@@ -36,11 +36,21 @@ USUAL_MISSING = (
 """What most often stands where there is no value."""
 
 
+Place = Annotated[Address, Field(min_length=1)]
+Places = Annotated[
+    Annotated[Place, Tag("place")] | Annotated[tuple[Place, ...], Field(min_length=1), Tag("list")],
+    Discriminator(lambda given: "list" if isinstance(given, list | tuple) else "place"),
+]
+"""One place, or a list of them."""
+
+
 class Source(Part):
     """Where the rows come from."""
 
-    uri: Address = Field(min_length=1)
-    """A path relative to the model file, an absolute path, `s3://…` or `http(s)://…`; CSV or Parquet, plain or gzip."""
+    uri: Places
+    """A path relative to the model file, an absolute path, `s3://…` or `http(s)://…`; CSV or Parquet, plain or gzip.
+    Also a folder, a pattern such as `data/*.csv`, or a list: files with the same columns are one table, and folders
+    such as `year=2026` give a column."""
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)
     """What parts the cells of a CSV."""
@@ -59,6 +69,11 @@ class Source(Part):
     missing: tuple[Word, ...] = USUAL_MISSING
     """Cells that mean no value, numbers compared as numbers; the empty cell always does. Where not given, the usual
     words, but those that a feature or the target lists as a value."""
+
+    @property
+    def places(self) -> tuple[Address, ...]:
+        """Where the files are."""
+        return self.uri if isinstance(self.uri, tuple) else (self.uri,)
 
     @property
     def plain_numbers(self) -> bool:
