@@ -143,6 +143,37 @@ class Client:
                     raise
         raise AssertionError("every start returns or raises")
 
+    def explain(self, model: str, frame: Frame) -> Frame:
+        """Return a frame of the same kind that says how much each feature moved each row's answer.
+
+        Args:
+            model: name of the served model.
+            frame: as `predict` takes it; as many rows as the server explains at once.
+
+        Returns:
+            `prediction`, its `value` (of a classification the predicted class' probability), `base`, the mean value,
+            and per feature `contribution_<feature>`; base and contributions add up to the value.
+
+        Raises:
+            ClientError: the server can't be reached, explains nothing, or refuses a row or so many.
+        """
+        from molino.frames import frame_of, rows_of
+
+        served = self.described(model)
+        rows = rows_of(frame, served["features"])
+        names = [feature["name"] for feature in served["features"]]
+        columns = ["prediction", "value", "base", *(f"contribution_{name}" for name in names)]
+        path = f"/models/{quote(model, safe='')}/explain"
+        found = self.post(path, {"data": rows}, self.patience)["explanations"] if rows else []
+        return frame_of(
+            frame,
+            columns,
+            [
+                {**one, **{f"contribution_{name}": moved for name, moved in one["contributions"].items()}}
+                for one in found
+            ],
+        )
+
     # What the commands use.
 
     def described(self, model: str) -> dict[str, Any]:

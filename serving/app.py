@@ -13,6 +13,7 @@ from serving.pages import make_pages
 from serving.reports.catalogue import describe_model, list_models
 from serving.reports.exposition import CONTENT_TYPE, expose
 from serving.reports.monitor import monitor
+from serving.routes.explain import answer_explain
 from serving.routes.flask_responses import read_body, read_headers, respond
 from serving.routes.health import answer_ping, answer_ready
 from serving.routes.predict import answer_predict
@@ -118,13 +119,18 @@ def _guard(app: Flask, service: Service) -> None:
 
 def _is_predict() -> bool:
     """The predict function lets requests in itself, so that they aren't counted twice."""
-    return request.endpoint in ("predict", "predict_model", "v2.infer", "v2.infer_version")
+    return request.endpoint in ("predict", "predict_model", "explain", "explain_model", "v2.infer", "v2.infer_version")
 
 
 def _add_predict(app: Flask, service: Service) -> None:
     def answer(name: str | None) -> Response:
         return respond(answer_predict(service, name, read_headers(request.headers.items()), read_body(service)))
 
+    def explain(name: str | None) -> Response:
+        return respond(answer_explain(service, name, read_headers(request.headers.items()), read_body(service)))
+
+    app.add_url_rule("/explain", "explain", lambda: explain(None), methods=["POST"])
+    app.add_url_rule("/models/<name>/explain", "explain_model", lambda name: explain(name), methods=["POST"])
     app.add_url_rule("/predict", "predict", lambda: answer(None), methods=["POST"])
     app.add_url_rule("/models/<name>/predict", "predict_model", lambda name: answer(name), methods=["POST"])
 

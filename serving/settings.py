@@ -65,6 +65,11 @@ class ServingSettings(BaseSettings):
     """Requests per key in any window of time, over all workers; off when not set."""
     rate_window_seconds: float = Field(default=60, gt=0)
 
+    explain_permutations: int = Field(default=64, ge=0, le=10_000)
+    """Orders of the features that an explanation goes through, there and back; 0 explains nothing."""
+    explain_graph_rows: int = Field(default=500_000, ge=1)
+    """Most rows that the graph is run on for one request to explain, which bounds the rows that it may have."""
+
     drift_windows: Annotated[tuple[float, ...], NoDecode] = (3600.0, 86400.0)
     """Lengths in seconds of the windows that drift is measured in, separated by commas, the shortest first."""
 

@@ -28,7 +28,7 @@ def require_scope(caller: Caller, path: str, default_model: str | None) -> None:
 def _wanted(path: str, default_model: str | None) -> tuple[str, ...]:
     """Return the scopes of which one is enough. A path that isn't known here is for those who see everything."""
     match path.removeprefix("/v2").split("/"):
-        case ["", "predict"]:
+        case ["", "predict" | "explain"]:
             return (OF_A_MODEL + (default_model or "*"), EVERY_MODEL)
         case ["", "models", name] | ["", "models", name, "ready"]:
             return (OF_A_MODEL + name, EVERY_MODEL, MONITOR)

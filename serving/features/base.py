@@ -36,6 +36,9 @@ class ServedFeature(ABC):
     plain: ClassVar[bool] = True
     """Whether NumPy makes numbers of its values without `tensor`: a matrix of such features is filled at once."""
 
+    whole: ClassVar[bool] = False
+    """Whether the graph takes whole numbers alone."""
+
     any_text: bool = False
     """Whether any string is a value that isn't blank, which `json_type` can't say."""
 

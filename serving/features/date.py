@@ -29,6 +29,7 @@ class Date(ServedFeature):
     datatypes = frozenset({"BYTES"})
     datatype = "BYTES"
     plain = False
+    whole = True
     read_as: ClassVar[Any] = dt.date
     """The type by which msgspec reads the usual spelling."""
     input: ClassVar[str] = "date"

@@ -12,6 +12,7 @@ class Integer(Number):
     """A whole number; 3.0 and 3 are the same one, so it is read as a float."""
 
     type = "integer"
+    whole = True
     limit: ClassVar[float] = float(2**24)
     """Up to here every integer is exact in a 32-bit float."""
 

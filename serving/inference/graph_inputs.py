@@ -56,6 +56,18 @@ class GraphInputBuilder:
             return self.of_columns(list(zip(*rows, strict=True)))
         return {name: tensor([row[position] for row in rows], dtype) for name, position, tensor, dtype in self._columns}
 
+    def apart(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return a column per feature, in feature order, of the graph's inputs."""
+        if self._matrix is not None:
+            return list(inputs[self._matrix].T)
+        return [inputs[served.feature.name] for served in self._features]
+
+    def together(self, columns: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the graph's inputs of such columns."""
+        if self._matrix is not None:
+            return {self._matrix: np.stack(columns, axis=1)}
+        return {name: columns[position] for name, position, _, _ in self._columns}
+
     def of_columns(self, columns: Sequence[Sequence[Any]]) -> dict[str, NDArray[Any]]:
         """Return the inputs from a column of checked values per feature."""
         if self._matrix is None:

@@ -105,6 +105,32 @@ class Model:
         Raises:
             Problem: 422 where the graph has no finite answer for a row, 500 where it can't be run on them.
         """
+        predictions = self._answer(inputs, rows)
+        if self.observe is not None:
+            self.observe(inputs)
+        return predictions
+
+    def columns_of(self, rows: Sequence[Row]) -> list[NDArray[Any]]:
+        """Return a column per feature, as the graph takes it, of checked rows."""
+        return self._graph_inputs.apart(self._graph_inputs(rows))
+
+    def evaluate(self, columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return what the graph answers to columns: [rows, 1] of a regression, [rows, classes] of a classification.
+
+        Nobody asked for these rows, so they count for nothing.
+
+        Raises:
+            Problem: as `predict`.
+        """
+        predictions = self._answer(self._graph_inputs.together(columns), len(columns[0]))
+        found = [predictions.values] if predictions.probabilities is None else predictions.probabilities
+        return np.array(found, np.float64).T
+
+    def read_example(self) -> Sequence[Row]:
+        """Return the rows of the release's example."""
+        return self.read(msgspec.json.encode({"data": self.release.example.data[: self.max_rows]}))
+
+    def _answer(self, inputs: GraphInputs, rows: int) -> Predictions:
         try:
             outputs = self._run(self._outputs, inputs) if rows <= RUN_ROWS else self._run_in_parts(inputs, rows)
             predictions = self._read_outputs(outputs, rows)
@@ -115,8 +141,6 @@ class Model:
             raise Problem(500, f"model {self.name} {self.version} failed when it was run; see /models") from error
         if self.fault:
             self._set_fault("")
-        if self.observe is not None:
-            self.observe(inputs)
         return predictions
 
     def _set_fault(self, fault: str) -> None:
@@ -168,8 +192,7 @@ class Model:
         if not example.data:
             raise ReleaseError(f"release {self.name} {self.version}: its example has no rows to warm up with")
         try:
-            body = msgspec.json.encode({"data": example.data[: self.max_rows]})
-            answers = self.predict(self.read(body)).values
+            answers = self.predict(self.read_example()).values
         except Problem as problem:
             if self.fault:
                 raise ReleaseError(

@@ -11,6 +11,7 @@ from serving.features import serve_features
 from serving.reports.schemas import (
     PROBLEM,
     Schema,
+    explain_answer,
     inference_answer,
     inference_body,
     made_up_value,
@@ -104,15 +105,25 @@ def _predict_paths(releases: Sequence[Release], default: Release | None) -> Sche
     if default is not None:
         title = f"Predictions of the default model, {default.name}"
         paths["/predict"] = {"post": _predict(title, default)}
+        paths["/explain"] = {"post": _explain(default)}
     for release in releases:
         title = f"Predictions of {release.name}: {release.title}"
         paths[f"/models/{release.name}/predict"] = {"post": _predict(title, release)}
+        paths[f"/models/{release.name}/explain"] = {"post": _explain(release)}
     return paths
 
 
 def _predict(title: str, release: Release) -> Schema:
-    example = {"data": [[made_up_value(served) for served in serve_features(release)]]}
-    return _post(title, predict_body(release), predict_answer(release), example)
+    return _post(title, predict_body(release), predict_answer(release), _made_up_body(release))
+
+
+def _explain(release: Release) -> Schema:
+    title = f"How much each feature moved the predictions of {release.name}"
+    return _post(title, predict_body(release), explain_answer(release), _made_up_body(release))
+
+
+def _made_up_body(release: Release) -> Schema:
+    return {"data": [[made_up_value(served) for served in serve_features(release)]]}
 
 
 def _inference_paths(releases: Sequence[Release]) -> Schema:

@@ -98,6 +98,21 @@ def predict_answer(release: Release) -> Schema:
     return closed(properties)
 
 
+def explain_answer(release: Release) -> Schema:
+    """Return what an answer of `/explain` is."""
+    number = {"type": "number"}
+    prediction = {"enum": list(release.classes)} if release.classes else number
+    moved = closed(dict.fromkeys((feature.name for feature in release.features), number))
+    one = closed({"prediction": prediction, "value": number, "base": number, "contributions": moved})
+    return closed(
+        {
+            "explanations": {"type": "array", "items": one},
+            "model": closed({"name": {"const": release.name}, "version": {"type": "string"}}),
+            "request_id": {"type": "string"},
+        }
+    )
+
+
 def inference_body(release: Release) -> Schema:
     """Return what a body of the Open Inference Protocol may be.
 

@@ -316,3 +316,14 @@ def test_a_usual_variable_names_the_authorities(
 def test_an_unknown_authority_is_refused_at_once(authority: tuple[str, Path]) -> None:
     with pytest.raises(ClientError, match="certificate verify failed"):
         Client(authority[0], "key", patience=60).models()
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_a_frame_is_explained_by_a_frame(api: Client, kind: Any) -> None:
+    frame = kind(houses(3))
+    found = api.explain("housing", frame)
+    moved = [sum(found[f"contribution_{name}"][row] for name in HOUSING) for row in range(3)]
+
+    assert type(found) is type(frame)
+    assert [found["base"][row] + moved[row] for row in range(3)] == pytest.approx(list(found["value"]))
+    assert list(found["prediction"]) == list(api.predict("housing", frame)["prediction"])
