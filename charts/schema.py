@@ -14,7 +14,7 @@ import yaml
 
 CHART = Path(__file__).resolve().parent / "molino"
 VALUES, SCHEMA = CHART / "values.yaml", CHART / "values.schema.json"
-FREE = {"annotations", "limits", "models", "names", "requests"}
+FREE = {"annotations", "limits", "modelCode", "models", "names", "requests"}
 """Sections with keys of the user's own, wherever they are."""
 FREE_PATHS = {"airflow.config", "minio.config", "postgres.config", "serving.config"}
 """Sections that are handed on to a program whose settings are not ours to list."""

@@ -120,7 +120,7 @@ def settle(
         overrides: what the settings give over the model file's training.
     """
     data = data_of(read_run(store, loaded.file.name, run_id).records)
-    wanted = training_wanted(loaded.file, overrides or {})
+    wanted = training_wanted(loaded.file, overrides or {}, loaded.code)
     same = [run for run in list_runs(store, loaded.file.name) if data and run.data == data and run.run_id != run_id]
     ended = [run for run in same if run.state == "rejected" or (run.state == "done" and run.version == served)]
     for listed in sorted(ended, key=lambda run: run.training != wanted)[:CLOSEST_READ]:

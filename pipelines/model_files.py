@@ -1,5 +1,6 @@
 """The model files that DAGs are made of: those in the image, and those of the chart's values. No Airflow here."""
 
+import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -7,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molino.contracts.errors import ModelFileError
-from molino.contracts.model_file import MODEL_FILENAME, ModelFile, parse_model
+from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, ModelFile, parse_model
+from molino.contracts.model_file.own_code import with_code
 
 BUILT_IN = Path(__file__).resolve().parent / "models"
 EXTRA = "MOLINO_MODELS_EXTRA"
-"""Variable that names a folder of further model files, `<name>.yaml`; they go before those in the image."""
+"""Variable that names a folder of further model files, `<name>.yaml`, with their Python files, `<name>.<file>.py`; they
+go before those in the image."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class ModelFiles:
 
     models: Mapping[str, tuple[ModelFile, bytes]]
     """By name: a right model file, and its bytes."""
+    code: Mapping[str, Mapping[str, bytes]]
+    """By name: the Python files that a model file names."""
     errors: Mapping[str, str]
     """By name: what is wrong with the others."""
 
@@ -31,11 +36,14 @@ def read_model_files() -> ModelFiles:
     if extra:
         paths |= {path.stem: path for path in sorted(Path(extra).glob("*.yaml"))}
     models: dict[str, tuple[ModelFile, bytes]] = {}
+    code = {}
     errors = {}
     for name, path in paths.items():
         try:
             content = path.read_bytes()
-            models[name] = _parse(name, content), content
+            model = _parse(name, content)
+            code[name] = _code_of(name, model, path, content)
+            models[name] = model, content
         except ModelFileError as error:
             errors[name] = str(error)
         except OSError as error:
@@ -43,7 +51,14 @@ def read_model_files() -> ModelFiles:
         except Exception as error:  # A bug that one file meets; the DAGs of the others are not to go away by it.
             logging.getLogger(__name__).exception("%s can't be read", path)
             errors[name] = f"{path}: Molino fails to read it ({type(error).__name__}: {error}); please report this"
-    return ModelFiles(models, errors)
+    return ModelFiles(models, code, errors)
+
+
+def _code_of(name: str, model: ModelFile, path: Path, content: bytes) -> Mapping[str, bytes]:
+    """Return the Python files that a model file names, from its folder, or from beside it under its name."""
+    loaded = LoadedModel(file=model, path=path, sha256=hashlib.sha256(content).hexdigest())
+    own_folder = path.name == MODEL_FILENAME
+    return with_code(loaded, None if own_folder else lambda file: path.with_name(f"{name}.{file}")).code
 
 
 def _parse(name: str, content: bytes) -> ModelFile:

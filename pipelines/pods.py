@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.contracts.model_file import ModelFile, Resources
+from molino.contracts.model_file.own_code import pack_code
 
 USER = 10001
 MODEL_LABEL = "molino.dev/model"
@@ -70,6 +71,7 @@ def step_pod(
     step: str,
     run_id: str,
     overrides: Mapping[str, str] | None = None,
+    code: Mapping[str, bytes] | None = None,
 ) -> StepPod:
     """Return the pod of one step of one run.
 
@@ -79,6 +81,7 @@ def step_pod(
         model_file: its bytes, handed to the pod so that a new model needs no new image.
         step: name of the step.
         run_id: may be a template that Airflow fills in later.
+        code: the Python files that the model file names, by name.
         overrides: settings of this run, such as its source; empty ones count as unset.
     """
     resources = model.resources.get(step, DEFAULT_RESOURCES)
@@ -89,6 +92,7 @@ def step_pod(
         arguments=("step", step, "--model", model.name, "--run-id", run_id),
         environment={
             "MOLINO_MODEL_CONTENT": pack(model_file),
+            **({"MOLINO_MODEL_CODE": pack_code(code)} if code else {}),
             "MOLINO_IMAGE": image,
             "MOLINO_SUMMARY": TERMINATION_LOG,
             **(overrides or {}),

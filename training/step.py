@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from molino.contracts.errors import StepError
 from molino.contracts.identifiers import check_run_id
 from molino.contracts.model_file import LoadedModel, ModelFile
+from molino.contracts.model_file.own_code import digests
 from molino.contracts.model_file.parts import changed_overrides, changed_parts, used_parts
 from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact, Record, Status, parse_record, record_key, run_prefix
@@ -136,7 +137,8 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
         step=step,
         status=outcome.status,
         model_file_sha256=loaded.sha256,
-        model_file_parts=used_parts(step, loaded.file),
+        model_file_parts=used_parts(step, loaded.file, loaded.code),
+        model_code=digests(loaded.code),
         overrides={name: settings.overrides[name] for name in step_named(step).overrides if name in settings.overrides},
         inputs=outcome.inputs,
         outputs=outcome.outputs,

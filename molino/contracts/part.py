@@ -12,6 +12,8 @@ COLUMN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 HEADER_PATTERN = r"^[^\x00-\x1f\x7f]{1,255}$"
 CLASS_PATTERN = HEADER_PATTERN
 ESTIMATOR_PATTERN = r"^sklearn(\.[a-z][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*$"
+CODE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}\.py$"
+FUNCTION_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 DELIMITER_PATTERN = r"^[\t ,;:|^~]$"
 PATTERN_WORDS = {
     NAME_PATTERN: MODEL_NAME_WORDS,
@@ -19,6 +21,8 @@ PATTERN_WORDS = {
     "a column of another name is given beside it, as column: its header",
     HEADER_PATTERN: "text of 1 to 255 characters, without line ends and other control characters",
     ESTIMATOR_PATTERN: "the import path of a scikit-learn estimator, such as sklearn.ensemble.RandomForestRegressor",
+    CODE_PATTERN: "the name of a Python file beside the model file, such as my_estimator.py",
+    FUNCTION_PATTERN: "the name of a function",
     DELIMITER_PATTERN: "one of , ; : | ^ ~, a space or a tab",
 }
 """What the patterns mean, for errors."""

@@ -53,6 +53,8 @@ class Record(BaseModel):
     model_file_sha256: str
     model_file_parts: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of each parsed key of the model file that bears on the step (`molino.contracts.model_file.parts`)."""
+    model_code: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each Python file of one's own beside the model file."""
     overrides: dict[str, str] = Field(default_factory=dict)
     """Settings that override the model file: `seed` and `candidates`, where they were given."""
     inputs: tuple[Artifact, ...] = ()

@@ -155,12 +155,12 @@ def training_of(records: Mapping[str, Record]) -> str:
     return _digest(taken)
 
 
-def training_wanted(file: ModelFile, overrides: Mapping[str, str]) -> str:
+def training_wanted(file: ModelFile, overrides: Mapping[str, str], code: Mapping[str, bytes] | None = None) -> str:
     """Return the digest of what the steps after the data would go by now."""
     return _digest(
         {
             step.name: (
-                used_parts(step.name, file),
+                used_parts(step.name, file, code),
                 {name: overrides[name] for name in step.overrides if name in overrides},
             )
             for step in STEPS

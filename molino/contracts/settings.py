@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """One model file that overrides `models`."""
     model_content: str | None = None
     """A model file itself, in base64 and gzip, that overrides both: how the DAG hands it to a pod."""
+    model_code: str | None = None
+    """The Python files that the model file names, in base64 and gzip: how they come with it to a pod."""
     source: Address | None = None
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
     source_schemes: str | None = None

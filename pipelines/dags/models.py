@@ -51,7 +51,9 @@ def _made_by(events: Mapping[Any, Any]) -> str:
     return str(next(named, ""))
 
 
-def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -> DAG:
+def build(
+    model: ModelFile, content: bytes, group: str, settings: PodSettings, code: Mapping[str, bytes] | None = None
+) -> DAG:
     """Return one of a model's two DAGs."""
     data = Asset(name=f"{model.name}-data", uri=f"molino://{model.name}/data")
     served = Asset(name=f"{model.name}-model", uri=f"molino://{model.name}/model")
@@ -79,7 +81,7 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings) -
         before = None
         for step in steps:
             last = step is steps[-1]
-            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, OVERRIDES[group])
+            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, OVERRIDES[group], code)
             operator = StepOperator(
                 task_id=step.name,
                 pod=pod,
@@ -118,10 +120,10 @@ def _params(group: str, model: ModelFile) -> dict[str, Param]:
 
 def _load() -> dict[str, DAG]:
     """Make the DAGs of every model file that is right; `wrong_model_files.py` shows what is wrong with the others."""
-    settings = PodSettings()
+    settings, found = PodSettings(), read_model_files()
     return {
-        f"{name}_{group}": build(model, content, group, settings)
-        for name, (model, content) in read_model_files().models.items()
+        f"{name}_{group}": build(model, content, group, settings, found.code.get(name))
+        for name, (model, content) in found.models.items()
         for group in ("data", "model")
     }
 

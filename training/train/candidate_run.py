@@ -77,7 +77,7 @@ def _cross_validate(session: Session, candidate: Candidate, child: str) -> Measu
     for number, fold in enumerate(session.folds, start=1):
         folder = material.tensorboard / candidate.name / f"fold-{number}"
         try:
-            of_fold = prepare(fold, material.seed, folder)
+            of_fold = replace(prepare(fold, material.seed, folder), code=material.code)
             trained = _train(candidate, of_fold)
             judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
             found.append(measure_rows(judged, bounded(material.model, trained), "the fold's"))

@@ -104,12 +104,12 @@ def _check_candidates(context: Context) -> None:
     Raises:
         ModelFileError: one line per fault.
     """
-    asked, file = _asked(context), context.model
+    asked = _asked(context)
     found = [
         f"{place_of(context.loaded, ('candidates', index, *key))}: {problem}"
-        for index, candidate in enumerate(file.candidates)
+        for index, candidate in enumerate(context.model.candidates)
         if candidate in asked
-        for key, problem in faults(candidate, file)
+        for key, problem in faults(candidate, context.loaded)
     ]
     if found:
         raise ModelFileError("\n".join(found))
@@ -128,6 +128,7 @@ def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: 
     model = context.model
     seed = model.training.seed if context.settings.seed is None else context.settings.seed
     material = prepare(dataset, seed, context.settings.logs_folder / model.name / context.run_id)
+    material = replace(material, code=context.loaded.code)
     _check_target(context, material.train)
     folds = divide(dataset, model.selection.folds) if model.selection.folds else ()
     experiment = context.tracker.open_experiment(model.name)
@@ -198,7 +199,8 @@ def _final(session: Session, dataset: Dataset) -> tuple[Dataset, Material]:
     if not session.context.model.selection.refits:
         return dataset, session.material
     final = dataset.divided(np.where(dataset.parts == TEST, TEST, TRAIN).astype(np.uint8))
-    return final, prepare(final, session.material.seed, session.material.tensorboard)
+    material = prepare(final, session.material.seed, session.material.tensorboard)
+    return final, replace(material, code=session.material.code)
 
 
 def _refit(session: Session, chosen: Trial) -> Trial:

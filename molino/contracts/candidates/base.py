@@ -10,3 +10,8 @@ class Candidate(Part):
 
     name: str = Field(pattern=NAME_PATTERN)
     kind: str
+
+    @property
+    def code_files(self) -> tuple[str, ...]:
+        """Names of the Python files beside the model file that it is made of."""
+        return ()

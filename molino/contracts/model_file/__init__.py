@@ -6,13 +6,12 @@ from molino.contracts.features.boolean import Boolean
 from molino.contracts.features.category import Category
 from molino.contracts.features.integer import Integer
 from molino.contracts.features.number import Number
+from molino.contracts.model_file.loaded import LoadedModel, place_of
 from molino.contracts.model_file.reading import (
     MODEL_FILENAME,
-    LoadedModel,
     find_models,
     load_model,
     parse_model,
-    place_of,
 )
 from molino.contracts.model_file.schema import (
     Bound,

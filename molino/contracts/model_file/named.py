@@ -10,6 +10,7 @@ from pathlib import Path
 
 from molino.contracts.errors import ModelFileError
 from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, find_models, load_model, parse_model
+from molino.contracts.model_file.own_code import unpack_code
 from molino.contracts.settings import Settings
 
 LARGEST_BYTES = 2**20
@@ -41,9 +42,12 @@ def _unpack(settings: Settings, name: str, content: str) -> LoadedModel:
     if len(data) > LARGEST_BYTES:
         raise ModelFileError(f"MOLINO_MODEL_CONTENT: the model file has more than {LARGEST_BYTES} bytes")
     path = settings.models.resolve() / name / MODEL_FILENAME
-    return LoadedModel(
-        file=parse_model(data, f"{name}/{MODEL_FILENAME}"), path=path, sha256=hashlib.sha256(data).hexdigest()
-    )
+    model = parse_model(data, f"{name}/{MODEL_FILENAME}")
+    code = unpack_code(settings.model_code) if settings.model_code else {}
+    lacking = [name for candidate in model.candidates for name in candidate.code_files if name not in code]
+    if lacking:
+        raise ModelFileError(f"MOLINO_MODEL_CODE: expected the file {lacking[0]}, which the model file names")
+    return LoadedModel(file=model, path=path, sha256=hashlib.sha256(data).hexdigest(), code=code)
 
 
 def _find(settings: Settings, name: str) -> Path:

@@ -5,23 +5,26 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from molino.contracts.model_file.reading import LoadedModel
+from molino.contracts.model_file.loaded import LoadedModel
+from molino.contracts.model_file.own_code import digests
 from molino.contracts.model_file.schema import ModelFile
 from molino.contracts.record import Record
 from molino.contracts.steps import step_named
 
 
-def used_parts(step: str, file: ModelFile) -> dict[str, str]:
+def used_parts(step: str, file: ModelFile, code: Mapping[str, bytes] | None = None) -> dict[str, str]:
     """Return the SHA-256 of each key that bears on a step, as it was parsed.
 
     What has its default is left out: it may be written out or not, and a key of a later version may have it. Steps
-    before the split still keep the columns that it goes by.
+    before the split still keep the columns that it goes by. `code` is the Python files that candidates are made of.
     """
     content = file.model_dump(mode="json", exclude_defaults=True)
     ignored = step_named(step).ignores
     parts = {key: _sha256(_without(value, key, ignored)) for key, value in content.items() if key not in ignored}
     if "split" in ignored and file.columns_kept:
         parts["split.columns"] = _sha256(file.columns_kept)
+    if code and "candidates" not in ignored:
+        parts["candidates.code"] = _sha256(digests(code))
     return parts
 
 
@@ -34,7 +37,7 @@ def changed_parts(record: Record, loaded: LoadedModel) -> tuple[str, ...]:
         return () if record.model_file_sha256 == loaded.sha256 else ("model file",)
     ignored = step_named(record.step).ignores
     then = {key: value for key, value in record.model_file_parts.items() if key not in ignored}
-    now = used_parts(record.step, loaded.file)
+    now = used_parts(record.step, loaded.file, loaded.code)
     return tuple(sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key)))
 
 

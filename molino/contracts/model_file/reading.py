@@ -7,24 +7,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from molino.contracts.errors import ModelFileError
-from molino.contracts.model_file.document import Key, locate, read_yaml
+from molino.contracts.model_file.document import read_yaml
 from molino.contracts.model_file.faults import explain
+from molino.contracts.model_file.loaded import LoadedModel
+from molino.contracts.model_file.own_code import with_code
 from molino.contracts.model_file.schema import ModelFile
-from molino.contracts.part import Part
 
 MODEL_FILENAME = "model.yaml"
 
 
-class LoadedModel(Part):
-    """A model file with where it was read and the SHA-256 of its bytes."""
-
-    file: ModelFile
-    path: Path
-    sha256: str
-
-
 def load_model(path: Path) -> LoadedModel:
-    """Read and check a model file, or the one in a folder.
+    """Read and check a model file, or the one in a folder, with the Python files that it names.
 
     Raises:
         ModelFileError: the file can't be read, isn't YAML, or breaks the schema; one line per fault, each with
@@ -37,7 +30,7 @@ def load_model(path: Path) -> LoadedModel:
     except OSError as error:
         raise ModelFileError(f"{path}: can't read the model file: {error.strerror}") from error
     model = parse_model(data, str(path))
-    return LoadedModel(file=model, path=path.resolve(), sha256=hashlib.sha256(data).hexdigest())
+    return with_code(LoadedModel(file=model, path=path.resolve(), sha256=hashlib.sha256(data).hexdigest()))
 
 
 def parse_model(data: bytes, where: str) -> ModelFile:
@@ -48,19 +41,6 @@ def parse_model(data: bytes, where: str) -> ModelFile:
         return ModelFile.model_validate_json(json.dumps(content))
     except ValidationError as error:
         raise ModelFileError("\n".join(explain(error, root, where))) from error
-
-
-def place_of(loaded: LoadedModel, key: Key) -> str:
-    """Return file, line and key of what is wrong in a model file that was read; no line where the file isn't here."""
-    name = ".".join(map(str, key))
-    try:
-        data = loaded.path.read_bytes()
-    except OSError:
-        data = b""
-    if hashlib.sha256(data).hexdigest() != loaded.sha256:
-        return f"{loaded.path}: {name}"
-    root, _ = read_yaml(data, str(loaded.path))
-    return f"{loaded.path}:{locate(root, key)[0]}: {name}"
 
 
 def find_models(folder: Path) -> dict[str, Path]:

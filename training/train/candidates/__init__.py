@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.contradictions import Contradiction
-from molino.contracts.model_file import Candidate, ModelFile
+from molino.contracts.model_file import Candidate, LoadedModel, ModelFile
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
 
@@ -36,10 +36,10 @@ def fit(candidate: Candidate, material: Material) -> Trained:
     return trained
 
 
-def faults(candidate: Candidate, model: ModelFile) -> Iterator[Contradiction]:
+def faults(candidate: Candidate, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield what is wrong with a candidate that only the library of its kind can tell; each key is the candidate's."""
     find = getattr(_module_of(candidate), "faults", None)
-    yield from find(candidate, model) if find else ()
+    yield from find(candidate, loaded) if find else ()
 
 
 def _module_of(candidate: Candidate) -> ModuleType:

@@ -1,7 +1,7 @@
 """What a candidate is given to train on, and what it gives back."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -38,6 +38,8 @@ class Material:
     tensorboard: Path
     """Folder of this candidate's TensorBoard logs."""
     report: Report
+    code: Mapping[str, bytes] = field(default_factory=dict)
+    """By name: Python files of one's own beside the model file."""
     rounds: int | None = None
     """How many rounds or epochs to train, neither more nor fewer; validation rows stop the training where none."""
 

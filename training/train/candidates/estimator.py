@@ -1,5 +1,6 @@
 """An estimator with scikit-learn's methods over rows in one of their forms, exported by a converter."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,7 +32,9 @@ class Estimator:
     native_packages: ClassVar[tuple[str, ...]] = SKLEARN_PACKAGES
     rounds: int | None = None
 
-    def __init__(self, estimator: Any, form: Form, rows_trained: int) -> None:
+    def __init__(self, estimator: Any, form: Form, rows_trained: int, more: Mapping[str, Any] | None = None) -> None:
+        """Keep a fitted estimator; `more` is shown beside its parameters."""
+        self.more = dict(more or {})
         self.estimator = estimator
         self.form = form
         self.rows_trained = rows_trained
@@ -77,7 +80,7 @@ class Estimator:
     def params(self) -> dict[str, Any]:
         """Every parameter of the estimator, those that nobody gave too."""
         found = self.estimator.get_params(deep=False)
-        return {f"estimator.{name}": str(value)[:SHOWN_CHARACTERS] for name, value in found.items()}
+        return {f"estimator.{name}": str(value)[:SHOWN_CHARACTERS] for name, value in found.items()} | self.more
 
 
 def exact(rows: Float32Array) -> NDArray[np.float64]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from training.features.fitted import Float32Array
 from training.train.candidates.tree_categories import TreeTables, given
 from training.train.encoding import Encoding
@@ -53,7 +55,8 @@ class Placed:
     @property
     def width(self) -> int:
         """Columns of the form."""
-        return len(self.encoding.columns)
+        nothing = np.full((1, len(self.encoding.columns)), np.nan, np.float32)
+        return int(self(nothing).shape[1])
 
     def __call__(self, features: Float32Array) -> Float32Array:
         """Return rows as [n, width]."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from molino.contracts.candidates.lightgbm import LightGBM
 from molino.contracts.contradictions import Contradiction
 from molino.contracts.errors import StepError
-from molino.contracts.model_file import ModelFile
+from molino.contracts.model_file import LoadedModel
 from training.train.candidates.boosters import ROUNDS, Boosted, faults_of, form_of, said, settled, tell_losses
 from training.train.candidates.contract import Material
 from training.train.candidates.converted import convert_booster
@@ -83,15 +83,15 @@ class _Heard:
         self.lines.append(message)
 
 
-def faults(candidate: LightGBM, model: ModelFile) -> Iterator[Contradiction]:
+def faults(candidate: LightGBM, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield parameters that LightGBM doesn't take, and what it or the converter says of the others."""
     import lightgbm
 
     heard = _Heard()
     lightgbm.register_logger(heard)
     once = candidate.parameters | {ROUNDS: 1, "n_jobs": 1, "verbosity": 1}
-    kind = _kind_of(bool(model.target.classes))
-    yield from faults_of(lambda rows, target: _fitted(kind(**once), rows, target), model)
+    kind = _kind_of(bool(loaded.file.target.classes))
+    yield from faults_of(lambda rows, target: _fitted(kind(**once), rows, target), loaded.file)
     for name in dict.fromkeys(re.findall(r"Unknown parameter: (\w+)", "\n".join(heard.lines))):
         yield ("parameters", name), "LightGBM has no such parameter; its documentation lists them"
 

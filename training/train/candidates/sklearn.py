@@ -10,18 +10,19 @@ import numpy as np
 
 from molino.contracts.candidates.sklearn import Sklearn
 from molino.contracts.contradictions import Contradiction
-from molino.contracts.model_file import ModelFile
+from molino.contracts.model_file import LoadedModel
 from training.train.candidates.contract import Material
-from training.train.candidates.converted import convertible_estimators, unconvertible
+from training.train.candidates.converted import convertible_estimators
 from training.train.candidates.estimator import Estimator, exact, refuse_too_large
 from training.train.candidates.forms import Dense
 from training.train.candidates.sklearn_model import SKOPS
+from training.train.candidates.usable import unusable
 
 FIRST = (SKOPS,)
 SEED = "random_state"
 
 
-def faults(candidate: Sklearn, model: ModelFile) -> Iterator[Contradiction]:
+def faults(candidate: Sklearn, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield what is wrong with the import path, or with a parameter."""
     kind = _class_of(candidate.estimator)
     if kind is None:
@@ -32,9 +33,9 @@ def faults(candidate: Sklearn, model: ModelFile) -> Iterator[Contradiction]:
     if wrong:
         return
     estimator = kind(**candidate.parameters)
-    problem = _unusable(estimator, model.task)
+    problem = unusable(estimator, loaded.file.task)
     if problem:
-        yield ("estimator",), f"{problem}; those that can be: {', '.join(convertible_estimators(model.task))}"
+        yield ("estimator",), f"{problem}; those that can be: {', '.join(convertible_estimators(loaded.file.task))}"
     yield from _wrong_values(estimator)
 
 
@@ -82,15 +83,3 @@ def _wrong_values(estimator: Any) -> Iterator[Contradiction]:
         if isinstance(error, ValueError) and isinstance(error, TypeError):
             named = re.search(r"The '(\w+)' parameter", str(error))
             yield ("parameters", *(named.groups() if named else ())), str(error)
-
-
-def _unusable(estimator: Any, task: str) -> str | None:
-    """Return why an estimator can't be a candidate of a task, if so."""
-    from sklearn.base import is_classifier, is_regressor
-
-    name = type(estimator).__name__
-    if not (is_regressor if task == "regression" else is_classifier)(estimator):
-        return f"{name} is no {'regressor' if task == 'regression' else 'classifier'}, which a {task} asks for"
-    if task == "classification" and not hasattr(estimator, "predict_proba"):
-        return f"{name} answers no probabilities"
-    return unconvertible(estimator)

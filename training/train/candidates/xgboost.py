@@ -8,7 +8,7 @@ import numpy as np
 
 from molino.contracts.candidates.xgboost import XGBoost
 from molino.contracts.contradictions import Contradiction
-from molino.contracts.model_file import ModelFile
+from molino.contracts.model_file import LoadedModel
 from training.train.candidates.boosters import ROUNDS, Boosted, faults_of, form_of, settled, tell_losses
 from training.train.candidates.contract import Material
 
@@ -28,16 +28,16 @@ class XGBoostModel(Boosted):
         mlflow.xgboost.save_model(self.estimator.get_booster(), str(folder), pip_requirements=requirements)
 
 
-def faults(candidate: XGBoost, model: ModelFile) -> Iterator[Contradiction]:
+def faults(candidate: XGBoost, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield parameters that XGBoost doesn't take, and what it or the converter says of the others."""
-    kind = _kind_of(bool(model.target.classes))
+    kind = _kind_of(bool(loaded.file.target.classes))
     taken = sorted(set(kind().get_params()) - OWN)
     unknown = [name for name in candidate.parameters if name not in taken]
     for name in unknown:
         yield ("parameters", name), f"XGBoost has no such parameter here; expected one of {', '.join(taken)}"
     if not unknown:
         once = candidate.parameters | {ROUNDS: 1, "n_jobs": 1, "verbosity": 0}
-        yield from faults_of(kind(**once).fit, model)
+        yield from faults_of(kind(**once).fit, loaded.file)
 
 
 def fit(candidate: XGBoost, material: Material) -> XGBoostModel:

@@ -98,7 +98,7 @@ FAULTS = {
         "features.1.type",
         "'boolean', 'category', 'date', 'datetime', 'integer'",
     ),
-    "a missing kind": ("    kind: keras_mlp\n", "", 18, "candidates.1.kind", "gradient_boosting, keras_mlp, linear"),
+    "a missing kind": ("    kind: keras_mlp\n", "", 18, "candidates.1.kind", "keras_mlp, lightgbm, linear"),
     "an unknown kind": ("kind: keras_mlp", "kind: forest", 19, "candidates.1.kind", "'gradient_boosting', 'keras_mlp'"),
     "a word for a number": ("minimum: 1", "minimum: one", 12, "features.1.minimum", "expected a valid integer"),
     "a fraction for an integer": ("minimum: 1", "minimum: 1.5", 12, "features.1.minimum", "expected a valid integer"),

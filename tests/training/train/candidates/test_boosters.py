@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mixed import FEATURES, case_of, model_of, train_on
 
+from molino.contracts.model_file import LoadedModel
 from training.train.candidates import faults, fit
 from training.train.export import export_candidate
 from training.train.graph_predictions import graph_predictions
@@ -39,9 +41,9 @@ def candidate_of(kind, task="regression", **keys):
 
 
 def wrong(kind, task="regression", **parameters):
-    return [
-        (".".join(map(str, key)), problem) for key, problem in faults(*candidate_of(kind, task, parameters=parameters))
-    ]
+    candidate, model = candidate_of(kind, task, parameters=parameters)
+    loaded = LoadedModel(file=model, path=Path("model.yaml"), sha256="")
+    return [(".".join(map(str, key)), problem) for key, problem in faults(candidate, loaded)]
 
 
 def test_a_graph_answers_as_the_trees_do(case, kind, tmp_path):

@@ -1,11 +1,13 @@
 """Estimators of scikit-learn by their import path: what is trained, what its graph answers, and what is refused."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mixed import FEATURES, NUMBERS, case_of, model_of, train_on
 
+from molino.contracts.model_file import LoadedModel
 from training.train.candidates import faults
 from training.train.export import export_candidate
 from training.train.graph_predictions import graph_predictions
@@ -106,7 +108,10 @@ def test_a_graph_has_only_what_its_answer_follows_from(tmp_path):
 def wrong(task, estimator, **parameters):
     content = {"name": "one", "kind": "sklearn", "estimator": f"sklearn.{estimator}", "parameters": parameters}
     model = model_of(task, candidates=[content], metric="rmse" if task == "regression" else "log_loss")
-    return [(".".join(map(str, key)), problem) for key, problem in faults(model.candidates[0], model)]
+    return [
+        (".".join(map(str, key)), problem)
+        for key, problem in faults(model.candidates[0], LoadedModel(file=model, path=Path("model.yaml"), sha256=""))
+    ]
 
 
 def test_what_is_right_has_no_fault():

@@ -1,0 +1,25 @@
+"""An estimator that a Python file beside the model file makes."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from molino.contracts.candidates.base import Candidate
+from molino.contracts.part import CODE_PATTERN, FUNCTION_PATTERN
+
+
+class Python(Candidate):
+    """A function of one's own returns a scikit-learn estimator or pipeline; the train step alone runs it."""
+
+    kind: Literal["python"]
+    file: str = Field(pattern=CODE_PATTERN)
+    """Name of the file in the model file's folder."""
+    function: str = Field(default="estimator", pattern=FUNCTION_PATTERN)
+    """Name of the function, which is called with the parameters and returns what isn't fitted yet."""
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the function takes; a `random_state` that it leaves open is the run's seed."""
+
+    @property
+    def code_files(self) -> tuple[str, ...]:
+        """The one file."""
+        return (self.file,)

@@ -1,0 +1,100 @@
+"""Own code: what it makes is trained as any estimator, and what is wrong with it is one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mixed import FEATURES, case_of, model_of
+
+from molino.contracts.model_file import LoadedModel
+from training.train.candidates import faults, fit
+from training.train.export import export_candidate
+from training.train.graph_predictions import graph_predictions
+from training.train.parity import generate_rows, measure_parity
+
+PIPELINE = """
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+def estimator(trees=5):
+    return make_pipeline(StandardScaler(), RandomForestRegressor(trees))
+"""
+BOOSTED = """
+from lightgbm import LGBMRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+def estimator():
+    return make_pipeline(StandardScaler(), LGBMRegressor(n_estimators=10, verbosity=-1))
+"""
+
+
+def candidate_of(**keys):
+    model = model_of("regression", FEATURES, candidates=[{"name": "one", "kind": "python", "file": "own.py", **keys}])
+    return model.candidates[0], model
+
+
+def wrong(code, **keys):
+    candidate, model = candidate_of(**keys)
+    loaded = LoadedModel(file=model, path=Path("model.yaml"), sha256="", code={"own.py": code.encode()})
+    return [problem for _, problem in faults(candidate, loaded)]
+
+
+@pytest.mark.parametrize("code", [PIPELINE, BOOSTED], ids=["forest", "boosted"])
+def test_a_graph_answers_as_the_pipeline_does(code, tmp_path):
+    candidate, model = candidate_of()
+    case = case_of(tmp_path, model)
+    object.__setattr__(case.material, "code", {"own.py": code.encode()})
+    trained = fit(candidate, case.material)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(export_candidate(model, case.material.encoding, trained).SerializeToString())
+    rows = generate_rows(case.material.encoding, 0, 500)
+    graph = graph_predictions(path, model, case.material.encoding)
+    spread = float(case.material.train.target.std())
+    assert measure_parity(case.material.encoding, trained.predict, graph, rows, spread).worst < 1e-4
+    assert np.array_equal(fit(candidate, case.material).predict(rows), trained.predict(rows))
+
+
+def test_what_is_right_has_no_fault():
+    assert wrong(PIPELINE, parameters={"trees": 2}) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "keys", "said"),
+    [
+        ("def estimator(:", {}, "own.py:1: SyntaxError: invalid syntax"),
+        ("\nimport nowhere", {}, "own.py:2: ModuleNotFoundError: No module named 'nowhere'"),
+        ("def other():\n    pass", {}, "own.py has no function estimator"),
+        ("def made():\n    return 1 / 0", {"function": "made"}, "own.py:2: ZeroDivisionError: division by zero"),
+        ("def estimator():\n    return 3", {}, "estimator of own.py returns int; expected an estimator or pipeline"),
+        (PIPELINE, {"parameters": {"leaves": 2}}, "unexpected keyword argument 'leaves'"),
+        (
+            "from sklearn.linear_model import LogisticRegression as estimator",
+            {},
+            "LogisticRegression is no regressor, which a regression asks for",
+        ),
+        (
+            "from sklearn.kernel_ridge import KernelRidge as estimator",
+            {},
+            "KernelRidge can't be converted to ONNX: skl2onnx has no converter for it",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line(code, keys, said):
+    (problem,) = wrong(code, **keys)
+    assert said in problem
+    assert "\n" not in problem
+
+
+def test_a_failure_in_training_names_its_line(tmp_path):
+    from molino.contracts.errors import StepError
+
+    code = (
+        "from sklearn.linear_model import Ridge\nclass Own(Ridge):\n    def fit(self, rows, target):\n        {}[1]\n"
+    )
+    candidate, model = candidate_of(function="Own")
+    case = case_of(tmp_path, model)
+    object.__setattr__(case.material, "code", {"own.py": code.encode()})
+    with pytest.raises(StepError, match=r"^own\.py:4: KeyError: 1$"):
+        fit(candidate, case.material)
