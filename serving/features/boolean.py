@@ -36,7 +36,7 @@ class Boolean(ServedFeature):
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of a value that is there."""
-        return {"enum": [True, False, 0, 1]}
+        return {"anyOf": [{"type": "boolean"}, {"type": "integer", "enum": [0, 1]}]}
 
     def count(self, column: NDArray[Any], reference: Reference) -> list[int]:
         """Return missing, outside, and the count of each word."""

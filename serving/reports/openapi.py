@@ -1,5 +1,6 @@
 """The contract of the API as OpenAPI 3.1, made from what is served at the moment it is asked for."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 from molino import __version__
 from molino.contracts.release import Release
 from serving.features import serve_features
+from serving.inference.bounds import most_explained
 from serving.reports.schemas import (
     PROBLEM,
     Schema,
@@ -19,6 +21,7 @@ from serving.reports.schemas import (
     predict_body,
 )
 from serving.service import Service
+from serving.settings import ServingSettings
 
 OBJECT: Schema = {"type": "object"}
 DESCRIPTIONS = {
@@ -47,6 +50,7 @@ def build_contract(service: Service) -> Schema:
         **_public_paths(settings.public_contract),
         **_report_paths([release.name for release in releases]),
         **_predict_paths(releases, default.release if default else None),
+        **_explain_paths(releases, default.release if default else None, settings),
         **_inference_paths(releases),
     }
     schemes: Schema = {"key": {"type": "apiKey", "in": "header", "name": "X-API-KEY"}}
@@ -62,13 +66,24 @@ def build_contract(service: Service) -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{name: []} for name in schemes],
-        "paths": paths,
+        "paths": {path: _name(path, item) for path, item in paths.items()},
         "components": {
             "securitySchemes": schemes,
             "schemas": {"Problem": PROBLEM},
             "responses": {str(status): _problem(text) for status, text in DESCRIPTIONS.items()},
             "headers": {"X-Request-ID": {"description": "Id of the request.", "schema": {"type": "string"}}},
         },
+    }
+
+
+def _name(path: str, item: Schema) -> Schema:
+    """Return a path's item with an id for each operation, and the model as its tag, for generators of clients."""
+    parts = path.removeprefix("/v2").split("/")
+    tag = parts[2] if len(parts) > 2 and parts[1] == "models" and parts[2] != "{name}" else "server"
+    words = "_".join(filter(None, re.split(r"[^A-Za-z0-9-]+", path))) or "home"
+    return {
+        key: {"operationId": f"{key}_{words}", "tags": [tag], **told} if isinstance(told, dict) else told
+        for key, told in item.items()
     }
 
 
@@ -105,11 +120,9 @@ def _predict_paths(releases: Sequence[Release], default: Release | None) -> Sche
     if default is not None:
         title = f"Predictions of the default model, {default.name}"
         paths["/predict"] = {"post": _predict(title, default)}
-        paths["/explain"] = {"post": _explain(default)}
     for release in releases:
         title = f"Predictions of {release.name}: {release.title}"
         paths[f"/models/{release.name}/predict"] = {"post": _predict(title, release)}
-        paths[f"/models/{release.name}/explain"] = {"post": _explain(release)}
     return paths
 
 
@@ -117,9 +130,17 @@ def _predict(title: str, release: Release) -> Schema:
     return _post(title, predict_body(release), predict_answer(release), _made_up_body(release))
 
 
-def _explain(release: Release) -> Schema:
+def _explain_paths(releases: Sequence[Release], default: Release | None, settings: ServingSettings) -> Schema:
+    if not settings.explain_permutations:
+        return {}
+    paths: Schema = {} if default is None else {"/explain": {"post": _explain(default, settings)}}
+    return paths | {f"/models/{release.name}/explain": {"post": _explain(release, settings)} for release in releases}
+
+
+def _explain(release: Release, settings: ServingSettings) -> Schema:
     title = f"How much each feature moved the predictions of {release.name}"
-    return _post(title, predict_body(release), explain_answer(release), _made_up_body(release))
+    most = most_explained(release, settings.explain_permutations, settings.explain_graph_rows)
+    return _post(title, predict_body(release, most), explain_answer(release), _made_up_body(release))
 
 
 def _made_up_body(release: Release) -> Schema:

@@ -53,6 +53,7 @@ def feature_schema(served: ServedFeature) -> Schema:
 def made_up_value(served: ServedFeature) -> Any:
     """Return a value that the feature may have, made of its range or list alone and of no row."""
     schema, feature = served.schema(), served.feature
+    schema = next(iter(schema.get("anyOf", [schema])))
     listed = schema.get("enum") or schema.get("examples")
     if listed:
         return listed[0]
@@ -66,14 +67,16 @@ def made_up_value(served: ServedFeature) -> Any:
 
 def _nullable(schema: Schema) -> Schema:
     if "enum" in schema:
-        schema = {**schema, "enum": [*schema["enum"], None]}
+        return {"anyOf": [schema, {"type": "null"}]}
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
     return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
 
 
-def predict_body(release: Release) -> Schema:
-    """Return what a body of `/predict` may be."""
+def predict_body(release: Release, most_rows: int | None = None) -> Schema:
+    """Return what a body of `/predict` may be, or one of fewer rows."""
     features = [feature_schema(served) for served in serve_features(release)]
-    sized = {"type": "array", "minItems": 1, "maxItems": read_max_rows(release)}
+    sized = {"type": "array", "minItems": 1, "maxItems": most_rows or read_max_rows(release)}
     row = {"type": "array", "prefixItems": features, "minItems": len(features), "maxItems": len(features)}
     record = {
         "type": "object",

@@ -7,6 +7,7 @@ import structlog
 
 from serving.http.exchange import Answer, Headers, refuse
 from serving.http.problems import Problem
+from serving.inference.bounds import most_explained
 from serving.inference.explanation import Explanation, explain
 from serving.inference.model import Model
 from serving.routes.predict import label, require_body
@@ -33,7 +34,7 @@ def answer_explain(service: Service, name: str | None, headers: Headers, body: b
             raise Problem(404, "this server explains nothing; MOLINO_SERVING_EXPLAIN_PERMUTATIONS switches it on")
         model = service.repository.pick(name)
         rows = model.read(content)
-        most = most_rows(model, permutations, service.settings.explain_graph_rows)
+        most = most_explained(model.release, permutations, service.settings.explain_graph_rows)
         if len(rows) > most:
             raise Problem(422, f"at most {most} rows of this model are explained at once, got {len(rows)}")
         explanations = explain(model, rows, permutations)
@@ -49,11 +50,6 @@ def answer_explain(service: Service, name: str | None, headers: Headers, body: b
     except Exception:
         structlog.get_logger().exception("a request failed", request_id=request_id)
         return refuse(Problem(500, "the server failed; its log has the request id"), request_id, *label(model), caller)
-
-
-def most_rows(model: Model, permutations: int, graph_rows: int) -> int:
-    """Return how many rows may be explained at once, of which each has the graph run on so many."""
-    return max(1, min(model.max_rows, graph_rows // (2 * permutations * len(model.features))))
 
 
 def _told(model: Model, explanation: Explanation) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,30 @@ def test_a_row_is_described_feature_by_feature(contract: Any) -> None:
 
     assert island["enum"] == ["Biscoe", "Dream", "Torgersen"]
     assert bill_length["type"] == ["number", "null"]
+
+
+def test_each_operation_has_an_id_of_its_own_and_the_model_as_tag(contract: Any) -> None:
+    operations = [told for item in contract["paths"].values() for told in item.values() if isinstance(told, dict)]
+    ids = {told["operationId"] for told in operations}
+
+    assert len(ids) == len(operations)
+    assert contract["paths"]["/models/housing/predict"]["post"]["tags"] == ["housing"]
+    assert "post_v2_models_penguins_infer" in ids
+
+
+def enums_of(told: Any) -> Iterator[list[Any]]:
+    parts = told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()
+    if isinstance(told, dict) and isinstance(told.get("enum"), list):
+        yield told["enum"]
+    for part in parts:
+        yield from enums_of(part)
+
+
+def test_values_of_a_list_are_of_one_type(contract: Any) -> None:
+    enums = list(enums_of(contract))
+
+    assert enums
+    assert all(len(set(map(type, enum))) == 1 for enum in enums)
 
 
 def test_all_but_health_and_docs_want_a_key(contract: Any) -> None:
