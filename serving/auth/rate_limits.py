@@ -55,6 +55,7 @@ class RateTable:
         with self._locked(found):
             now = clock()
             row = self._find_row(found, int.from_bytes(caller.digest[4:12], "big", signed=True) or 1, now, window)
+            self._take_up(row)
             place = row + _TIMES + self._words[row + _NEXT]
             # The ring is as long as the limit, so what is to be written over is the oldest that still may count.
             wait = self._words[place] + window - now if self._words[place] else 0
@@ -63,6 +64,16 @@ class RateTable:
             self._words[place] = now
             self._words[row + _NEXT] = (self._words[row + _NEXT] + 1) % self.limit
             return 0
+
+    def _take_up(self, row: int) -> None:
+        """Move on past a time that its process wrote as its last act: it was killed before it could.
+
+        Such a time is later than all before it. Left there, it would pass for the oldest of a full ring.
+        """
+        following = self._words[row + _NEXT]
+        newest = self._words[row + _TIMES + (following - 1) % self.limit]
+        if self._words[row + _TIMES + following] > newest:
+            self._words[row + _NEXT] = (following + 1) % self.limit
 
     def _find_row(self, found: int, caller: int, now: int, window: int) -> int:
         """Return the first word of the caller's row, taking one whose last request is out of the window."""

@@ -119,6 +119,19 @@ def test_a_worker_that_dies_while_it_counts_locks_nobody_out() -> None:
         assert refused(RateLimiter(table, 10)) is None
 
 
+def test_what_a_killed_worker_counted_last_is_counted_and_no_more_than_that() -> None:
+    """It had written the time, and not yet where the next one goes."""
+    table = RateTable(3)
+    limiter(table, 1.0).admit(ANA)
+    (first,) = (place for place, word in enumerate(table._words) if word == 1_000_000_000)
+    table._words[first + 1] = 2_000_000_000
+
+    assert refused(limiter(table, 3.0)) is None
+    problem = refused(limiter(table, 4.0))
+    assert problem is not None
+    assert problem.headers == ((b"retry-after", b"7"),)
+
+
 def test_more_callers_than_there_is_room_for_share_and_are_never_let_through_unlimited() -> None:
     table = RateTable(2)
     admitted = 0
