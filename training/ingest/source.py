@@ -102,10 +102,7 @@ def _from_path(path: Path, rules: SourceRules) -> list[LocalSource]:
     for file in files:
         rules.check_path(file)
         rules.check_size(file.stat().st_size, str(file))
-    uris = [file.resolve().as_uri() for file in files]
-    return [
-        LocalSource(path=file, uri=uri, key=uri, named=file.as_posix()) for file, uri in zip(files, uris, strict=True)
-    ]
+    return [_local(file) for file in files]
 
 
 def _local(file: Path) -> LocalSource:
