@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from molino.contracts.contradictions import Contradiction
 from molino.contracts.errors import StepError
@@ -43,6 +44,17 @@ def settled(parameters: Mapping[str, Any], material: Material, **own: Any) -> di
     threads = {"n_jobs": 1} if len(material.train) < ROWS_FOR_THREADS else {}
     rounds = {ROUNDS: material.rounds} if material.rounds else {}
     return {"random_state": material.seed, **threads, **own, **parameters, **rounds}
+
+
+def floor_to_32_bits(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return for each threshold the greatest 32-bit float that is not above it.
+
+    For any 32-bit x, x <= threshold is the same before and after, and a graph, which knows only 32-bit thresholds, then
+    asks exactly what the native model asks.
+    """
+    rounded = thresholds.astype(np.float32)
+    above = rounded.astype(np.float64) > thresholds
+    return np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
 def tell_losses(material: Material, on_train: Sequence[float], on_validation: Sequence[float]) -> None:

@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 from molino.contracts.candidates.gradient_boosting import GradientBoosting
 from molino.contracts.errors import StepError
 from training.features.fitted import Float32Array
+from training.train.candidates.boosters import ROWS_FOR_THREADS, floor_to_32_bits, form_of, tell_losses
 from training.train.candidates.contract import Material
+from training.train.candidates.forms import Placed
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, SKOPS, TREES, save_sklearn
-from training.train.candidates.tree_categories import TreeTables, fit_tables, given
-from training.train.encoding import Encoding
 from training.train.export import Export
 
 FIRST = (SKOPS,)
 PATIENCE = 50
 """Rounds without a better loss on the validation rows before it stops; the rounds after the best one are dropped."""
-
-ROWS_FOR_THREADS = 20_000
 
 
 class Boosting:
@@ -31,10 +29,9 @@ class Boosting:
 
     native_packages = SKLEARN_PACKAGES
 
-    def __init__(self, estimator: Any, encoding: Encoding, tables: TreeTables, rows_trained: int) -> None:
+    def __init__(self, estimator: Any, form: Placed, rows_trained: int) -> None:
         self.estimator = estimator
-        self.encoding = encoding
-        self.tables = tables
+        self.form = form
         self.rows_trained = rows_trained
         round_thresholds_down(estimator)
 
@@ -42,7 +39,7 @@ class Boosting:
         """Answer rows with scikit-learn."""
         asked = getattr(self.estimator, "predict_proba", self.estimator.predict)
         with _threads_for(len(features)):
-            return np.asarray(asked(self.encoding.indexed(given(self.tables, features))), np.float64)
+            return np.asarray(asked(self.form(features)), np.float64)
 
     def export(self, graph: Export) -> str:
         """Add one tree ensemble; two classes have the logits 0 and z, and the trees add to z."""
@@ -53,7 +50,7 @@ class Boosting:
         attributes = tree_attributes(trees, first_target=int(binary))
         attributes["base_values"] = [0.0, *base.tolist()] if binary else base.tolist()
         attributes["n_targets"] = targets + int(binary)
-        return graph.node("TreeEnsembleRegressor", [graph.indexed(self.tables)], "raw", ml=True, **attributes)
+        return graph.node("TreeEnsembleRegressor", [self.form.export(graph)], "raw", ml=True, **attributes)
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""
@@ -73,7 +70,7 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     """Train on the rows in memory."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    tables = fit_tables(material.encoding, material.train)
+    form = form_of(material)
     kind = HistGradientBoostingClassifier if material.classes else HistGradientBoostingRegressor
     estimator = kind(
         learning_rate=candidate.learning_rate,
@@ -89,21 +86,16 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
         random_state=material.seed,
     )
     train, validation = material.train, material.validation
-
-    def encode(features: Float32Array) -> Float32Array:
-        return material.encoding.indexed(given(tables, features))
-
     with _threads_for(len(train)):
-        encoded = encode(train.features)
+        encoded = form(train.features)
         encoded[:, np.isnan(encoded).all(axis=0)] = 0  # scikit-learn can't bin a column without any value
         if material.rounds:
             estimator.fit(encoded, train.target)
-            return Boosting(estimator, material.encoding, tables, len(train))
-        estimator.fit(encoded, train.target, X_val=encode(validation.features), y_val=validation.target)
+            return Boosting(estimator, form, len(train))
+        estimator.fit(encoded, train.target, X_val=form(validation.features), y_val=validation.target)
     on_train, on_validation = -estimator.train_score_, -estimator.validation_score_
     rounds = estimator.n_iter_
-    for done in range(1, rounds + 1):
-        material.report(done, rounds, float(on_train[done]), float(on_validation[done]))
+    tell_losses(material, on_train[1:], on_validation[1:])  # the first are from before any round
     if not np.isfinite(on_validation[1:]).any():
         raise StepError(
             f"the loss on validation rows was never finite in {rounds} rounds; try a learning_rate smaller than "
@@ -111,7 +103,7 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
         )
     best = max(1, int(np.argmin(on_validation)))
     estimator._predictors = estimator._predictors[:best]
-    return Boosting(estimator, material.encoding, tables, len(train))
+    return Boosting(estimator, form, len(train))
 
 
 def _threads_for(rows: int) -> AbstractContextManager[Any]:
@@ -122,16 +114,9 @@ def _threads_for(rows: int) -> AbstractContextManager[Any]:
 
 
 def round_thresholds_down(estimator: Any) -> None:
-    """Put each threshold on the greatest 32-bit float that is not above it.
-
-    For any 32-bit x, x <= threshold is the same before and after, and the ONNX graph, which knows only 32-bit
-    thresholds, then asks exactly what the native model asks.
-    """
+    """Put each threshold on a 32-bit float, as the graph has it."""
     for tree in (tree for trees in estimator._predictors for tree in trees):
-        exact = tree.nodes["num_threshold"]
-        rounded = exact.astype(np.float32)
-        above = rounded.astype(np.float64) > exact
-        tree.nodes["num_threshold"] = np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        tree.nodes["num_threshold"] = floor_to_32_bits(tree.nodes["num_threshold"])
 
 
 def tree_attributes(trees: list[list[Any]], first_target: int) -> dict[str, Any]:

@@ -12,7 +12,16 @@ from molino.contracts.candidates.lightgbm import LightGBM
 from molino.contracts.contradictions import Contradiction
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import LoadedModel
-from training.train.candidates.boosters import ROUNDS, Boosted, faults_of, form_of, said, settled, tell_losses
+from training.train.candidates.boosters import (
+    ROUNDS,
+    Boosted,
+    faults_of,
+    floor_to_32_bits,
+    form_of,
+    said,
+    settled,
+    tell_losses,
+)
 from training.train.candidates.contract import Material
 from training.train.candidates.converted import convert_booster
 from training.train.candidates.estimator import exact
@@ -48,10 +57,9 @@ class LightGBMModel(Boosted):
 
 
 def rounded_down(booster: Any) -> Any:
-    """Return a booster with each threshold on the greatest 32-bit float that is not above it.
+    """Return a booster with each threshold on a 32-bit float, as the graph has it.
 
-    For any 32-bit x, x <= threshold is the same before and after, and the graph, which knows only 32-bit thresholds,
-    then asks exactly what the native model asks. The sizes of the trees' texts are left out: they are not the same.
+    The sizes of the trees' texts are left out: they are not the same.
     """
     import lightgbm
 
@@ -61,10 +69,7 @@ def rounded_down(booster: Any) -> Any:
 
 
 def _rounded_line(thresholds: str) -> str:
-    exact_values = np.array(thresholds.split(), np.float64)
-    rounded = exact_values.astype(np.float32)
-    above = rounded.astype(np.float64) > exact_values
-    down = np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+    down = floor_to_32_bits(np.array(thresholds.split(), np.float64))
     return " ".join(repr(value) for value in down.astype(np.float64).tolist())
 
 
