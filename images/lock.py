@@ -4,9 +4,9 @@ The locks: `requirements.txt` (every extra: what `make run` installs), `requirem
 `requirements-uv.txt` (the installer itself), `images/step/requirements.txt` (the core: what the command needs), and one
 per image in `images/<name>/requirements.txt`: a step's holds the core and its extra, a component's its extra or its
 dependency group alone, and neither what `tool.molino.left-out` names. Images are held to the versions of
-`requirements.txt`, but for those of groups. Each lock carries the SHA-256 of what it was made from, so that the check
-needs no network and doesn't fail because a newer version was published. Pins that are there are kept; `--upgrade` takes
-the newest.
+`requirements.txt`, but for those of groups. Where all extras are together, what `tool.molino.overrides` names is taken
+whatever others ask for. Each lock carries the SHA-256 of what it was made from, so that the check needs no network and
+doesn't fail because a newer version was published. Pins that are there are kept; `--upgrade` takes the newest.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,13 +73,13 @@ def compile_lock(path: Path, options: list[str], upgrade: bool) -> None:
     print(path.relative_to(ROOT), file=sys.stderr)
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.parent.name
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as left_out:
-        left_out.write("\n".join(project()["tool"]["molino"]["left-out"].get(name, [])))
-        left_out.flush()
+    molino = project()["tool"]["molino"]
+    with listed(molino["left-out"].get(name, [])) as left_out, listed(molino["overrides"]) as overrides:
         subprocess.run(
             [
                 os.environ.get("UV", "uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-                "--generate-hashes", "--no-emit-index-url", "--no-header", "--excludes", left_out.name,
+                "--generate-hashes", "--no-emit-index-url", "--no-header", "--excludes", left_out,
+                *(["--overrides", overrides] if "--all-extras" in options else []),
                 "--output-file", str(path.relative_to(ROOT)), *(["--upgrade"] if upgrade else []), *options,
             ],
             cwd=ROOT,
@@ -89,6 +91,15 @@ def compile_lock(path: Path, options: list[str], upgrade: bool) -> None:
     path.write_text(f"# Made by make lock; don't edit.\n{INPUTS}{digest(options)}\n{path.read_text()}")
 
 
+@contextmanager
+def listed(requirements: list[str]) -> Iterator[str]:
+    """Write requirements to a temporary file, and yield its name."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(requirements))
+        file.flush()
+        yield file.name
+
+
 def digest(options: list[str]) -> str:
     """Return the SHA-256 of all that a lock follows from: the declared dependencies, and how it is compiled."""
     declared = project()
@@ -98,6 +109,7 @@ def digest(options: list[str]) -> str:
         "extras": extras(),
         "groups": declared["dependency-groups"],
         "left out": declared["tool"]["molino"]["left-out"],
+        "overrides": declared["tool"]["molino"]["overrides"],
         "options": options,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

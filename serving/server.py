@@ -34,6 +34,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": Worker,
             "graceful_timeout": settings.graceful_timeout,
             "keepalive": settings.keepalive,
+            "asgi_disconnect_grace_period": 0,
             "control_socket_disable": True,
             "logger_class": ServerLog,
             "pre_fork": self._take_slot,

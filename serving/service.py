@@ -1,13 +1,18 @@
 """What one server process holds, put together from the settings."""
 
+import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from serving.auth.keys import Authenticator, open_authenticator
 from serving.auth.rate_limits import RateLimiter, RateTable
 from serving.auth.scopes import require_scope
 from serving.http.access_log import AccessLog
 from serving.http.exchange import Answer, Headers, RequestIds
+from serving.http.requests import Request
 from serving.inference.repository import Repository
 from serving.inference.served_versions import ServedVersions
 from serving.metrics.request_counters import RequestCounters, Series
@@ -15,6 +20,7 @@ from serving.metrics.shared_counters import SharedCounters
 from serving.settings import ServingSettings
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"})
+PREDICT_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Service:
     request_ids: RequestIds = field(default_factory=RequestIds)
     contracts: dict[object, bytes] = field(default_factory=dict)
     """The OpenAPI document by what is served."""
+    threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(PREDICT_THREADS, "predict"))
 
     def admit(self, headers: Headers, path: str) -> str:
         """Let a request to a path in, and return its caller's name.
@@ -55,6 +62,21 @@ class Service:
             default = self.repository.default
             require_scope(caller, path, default.name if default else None)
         return caller.name
+
+    async def read_json(self, request: Request, undeclared: bool = False) -> bytes:
+        """Return the JSON body of a request within the server's limits; see `Request.read_json`."""
+        settings = self.settings
+        return await request.read_json(settings.max_body_bytes, settings.request_seconds, undeclared)
+
+    async def work(self, size: int, function: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Return what a function answers to a body of a size; a large one in a thread, since others would wait."""
+        if size <= self.settings.thread_bytes:
+            return function(*arguments)
+        return await self.work_aside(function, *arguments)
+
+    async def work_aside(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Return what a function answers that takes its time, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
 
     def finish(self, route: str, method: str, path: str, answer: Answer, seconds: float) -> None:
         """Count and log a request that was answered."""

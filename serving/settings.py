@@ -61,6 +61,12 @@ class ServingSettings(BaseSettings):
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     thread_bytes: int = Field(default=256 * 1024, ge=1)
     """Bodies above this size are answered in a thread, so that small requests don't wait behind them."""
+    head_seconds: float = Field(default=10, gt=0)
+    """How long the head of a request may take, from its first byte."""
+    request_seconds: float = Field(default=60, gt=0)
+    """How long a whole request may take, from its first byte until its answer is written."""
+    max_connections: int = Field(default=500, ge=1)
+    """Connections of one worker, fewer where the process may have fewer files; the longest idle one makes room."""
     rate_limit: int | None = Field(default=None, ge=1, le=1_000_000)
     """Requests per key in any window of time, over all workers; off when not set."""
     rate_window_seconds: float = Field(default=60, gt=0)

@@ -2,32 +2,37 @@
 
 import asyncio
 import os
+import resource
+import signal
 
 import structlog
 from gunicorn.workers.gasgi import ASGIWorker
 
-from serving.app import build_app
+from serving.asgi import App
 from serving.auth.keys import follow_keys
-from serving.connection.dispatcher import Dispatcher
-from serving.connection.listener import Listener
-from serving.connection.protocol import Connection
+from serving.http.connections import SPARE_FILES, Connection, Connections, Listener
 from serving.service import Service, open_service
 
 TICK_SECONDS = 1.0
 """How often the master is told that the worker lives, and connections are looked through."""
-REQUEST_SECONDS = 60.0
-"""How long a client may pause in the middle of a request."""
-LINGER_SECONDS = 1.0
-"""When the server stops, a connection that is quiet for so long is closed; others are told to close by their answer."""
+LEAVE_SECONDS = 1.0
+"""Of the grace time, what is left for leaving once the last connection is ended."""
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]
-    """Gunicorn's asyncio worker with connections of our own."""
+    """Gunicorn's ASGI worker, which follows the pointer file, bounds its connections, and stops in time.
+
+    As it comes, the worker waits the whole grace time for connections on which nothing happens.
+    """
 
     slot: int
     """Place in the shared memory; given by the master before the fork."""
     service: Service
-    dispatcher: Dispatcher
+    connections: Connections
+    alive: bool
+    stopping = False
+    """Whether each answer is the last of its connection. `alive` stays: once it ends, Gunicorn closes connections whose
+    client was told that they go on."""
 
     def load_wsgi(self) -> None:
         """Build what this process holds."""
@@ -35,12 +40,24 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         self.service = open_service(settings, shared, self.slot)
         self.service.authenticator.refresh()
         self.service.repository.refresh()
-        self.dispatcher = Dispatcher(self.loop, self.service, build_app(self.service, follow=False))
+        self.asgi = App(self.service)
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.connections = Connections(
+            max(1, min(settings.max_connections, files - SPARE_FILES)),
+            settings.keepalive,
+            settings.head_seconds,
+            settings.request_seconds,
+        )
         self._wake = asyncio.Event()
+
+    def init_signals(self) -> None:
+        """Let a signal end the process until it serves: uvloop passes over those that come before it runs."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
 
     def handle_exit_signal(self) -> None:
         """Stop, letting requests end."""
-        super().handle_exit_signal()
+        self.stopping = True
         self._wake.set()
 
     def handle_quit_signal(self) -> None:
@@ -49,21 +66,20 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         self._wake.set()
 
     async def _serve(self) -> None:
+        super().init_signals()
         keeping_up = self.loop.create_task(keep_up(self.service))
         following_keys = self.loop.create_task(
             follow_keys(self.service.authenticator, self.service.settings.poll_seconds)
         )
-        listeners = [
-            Listener(self.loop, listener.sock, lambda: Connection(self.dispatcher)) for listener in self.sockets
-        ]
-        while self.alive and self.ppid == os.getppid():
+        listeners = [Listener(listener.sock, lambda: Connection(self)) for listener in self.sockets]
+        while self.alive and not self.stopping and self.ppid == os.getppid():
             self.notify()
-            self.dispatcher.sweep(self.loop.time(), self.cfg.keepalive, REQUEST_SECONDS)
+            self.connections.sweep()
             try:
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
             except TimeoutError:
                 continue
-        self.dispatcher.stopping = True
+        self.stopping = True
         for listener in listeners:
             await listener.close()
         await self._let_requests_end()
@@ -72,13 +88,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         self.service.flush()
 
     async def _let_requests_end(self) -> None:
-        deadline = self.loop.time() + self.cfg.graceful_timeout
-        while self.dispatcher.connections and not self._quick_shutdown and self.loop.time() < deadline:
+        grace = self.cfg.graceful_timeout
+        deadline = self.loop.time() + max(grace - LEAVE_SECONDS, grace / 2)
+        while len(self.connections) and not self._quick_shutdown and self.loop.time() < deadline:
             self.notify()
-            self.dispatcher.sweep(self.loop.time(), LINGER_SECONDS, REQUEST_SECONDS)
+            self.connections.sweep_out()
             await asyncio.sleep(0.05)
-        for connection in list(self.dispatcher.connections):
-            connection.close()
+        self.connections.abort()
 
 
 async def keep_up(service: Service) -> None:

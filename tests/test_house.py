@@ -176,7 +176,7 @@ def test_steps_know_no_other_step() -> None:
         ("molino.contracts.model_file, molino.contracts.record, molino.contracts.settings", {"training", *HEAVY}),
         ("molino.contracts.release, molino.contracts.pointer", {"training", *HEAVY}),
         ("molino.contracts.steps, pipelines.local, pipelines.services, pipelines.stack", {"training", *HEAVY}),
-        ("serving.server, serving.app", {"training", "pipelines", *HEAVY} - {"onnxruntime"}),
+        ("serving.server, serving.asgi", {"training", "pipelines", *HEAVY} - {"onnxruntime"}),
         ("training.step, training.stores.opening, training.stores.file", HEAVY),
     ],
 )

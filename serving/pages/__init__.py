@@ -1,32 +1,30 @@
 """The pages for people: `/` to look at the models and try one, `/docs` for the contract. They need no internet."""
 
-from flask import Blueprint, Response, render_template
+from pathlib import Path
+
+from flask import Response, render_template, send_from_directory
 
 from molino import __version__
-from serving.reports.openapi import encode_contract
 from serving.service import Service
 
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 """Nothing is loaded from elsewhere, and no script stands inside a page."""
+STATIC = Path(__file__).parent / "static"
 
 
-def make_pages(service: Service) -> Blueprint:
-    """Return the routes of the pages, and of the contract that `/docs` shows."""
-    pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+def show_home(_: Service) -> Response:
+    """Return the page of the models."""
+    return _page("home.html")
 
-    @pages.get("/")
-    def home() -> Response:
-        return _page("home.html")
 
-    @pages.get("/docs")
-    def docs() -> Response:
-        return _page("docs.html")
+def show_docs(_: Service) -> Response:
+    """Return the page of the contract."""
+    return _page("docs.html")
 
-    @pages.get("/openapi.json")
-    def contract() -> Response:
-        return Response(encode_contract(service), content_type="application/json")
 
-    return pages
+def send_static(_: Service, filename: str) -> Response:
+    """Return one of the pages' own files."""
+    return send_from_directory(STATIC, filename)
 
 
 def _page(template: str) -> Response:

@@ -1,7 +1,7 @@
 """The contract of the API as OpenAPI 3.1, made from what is served at the moment it is asked for."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from molino import __version__
 from molino.contracts.release import Release
 from serving.features import serve_features
+from serving.http.routing import Route
 from serving.inference.bounds import most_explained
 from serving.reports.schemas import (
     PROBLEM,
@@ -39,20 +40,18 @@ DESCRIPTIONS = {
 BODY_PROBLEMS = (400, 413, 415, 422)
 
 
-def build_contract(service: Service) -> Schema:
-    """Return the OpenAPI document."""
+def build_contract(service: Service, routes: Sequence[Route]) -> Schema:
+    """Return the OpenAPI document of the routes that have a title; those of models, once for each model."""
     models = service.repository.state.models
     releases = [models[name].release for name in sorted(models)]
     default = service.repository.default
-    settings = service.settings
-    tokens = settings.jwt_keys is not None or settings.jwks_url is not None
-    paths = {
-        **_public_paths(settings.public_contract),
-        **_report_paths([release.name for release in releases]),
-        **_predict_paths(releases, default.release if default else None),
-        **_explain_paths(releases, default.release if default else None, settings),
-        **_inference_paths(releases),
-    }
+    paths: Schema = {}
+    for route in routes:
+        for path, operation in _operations(route, releases, default.release if default else None, service.settings):
+            paths.setdefault(path, {})[route.method.lower()] = operation
+            if "{name}" in path:
+                paths[path]["parameters"] = [_name_parameter([release.name for release in releases])]
+    tokens = service.settings.jwt_keys is not None or service.settings.jwks_url is not None
     schemes: Schema = {"key": {"type": "apiKey", "in": "header", "name": "X-API-KEY"}}
     if tokens:
         schemes["token"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -87,90 +86,56 @@ def _name(path: str, item: Schema) -> Schema:
     }
 
 
-def _public_paths(public_contract: bool) -> Schema:
-    ready = _get("Whether every deployed model is loaded and warm", OBJECT, (503,), public=True)
-    return {
-        "/ping": {"get": _get("Whether the process lives", OBJECT, (), public=True)},
-        "/ready": {"get": ready},
-        "/": {"get": _get("A page to look at the models and try one", None, (), "text/html", public=True)},
-        "/docs": {"get": _get("This contract as a page", None, (), "text/html", public=True)},
-        "/openapi.json": {"get": _get("This contract", OBJECT, (), public=public_contract)},
-    }
+def _operations(
+    route: Route, releases: Sequence[Release], default: Release | None, settings: ServingSettings
+) -> Iterator[tuple[str, Schema]]:
+    """Yield each path that a route stands for, and what is asked and answered there."""
+    if route.title is None or (route.describe == "explain" and not settings.explain_permutations):
+        return
+    if route.describe is None and not route.path.startswith("/v2/models/"):
+        yield route.path, _get(route)
+        return
+    about = releases if "{name}" in route.path else [default] if default is not None else []
+    for release in about:
+        path = route.path.replace("{name}", release.name).replace("{version}", release.version)
+        yield path, _OPERATIONS[route.describe](route, release, settings)
 
 
-def _report_paths(names: Sequence[str]) -> Schema:
-    one = _get("All about one model: features, signature, metrics, lineage", OBJECT, (404,))
-    return {
-        "/models": {"get": _get("Models, their versions and metrics", OBJECT, ())},
-        "/models/{name}": {"get": one, "parameters": [_name_parameter(names)]},
-        "/monitor": {
-            "get": _get("Versions, uptime, requests, errors, latency and drift, over all workers", OBJECT, ())
-        },
-        "/metrics": {"get": _get("The same for Prometheus", None, (), "text/plain")},
-        "/v2": {"get": _get("The server's metadata", OBJECT, ())},
-        "/v2/health/live": {"get": _get("Whether the process lives", OBJECT, (), public=True)},
-        "/v2/health/ready": {
-            "get": _get("Whether every deployed model is loaded and warm", OBJECT, (503,), public=True)
-        },
-    }
-
-
-def _predict_paths(releases: Sequence[Release], default: Release | None) -> Schema:
-    paths: Schema = {}
-    if default is not None:
-        title = f"Predictions of the default model, {default.name}"
-        paths["/predict"] = {"post": _predict(title, default)}
-    for release in releases:
-        title = f"Predictions of {release.name}: {release.title}"
-        paths[f"/models/{release.name}/predict"] = {"post": _predict(title, release)}
-    return paths
-
-
-def _predict(title: str, release: Release) -> Schema:
+def _predict(route: Route, release: Release, _: ServingSettings) -> Schema:
+    title = f"{route.title}, {release.name}: {release.title}"
     return _post(title, predict_body(release), predict_answer(release), _made_up_body(release))
 
 
-def _explain_paths(releases: Sequence[Release], default: Release | None, settings: ServingSettings) -> Schema:
-    if not settings.explain_permutations:
-        return {}
-    paths: Schema = {} if default is None else {"/explain": {"post": _explain(default, settings)}}
-    return paths | {f"/models/{release.name}/explain": {"post": _explain(release, settings)} for release in releases}
-
-
-def _explain(release: Release, settings: ServingSettings) -> Schema:
-    title = f"How much each feature moved the predictions of {release.name}"
+def _explain(route: Route, release: Release, settings: ServingSettings) -> Schema:
     most = most_explained(release, settings.explain_permutations, settings.explain_graph_rows)
+    title = f"{route.title}, {release.name}"
     return _post(title, predict_body(release, most), explain_answer(release), _made_up_body(release))
+
+
+def _infer(route: Route, release: Release, _: ServingSettings) -> Schema:
+    return _post(f"{route.title}: {release.name}", inference_body(release), inference_answer(release), None)
 
 
 def _made_up_body(release: Release) -> Schema:
     return {"data": [[made_up_value(served) for served in serve_features(release)]]}
 
 
-def _inference_paths(releases: Sequence[Release]) -> Schema:
-    paths: Schema = {}
-    for release in releases:
-        post = _post(
-            f"Predictions of {release.name} by the Open Inference Protocol",
-            inference_body(release),
-            inference_answer(release),
-            None,
-        )
-        for path in (f"/v2/models/{release.name}", f"/v2/models/{release.name}/versions/{release.version}"):
-            paths[path] = {"get": _get("The model's tensors", OBJECT, (404,))}
-            paths[f"{path}/ready"] = {"get": _get("Whether the model is loaded and warm", OBJECT, (404, 503))}
-            paths[f"{path}/infer"] = {"post": post}
-    return paths
+_OPERATIONS: Mapping[str | None, Callable[[Route, Release, ServingSettings], Schema]] = {
+    "predict": _predict,
+    "explain": _explain,
+    "infer": _infer,
+    None: lambda route, *_: _get(route),
+}
+"""What a route of each model is asked and answers, by `Route.describe`."""
 
 
-def _get(
-    title: str, schema: Schema | None, problems: Sequence[int], media: str = "application/json", public: bool = False
-) -> Schema:
-    content: Schema = {media: {"schema": schema or {"type": "string"}}}
+def _get(route: Route) -> Schema:
+    schema = OBJECT if route.media == "application/json" else {"type": "string"}
+    refusals = (*route.problems, *(() if route.public else (401, 403, 429)))
     return {
-        "summary": title,
-        "responses": {"200": _ok(content), **_refusals((*problems, *(() if public else (401, 403, 429))))},
-        **({"security": []} if public else {}),
+        "summary": route.title,
+        "responses": {"200": _ok({route.media: {"schema": schema}}), **_refusals(refusals)},
+        **({"security": []} if route.public else {}),
     }
 
 
@@ -208,14 +173,14 @@ def _name_parameter(names: Sequence[str]) -> Schema:
     return {"name": "name", "in": "path", "required": True, "schema": schema}
 
 
-def encode_contract(service: Service) -> bytes:
+def encode_contract(service: Service, routes: Sequence[Route]) -> bytes:
     """Return the document as JSON; it is made once for what is served."""
     default = service.repository.default
     models = service.repository.state.models
     served = (default.name if default else None, *((name, models[name].version) for name in sorted(models)))
     encoded = service.contracts.get(served)
     if encoded is None:
-        encoded = msgspec.json.encode(build_contract(service))
+        encoded = msgspec.json.encode(build_contract(service, routes))
         service.contracts.clear()
         service.contracts[served] = encoded
     return encoded

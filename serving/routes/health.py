@@ -2,31 +2,36 @@
 
 import msgspec
 
-from serving.http.exchange import Answer, Headers, refuse
+from serving.http.exchange import Answer
 from serving.http.problems import Problem
+from serving.http.requests import Request
 from serving.service import Service
 
 SHOWN = 20
 """Most names in a detail."""
 
 
-def answer_ping(service: Service, headers: Headers) -> Answer:
+async def answer_ping(_: Service, request: Request) -> Answer:
     """Tell that the process lives."""
-    return Answer(200, b'{"status":"alive"}', service.request_ids.of(headers))
+    return Answer(200, b'{"status":"alive"}', request.id)
 
 
-def answer_ready(service: Service, headers: Headers) -> Answer:
+async def answer_ready(service: Service, request: Request) -> Answer:
     """Tell whether every deployed model is loaded and warm."""
-    request_id = service.request_ids.of(headers)
-    if not service.repository.ready:
-        return refuse(not_ready(service), request_id)
+    require_ready(service)
     failing = tell_failing(service)
-    return Answer(200, msgspec.json.encode({"status": "ready", **({"detail": failing} if failing else {})}), request_id)
+    return Answer(200, msgspec.json.encode({"status": "ready", **({"detail": failing} if failing else {})}), request.id)
 
 
-def not_ready(service: Service) -> Problem:
-    """Return the problem of a server that lacks a deployed model."""
-    return Problem(503, f"a deployed model could not be loaded: {tell_failing(service)}", ((b"retry-after", b"5"),))
+def require_ready(service: Service) -> None:
+    """Return where every deployed model is loaded.
+
+    Raises:
+        Problem: 503 where one isn't.
+    """
+    if not service.repository.ready:
+        retry = ((b"retry-after", b"5"),)
+        raise Problem(503, f"a deployed model could not be loaded: {tell_failing(service)}", retry)
 
 
 def tell_failing(service: Service) -> str:

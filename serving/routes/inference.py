@@ -3,22 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
 from molino import __version__
-from serving.http.exchange import JSON_TYPE, Answer, Headers, refuse
+from serving.http.exchange import JSON_TYPE, Answer
 from serving.http.problems import Problem
+from serving.http.requests import Request
 from serving.inference.binary_tensors import CONTENT_TYPE, HEADER, attach, encode, split_body
 from serving.inference.model import Model, Predictions
 from serving.inference.tensors import describe, read_columns
 from serving.inference.validation import read_json
-from serving.routes.predict import label, require_body
+from serving.routes.health import require_ready
 from serving.service import Service
 
 PLATFORM = "onnxruntime_onnx"
 
 
-def describe_server() -> dict[str, Any]:
+def describe_server(_: Service) -> dict[str, Any]:
     """Return what `GET /v2` tells."""
     return {"name": "molino", "version": __version__, "extensions": ["binary_tensor_data"]}
 
@@ -35,8 +34,13 @@ def pick_version(service: Service, name: str, version: str | None) -> Model:
     return model
 
 
-def describe_tensors(model: Model) -> dict[str, Any]:
-    """Return a model's metadata."""
+def describe_tensors(service: Service, name: str, version: str | None = None) -> dict[str, Any]:
+    """Return a model's metadata.
+
+    Raises:
+        Problem: 404 where it isn't served.
+    """
+    model = pick_version(service, name, version)
     signature = model.release.signature
     asked = {served.feature.name: served.datatype for served in model.features}
     return {
@@ -48,33 +52,52 @@ def describe_tensors(model: Model) -> dict[str, Any]:
     }
 
 
-def answer_inference(service: Service, name: str, version: str | None, headers: Headers, body: bytes | None) -> Answer:
-    """Answer `POST /v2/models/<name>[/versions/<version>]/infer`."""
-    request_id = service.request_ids.of(headers)
-    model: Model | None = None
-    caller = ""
-    try:
-        caller = service.admit(headers, f"/v2/models/{name}/infer")
-        text, values = split_body(_require_body(service, headers, body), headers.get(HEADER))
-        content = read_json(text)
-        model = pick_version(service, name, version)
-        return _infer(model, content, values, request_id, caller)
-    except Problem as problem:
-        problem.error_key = True
-        return refuse(problem, request_id, *label(model), caller)
-    except Exception:
-        structlog.get_logger().exception("a request failed", request_id=request_id)
-        return refuse(Problem(500, "the server failed; its log has the request id"), request_id, *label(model), caller)
+def model_ready(service: Service, name: str, version: str | None = None) -> dict[str, Any]:
+    """Tell that a model is loaded and warm.
+
+    Raises:
+        Problem: 404 where it isn't served, 503 where it can't be.
+    """
+    return {"name": pick_version(service, name, version).name, "ready": True}
 
 
-def _require_body(service: Service, headers: Headers, body: bytes | None) -> bytes:
+def server_live(_: Service) -> dict[str, bool]:
+    """Tell that the process lives."""
+    return {"live": True}
+
+
+def server_ready(service: Service) -> dict[str, bool]:
+    """Tell whether every deployed model is loaded and warm.
+
+    Raises:
+        Problem: 503 where one isn't.
+    """
+    require_ready(service)
+    return {"ready": True}
+
+
+async def answer_inference(service: Service, request: Request, name: str, version: str | None = None) -> Answer:
+    """Answer `POST /v2/models/<name>[/versions/<version>]/infer`.
+
+    Raises:
+        Problem: the body, the model or a tensor is not what it should be.
+    """
+    body = await _read(service, request)
+    model = pick_version(service, name, version)
+    request.model, request.version = model.name, model.version
+    return await service.work(len(body), _infer, request, model, body)
+
+
+async def _read(service: Service, request: Request) -> bytes:
     """Return the body; one with binary values is declared as anything, or not at all."""
-    if HEADER in headers and headers.get(b"content-type") == CONTENT_TYPE:
-        headers = {name: value for name, value in headers.items() if name != b"content-type"}
-    return require_body(service, headers, body, undeclared=True)
+    if HEADER in request.headers and request.headers.get(b"content-type") == CONTENT_TYPE:
+        request.headers = {name: value for name, value in request.headers.items() if name != b"content-type"}
+    return await service.read_json(request, undeclared=True)
 
 
-def _infer(model: Model, content: Any, values: memoryview, request_id: str, caller: str) -> Answer:
+def _infer(request: Request, model: Model, body: bytes) -> Answer:
+    text, values = split_body(body, request.headers.get(HEADER))
+    content = read_json(text)
     if not isinstance(content, dict) or "inputs" not in content:
         raise Problem(422, 'expected an object with "inputs"')
     given = content.get("id")
@@ -89,20 +112,20 @@ def _infer(model: Model, content: Any, values: memoryview, request_id: str, call
     answer = {
         "model_name": model.name,
         "model_version": model.version,
-        "id": given or request_id,
+        "id": given or request.id,
         "outputs": [_output(model, name, predictions, rows) for name in outputs],
     }
     body, length = encode(answer, [name for name, binary in outputs.items() if binary])
     return Answer(
         status=200,
         body=body,
-        request_id=request_id,
+        request_id=request.id,
         content_type=JSON_TYPE if length is None else CONTENT_TYPE,
         headers=() if length is None else ((HEADER, str(length).encode()),),
         model=model.name,
         version=model.version,
         rows=rows,
-        caller=caller,
+        caller=request.caller,
     )
 
 

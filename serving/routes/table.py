@@ -1,90 +1,104 @@
-"""Which way a request is answered: on the event loop, in a thread, or by Flask in a thread.
+"""The one table of routes: what answers them, and what the contract says of them."""
 
-Predictions take microseconds, so a thread switch would cost more than the work; bodies large enough to hold up the loop
-are answered in a thread, and so is every route of Flask. Whichever way, the same functions answer.
-"""
+from collections.abc import Sequence
+from dataclasses import replace
 
-import functools
-from collections.abc import Callable
-from typing import NamedTuple
+import msgspec
+from flask import Response
 
-from serving.http.exchange import Answer, Headers
+from serving.http.exchange import Answer
+from serving.http.requests import Request
+from serving.http.routing import Route
+from serving.pages import send_static, show_docs, show_home
+from serving.reports.catalogue import describe_model, list_models
+from serving.reports.exposition import CONTENT_TYPE, expose
+from serving.reports.monitor import monitor
+from serving.reports.openapi import encode_contract
+from serving.routes.explain import answer_explain
 from serving.routes.health import answer_ping, answer_ready
-from serving.routes.inference import answer_inference
+from serving.routes.inference import (
+    answer_inference,
+    describe_server,
+    describe_tensors,
+    model_ready,
+    server_live,
+    server_ready,
+)
 from serving.routes.predict import answer_predict
 from serving.service import Service
+from serving.settings import ServingSettings
 
-Answering = Callable[[Service, Headers, "bytes | None"], Answer]
-
-
-class Request(NamedTuple):
-    """A whole request."""
-
-    method: bytes
-    target: bytes
-    """Path and query, as they came."""
-    headers: Headers
-    body: bytes | None
-    """None where it was larger than the server takes."""
+CONTRACT = "/openapi.json"
+MODEL = "/v2/models/{name}"
+VERSION = "/v2/models/{name}/versions/{version}"
+HTML, TEXT = "text/html", "text/plain"
+READY = "Whether every deployed model is loaded and warm"
+EXPLAIN = "How much each feature moved the predictions of a model"
+INFER = "Predictions of a model by the Open Inference Protocol"
 
 
-class Route(NamedTuple):
-    """A route that doesn't need Flask."""
-
-    name: str
-    answer: Answering
+async def _answer_contract(service: Service, request: Request) -> Answer:
+    return Answer(200, encode_contract(service, open_routes(service.settings)), request.id, caller=request.caller)
 
 
-PREDICT = Route("/predict", lambda service, headers, body: answer_predict(service, None, headers, body))
-PING = Route("/ping", lambda service, headers, _: answer_ping(service, headers))
-READY = Route("/ready", lambda service, headers, _: answer_ready(service, headers))
-MOST_ROUTES = 1024
+def _monitor(service: Service) -> Response:
+    return Response(msgspec.json.encode(monitor(service)), content_type="application/json")
 
 
-class RouteTable:
-    """Finds the routes that are answered without Flask."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._routes: dict[tuple[bytes, bytes], Route | None] = {
-            (b"POST", b"/predict"): PREDICT,
-            (b"GET", b"/ping"): PING,
-            (b"GET", b"/ready"): READY,
-        }
-
-    def find(self, method: bytes, target: bytes) -> Route | None:
-        """Return the route of a request, or none where it is one of Flask's."""
-        try:
-            return self._routes[method, target]
-        except KeyError:
-            route = _parse(target) if method == b"POST" else None
-            if route is not None and len(self._routes) < MOST_ROUTES:
-                self._routes[method, target] = route
-            return route
+def _metrics(service: Service) -> Response:
+    return Response(expose(service), content_type=CONTENT_TYPE)
 
 
-def _parse(target: bytes) -> Route | None:
-    parts = target.split(b"/")
-    match parts:
-        case [b"", b"models", name, b"predict"] if _plain(name):
-            return Route("/models/{name}/predict", _predict(name.decode()))
-        case [b"", b"v2", b"models", name, b"infer"] if _plain(name):
-            return Route("/v2/models/{name}/infer", _infer(name.decode()))
-    return None
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/ping", answer_ping, public=True, title="Whether the process lives"),
+    Route("GET", "/ready", answer_ready, public=True, title=READY, problems=(503,)),
+    Route("GET", "/", view=show_home, public=True, title="A page to look at the models and try one", media=HTML),
+    Route("GET", "/docs", view=show_docs, public=True, title="This contract as a page", media=HTML),
+    Route("GET", CONTRACT, _answer_contract, title="This contract"),
+    Route("GET", "/static/{filename:path}", view=send_static, public=True),
+    Route("GET", "/models", view=list_models, title="Models, their versions and metrics"),
+    Route(
+        "GET",
+        "/models/{name}",
+        view=describe_model,
+        title="All about one model: features, signature, metrics, lineage",
+        problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/monitor",
+        view=_monitor,
+        title="Versions, uptime, requests, errors, latency and drift, over all workers",
+    ),
+    Route("GET", "/metrics", view=_metrics, title="The same for Prometheus", media=TEXT),
+    Route("POST", "/predict", answer_predict, title="Predictions of the default model", describe="predict"),
+    Route("POST", "/models/{name}/predict", answer_predict, title="Predictions of a model", describe="predict"),
+    Route("POST", "/explain", answer_explain, title=EXPLAIN, describe="explain"),
+    Route("POST", "/models/{name}/explain", answer_explain, title=EXPLAIN, describe="explain"),
+    Route("GET", "/v2", view=describe_server, title="The server's metadata"),
+    Route("GET", "/v2/health/live", view=server_live, public=True, title="Whether the process lives"),
+    Route("GET", "/v2/health/ready", view=server_ready, public=True, title=READY, problems=(503,)),
+    *(
+        route
+        for path in (MODEL, VERSION)
+        for route in (
+            Route("GET", path, view=describe_tensors, title="The model's tensors", problems=(404,)),
+            Route(
+                "GET",
+                f"{path}/ready",
+                view=model_ready,
+                title="Whether the model is loaded and warm",
+                problems=(404, 503),
+            ),
+            Route("POST", f"{path}/infer", answer_inference, title=INFER, describe="infer"),
+        )
+    ),
+)
 
 
-def _plain(name: bytes) -> bool:
-    """Tell whether a name is written without escapes; others are left to Flask."""
-    return name.replace(b"-", b"").isalnum()
-
-
-def _predict(name: str) -> Answering:
-    return lambda service, headers, body: answer_predict(service, name, headers, body)
-
-
-def _infer(name: str) -> Answering:
-    return functools.partial(_answer_inference, name)
-
-
-def _answer_inference(name: str, service: Service, headers: Headers, body: bytes | None) -> Answer:
-    return answer_inference(service, name, None, headers, body)
+def open_routes(settings: ServingSettings) -> Sequence[Route]:
+    """Return the table, where a setting lets everybody read the contract with that."""
+    return [
+        replace(route, public=True) if route.path == CONTRACT and settings.public_contract else route
+        for route in ROUTES
+    ]

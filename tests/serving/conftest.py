@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asgi_client import make_client
 from bundles import HOUSING_ROW, build_housing, build_penguins
-from flask.testing import FlaskClient
 from running_server import RunningServer, run_server
+from werkzeug.test import Client
 
 from molino.contracts.pointer import write_pointer
-from serving.app import create_app
 from serving.settings import ServingSettings
 
 
@@ -38,8 +38,8 @@ def settings(releases: Path) -> ServingSettings:
 
 
 @pytest.fixture
-def client(settings: ServingSettings) -> FlaskClient:
-    return create_app(settings).test_client()
+def client(settings: ServingSettings) -> Client:
+    return make_client(settings)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def status(server: RunningServer, path: str) -> int | None:
 def test_changed_code_serves_after_a_hangup(code: Path, releases: Path, tmp_path: Path) -> None:
     with run_server(releases, tmp_path / "log", module="serving.reload", code=code) as server:
         before = server.ask("GET", "/ping").status
-        app = code / "serving" / "app.py"
+        app = code / "serving" / "routes" / "table.py"
         app.write_text(app.read_text().replace('"/ping"', '"/pong"'))
         server.process.send_signal(signal.SIGHUP)
         server.wait("the new code answers", lambda: status(server, "/pong") == 200)

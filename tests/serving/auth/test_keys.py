@@ -2,10 +2,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
+from asgi_client import make_client
+from werkzeug.test import Client
 
 from molino.contracts.errors import SettingsError
-from serving.app import create_app
 from serving.auth.keys import open_authenticator
 from serving.http.problems import Problem
 from serving.settings import ServingSettings, load_serving_settings
@@ -91,23 +91,23 @@ def test_a_wrong_setting_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "path", ["/models", "/models/housing", "/monitor", "/metrics", "/v2", "/openapi.json", "/nothing"]
 )
-def test_reports_want_a_key(client: FlaskClient, path: str) -> None:
+def test_reports_want_a_key(client: Client, path: str) -> None:
     assert client.get(path).status_code == 401
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/ping", "/ready", "/docs", "/v2/health/live", "/v2/health/ready", "/static/molino.css"]
 )
-def test_health_and_docs_want_none(client: FlaskClient, path: str) -> None:
+def test_health_and_docs_want_none(client: Client, path: str) -> None:
     with client.get(path) as answer:
         assert answer.status_code == 200
 
 
-def test_a_missing_key_names_the_way_to_give_it(client: FlaskClient) -> None:
+def test_a_missing_key_names_the_way_to_give_it(client: Client) -> None:
     assert client.get("/models").headers["WWW-Authenticate"] == 'ApiKey realm="molino"'
 
 
 def test_the_limit_on_requests_is_off_by_default(settings: ServingSettings) -> None:
-    client = create_app(settings).test_client()
+    client = make_client(settings)
 
     assert {client.get("/models", headers={"X-API-KEY": "mercadolibre"}).status_code for _ in range(50)} == {200}

@@ -5,12 +5,12 @@ from typing import Any
 
 import jwt
 import pytest
+from asgi_client import make_client
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from molino.contracts.errors import SettingsError
-from serving.app import create_app
 from serving.auth.keys import open_authenticator
 from serving.settings import ServingSettings
 from tests.serving.auth import issuer
@@ -33,11 +33,11 @@ def pem_of(key: rsa.RSAPrivateKey) -> bytes:
 
 
 @pytest.fixture
-def client(releases: Path, public_pem: Path) -> FlaskClient:
+def client(releases: Path, public_pem: Path) -> Client:
     settings = ServingSettings(
         home=releases, jwt_keys=public_pem, jwt_issuer="dex", jwt_audience="molino", jwt_scope="predict"
     )
-    return create_app(settings).test_client()
+    return make_client(settings)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -46,15 +46,15 @@ def claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**right, **changes}.items() if value is not None}
 
 
-def ask(client: FlaskClient, token: str) -> int:
+def ask(client: Client, token: str) -> int:
     return client.get("/models", headers={"Authorization": f"Bearer {token}"}).status_code
 
 
-def test_a_valid_token_is_let_in(client: FlaskClient, private_key: rsa.RSAPrivateKey) -> None:
+def test_a_valid_token_is_let_in(client: Client, private_key: rsa.RSAPrivateKey) -> None:
     assert ask(client, jwt.encode(claims(), private_key, "RS256")) == 200
 
 
-def test_a_key_is_still_let_in(client: FlaskClient) -> None:
+def test_a_key_is_still_let_in(client: Client) -> None:
     assert client.get("/models", headers={"X-API-KEY": "mercadolibre"}).status_code == 200
 
 
@@ -62,29 +62,27 @@ def test_a_key_is_still_let_in(client: FlaskClient) -> None:
     "change", [{"iss": "other"}, {"aud": "other"}, {"exp": 1}, {"exp": None}, {"aud": None}, {"nbf": 2**40}]
 )
 def test_a_token_with_a_wrong_claim_is_refused(
-    client: FlaskClient, private_key: rsa.RSAPrivateKey, change: dict[str, Any]
+    client: Client, private_key: rsa.RSAPrivateKey, change: dict[str, Any]
 ) -> None:
     assert ask(client, jwt.encode(claims(**change), private_key, "RS256")) == 401
 
 
 @pytest.mark.parametrize("scope", [None, "", "read", "predictions", 7])
-def test_a_token_without_the_scope_is_forbidden(
-    client: FlaskClient, private_key: rsa.RSAPrivateKey, scope: Any
-) -> None:
+def test_a_token_without_the_scope_is_forbidden(client: Client, private_key: rsa.RSAPrivateKey, scope: Any) -> None:
     assert ask(client, jwt.encode(claims(scope=scope), private_key, "RS256")) == 403
 
 
-def test_a_token_of_another_key_is_refused(client: FlaskClient) -> None:
+def test_a_token_of_another_key_is_refused(client: Client) -> None:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     assert ask(client, jwt.encode(claims(), other, "RS256")) == 401
 
 
-def test_an_unsigned_token_is_refused(client: FlaskClient) -> None:
+def test_an_unsigned_token_is_refused(client: Client) -> None:
     assert ask(client, jwt.encode(claims(), None, "none")) == 401
 
 
-def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(client: FlaskClient, public_pem: Path) -> None:
+def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(client: Client, public_pem: Path) -> None:
     import base64
     import hashlib
     import hmac
@@ -99,7 +97,7 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(client: Flask
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é.é.é", "a" * 5000])
-def test_what_is_no_token_is_refused(client: FlaskClient, token: str) -> None:
+def test_what_is_no_token_is_refused(client: Client, token: str) -> None:
     assert ask(client, token) == 401
 
 
@@ -111,9 +109,9 @@ def test_a_key_set_is_searched_by_key_id(releases: Path, tmp_path: Path) -> None
     ]
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps({"keys": jwks}))
-    client = create_app(
+    client = make_client(
         ServingSettings(home=releases, jwt_keys=path, jwt_issuer="dex", jwt_audience="molino", jwt_scope="predict")
-    ).test_client()
+    )
 
     tokens = [jwt.encode(claims(), keys["new"], "ES256", headers={"kid": kid}) for kid in ("new", "old", "unknown")]
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,13 +17,13 @@ from onnx import TensorProto, helper, numpy_helper
 from molino.contracts.pointer import bundle_path, write_pointer
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, Signature, Tensor
 from serving.http.exchange import Answer
+from serving.http.requests import Message, Request
 from serving.routes.inference import answer_inference
 from serving.routes.predict import answer_predict
 from serving.service import Service, open_service
 from serving.settings import ServingSettings
 
 ROWS = 1000
-HEADERS = {b"content-type": b"application/json", b"x-api-key": b"mercadolibre"}
 
 
 def give_columns(home: Path) -> None:
@@ -93,20 +93,38 @@ def body_of(**content: Any) -> bytes:
     return json.dumps(content).encode()
 
 
+def request(body: bytes) -> Request:
+    """Return a request whose body has come."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    return Request({"method": "POST", "path": "/", "headers": headers, "state": {"whole": True}}, receive)
+
+
+def answer_at_once(answering: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return the answer of what waits for nothing, so that no event loop is measured."""
+    with pytest.raises(StopIteration) as ended:
+        answering.send(None)
+    answer: Answer = ended.value.value
+    return answer
+
+
 def matrix(service: Service) -> Callable[[], Answer]:
     body = body_of(data=many_rows())
-    return lambda: answer_predict(service, "housing", HEADERS, body)
+    return lambda: answer_at_once(answer_predict(service, request(body), "housing"))
 
 
 def columns(service: Service) -> Callable[[], Answer]:
     body = body_of(data=many_rows())
-    return lambda: answer_predict(service, "columns", HEADERS, body)
+    return lambda: answer_at_once(answer_predict(service, request(body), "columns"))
 
 
 def tensors(service: Service) -> Callable[[], Answer]:
     flat = [value for row in many_rows() for value in row]
     body = body_of(inputs=[{"name": "features", "shape": [ROWS, 13], "datatype": "FP32", "data": flat}])
-    return lambda: answer_inference(service, "housing", None, HEADERS, body)
+    return lambda: answer_at_once(answer_inference(service, request(body), "housing"))
 
 
 def tensors_by_column(service: Service) -> Callable[[], Answer]:
@@ -116,7 +134,7 @@ def tensors_by_column(service: Service) -> Callable[[], Answer]:
         for name, column in zip(names, zip(*many_rows(), strict=True), strict=True)
     ]
     body = body_of(inputs=inputs)
-    return lambda: answer_inference(service, "columns", None, HEADERS, body)
+    return lambda: answer_at_once(answer_inference(service, request(body), "columns"))
 
 
 @pytest.mark.parametrize("form", [matrix, columns, tensors, tensors_by_column])

@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bundles import HOUSING_ROW
-from flask.testing import FlaskClient
 from running_server import JSON, KEY
+from werkzeug.test import Client
 
 from molino.contracts.release import Release
 from serving.metrics.drift import Drift, DriftTally, expect, population_stability, read_drift, read_seen
@@ -112,7 +112,7 @@ def test_a_model_out_of_service_leaves_no_counts(release: Release) -> None:
     assert counters.totals("drift|") == {}
 
 
-def test_monitor_shows_the_drift_of_what_was_asked(client: FlaskClient) -> None:
+def test_monitor_shows_the_drift_of_what_was_asked(client: Client) -> None:
     client.post("/predict", json={"data": [HOUSING_ROW] * 3}, headers=JSON)
     drift = client.get("/monitor", headers=KEY).json["models"]["housing"]["drift"]  # type: ignore[index]
 

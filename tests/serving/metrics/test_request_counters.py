@@ -4,9 +4,9 @@ import threading
 
 import pytest
 from bundles import HOUSING_ROW
-from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from running_server import JSON, KEY
+from werkzeug.test import Client
 
 from serving.http.access_log import AccessLog
 from serving.http.exchange import Answer
@@ -55,7 +55,7 @@ def test_extreme_latencies_are_counted_too(seconds: float) -> None:
     assert add(requests.tallies().values()).requests == 1
 
 
-def test_metrics_are_in_the_format_of_prometheus(client: FlaskClient) -> None:
+def test_metrics_are_in_the_format_of_prometheus(client: Client) -> None:
     for _ in range(7):
         client.post("/predict", json={"data": [HOUSING_ROW] * 2}, headers=JSON)
     text = client.get("/metrics", headers=KEY).get_data(as_text=True)
@@ -71,14 +71,14 @@ def test_metrics_are_in_the_format_of_prometheus(client: FlaskClient) -> None:
     assert samples["molino_predicted_rows_total", None, None] == 14
 
 
-def test_refused_requests_are_errors_of_the_client(client: FlaskClient) -> None:
+def test_refused_requests_are_errors_of_the_client(client: Client) -> None:
     client.post("/predict", json={}, headers=JSON)
     client.get("/nothing", headers=KEY)
 
     assert client.get("/monitor", headers=KEY).json["errors"] == {"client": 2, "server": 0}  # type: ignore[index]
 
 
-def test_unknown_paths_are_counted_as_one_route(client: FlaskClient) -> None:
+def test_unknown_paths_are_counted_as_one_route(client: Client) -> None:
     for number in range(3):
         client.get(f"/nothing-{number}", headers=KEY)
     routes = client.get("/monitor", headers=KEY).json["routes"]  # type: ignore[index]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from running_server import KEY, RunningServer, run_server
+from werkzeug.test import Client
 
 from molino.contracts.pointer import write_pointer
 
@@ -35,7 +35,7 @@ LEAST_CASES = 2000
 
 
 @pytest.fixture
-def contract(client: FlaskClient) -> Any:
+def contract(client: Client) -> Any:
     return client.get("/openapi.json", headers=KEY).json
 
 

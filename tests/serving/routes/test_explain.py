@@ -4,24 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgi_client import make_client
 from bundles import HOUSING_ROW, PENGUIN_ROWS
-from flask.testing import FlaskClient
 from running_server import JSON, KEY
+from werkzeug.test import Client
 
-from serving.app import create_app
 from serving.settings import ServingSettings
 
 
-def client_of(releases: Path, **settings: Any) -> FlaskClient:
-    return create_app(ServingSettings(home=releases, **settings)).test_client()
+def client_of(releases: Path, **settings: Any) -> Client:
+    return make_client(ServingSettings(home=releases, **settings))
 
 
-def ask(client: FlaskClient, model: str, *rows: Any) -> Any:
+def ask(client: Client, model: str, *rows: Any) -> Any:
     return client.post(f"/models/{model}/explain", json={"data": rows}, headers=JSON)
 
 
 @pytest.mark.parametrize(("model", "row"), [("housing", HOUSING_ROW), ("penguins", PENGUIN_ROWS[2])])
-def test_an_answer_is_explained(client: FlaskClient, model: str, row: Any) -> None:
+def test_an_answer_is_explained(client: Client, model: str, row: Any) -> None:
     answer = ask(client, model, row)
     predicted = client.post(f"/models/{model}/predict", json={"data": [row]}, headers=JSON).json["predictions"]
     (told,) = answer.json["explanations"]
@@ -30,17 +30,17 @@ def test_an_answer_is_explained(client: FlaskClient, model: str, row: Any) -> No
     assert told["base"] + sum(told["contributions"].values()) == pytest.approx(told["value"], rel=1e-12)
 
 
-def test_the_default_model_explains_too(client: FlaskClient) -> None:
+def test_the_default_model_explains_too(client: Client) -> None:
     body = {"data": [HOUSING_ROW]}
 
     assert client.post("/explain", json=body, headers=JSON).json["model"] == {"name": "housing", "version": "1"}
 
 
-def test_explanations_want_a_key(client: FlaskClient) -> None:
+def test_explanations_want_a_key(client: Client) -> None:
     assert client.post("/explain", json={"data": [HOUSING_ROW]}).status_code == 401
 
 
-def test_explanations_are_counted(client: FlaskClient) -> None:
+def test_explanations_are_counted(client: Client) -> None:
     ask(client, "housing", HOUSING_ROW, HOUSING_ROW)
     route = next(one for one in client.get("/monitor", headers=KEY).json["routes"] if one["route"].endswith("/explain"))
 
@@ -48,7 +48,7 @@ def test_explanations_are_counted(client: FlaskClient) -> None:
     assert 'molino_predicted_rows_total{model="housing",version="1"} 2' in client.get("/metrics", headers=KEY).text
 
 
-def test_a_wrong_value_is_told(client: FlaskClient) -> None:
+def test_a_wrong_value_is_told(client: Client) -> None:
     answer = ask(client, "housing", ["x", *HOUSING_ROW[1:]])
 
     assert answer.status_code == 422

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bundles import HOUSING_ROW, PENGUIN_ROWS
-from flask.testing import FlaskClient
 from running_server import JSON, KEY, RunningServer
+from werkzeug.test import Client
 
 triton = pytest.importorskip("tritonclient.http", exc_type=ImportError)
 triton_to_np_dtype = pytest.importorskip("tritonclient.utils", exc_type=ImportError).triton_to_np_dtype
@@ -107,7 +107,7 @@ def test_a_model_of_one_input_is_asked_by_the_clients_defaults(
     assert answer.as_numpy("prediction") == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_missing_number_is_nan_in_bytes(client: FlaskClient) -> None:
+def test_a_missing_number_is_nan_in_bytes(client: Client) -> None:
     columns = dict(zip(PENGUIN_NAMES, zip(PENGUIN_ROWS[2], strict=True), strict=True))
     length = {"name": "bill_length_mm", "shape": [1], "datatype": "FP32", "parameters": {"binary_data_size": 4}}
     rest = [
@@ -151,7 +151,7 @@ BYTES = np.array(HOUSING_ROW, "<f4").tobytes()
     ],
 )
 def test_wrong_bytes_are_told(
-    client: FlaskClient, change: dict[str, Any], values: bytes, length: str | None, said: str
+    client: Client, change: dict[str, Any], values: bytes, length: str | None, said: str
 ) -> None:
     text = json.dumps({"inputs": [{**ONE, **change}]}).encode()
     told = {} if length is None else {"Inference-Header-Content-Length": length or str(len(text))}
@@ -161,7 +161,7 @@ def test_wrong_bytes_are_told(
     assert said in answer.json["error"]
 
 
-def test_bytes_without_the_header_are_told(client: FlaskClient) -> None:
+def test_bytes_without_the_header_are_told(client: Client) -> None:
     answer = client.post("/v2/models/housing/infer", json={"inputs": [ONE]}, headers=JSON)
 
     assert "0 bytes are left behind the JSON; Inference-Header-Content-Length" in answer.json["error"]
@@ -172,12 +172,12 @@ def test_an_unknown_model_is_told_to_the_client(inference: Any) -> None:
         inference.infer("nothing", [tensor("features", [HOUSING_ROW], "FP32")], headers=dict(KEY))
 
 
-def infer(client: FlaskClient, **changes: Any) -> Any:
+def infer(client: Client, **changes: Any) -> Any:
     features = {"name": "features", "shape": [1, 13], "datatype": "FP32", "data": list(HOUSING_ROW), **changes}
     return client.post("/v2/models/housing/infer", json={"inputs": [features]}, headers=JSON)
 
 
-def test_nested_data_are_rows(client: FlaskClient) -> None:
+def test_nested_data_are_rows(client: Client) -> None:
     assert infer(client, data=[list(HOUSING_ROW)]).json["outputs"] == infer(client).json["outputs"]
 
 
@@ -193,7 +193,7 @@ def test_nested_data_are_rows(client: FlaskClient) -> None:
         ({"parameters": [52]}, '"parameters" must be an object'),
     ],
 )
-def test_a_wrong_tensor_is_told(client: FlaskClient, change: dict[str, Any], said: str) -> None:
+def test_a_wrong_tensor_is_told(client: Client, change: dict[str, Any], said: str) -> None:
     answer = infer(client, **change)
 
     assert answer.status_code == 422
@@ -208,7 +208,7 @@ def test_a_wrong_tensor_is_told(client: FlaskClient, change: dict[str, Any], sai
         {"outputs": [{"name": "prediction", "parameters": None, "datatype": "FP32"}]},
     ],
 )
-def test_what_clients_send_beside_the_protocol_is_taken(client: FlaskClient, more: dict[str, Any]) -> None:
+def test_what_clients_send_beside_the_protocol_is_taken(client: Client, more: dict[str, Any]) -> None:
     features = {"name": "features", "shape": [1, 13], "datatype": "FP32", "data": list(HOUSING_ROW)}
     answer = client.post("/v2/models/housing/infer", json={"inputs": [features], **more}, headers=JSON)
 
@@ -216,18 +216,18 @@ def test_what_clients_send_beside_the_protocol_is_taken(client: FlaskClient, mor
 
 
 @pytest.mark.parametrize("change", [{"name": "x"}, {"name": None}, {"parameters": None}, {"content_type": "np"}])
-def test_an_input_is_taken_as_clients_send_it(client: FlaskClient, change: dict[str, Any]) -> None:
+def test_an_input_is_taken_as_clients_send_it(client: Client, change: dict[str, Any]) -> None:
     assert infer(client, **change).json["outputs"] == infer(client).json["outputs"]
 
 
-def test_an_input_without_a_name_is_the_only_one(client: FlaskClient) -> None:
+def test_an_input_without_a_name_is_the_only_one(client: Client) -> None:
     features = {"shape": [1, 13], "datatype": "FP32", "data": list(HOUSING_ROW)}
     answer = client.post("/v2/models/housing/infer", json={"inputs": [features]}, headers=JSON)
 
     assert answer.json["outputs"] == infer(client).json["outputs"]
 
 
-def ask_penguins(client: FlaskClient, *names: str) -> Any:
+def ask_penguins(client: Client, *names: str) -> Any:
     inputs = [
         {"name": name, "shape": [1], "datatype": datatype, "data": [value]}
         for name, datatype, value in zip(PENGUIN_NAMES, PENGUIN_DATATYPES, PENGUIN_ROWS[2], strict=True)
@@ -236,9 +236,9 @@ def ask_penguins(client: FlaskClient, *names: str) -> Any:
     return client.post("/v2/models/penguins/infer", json={"inputs": inputs}, headers=JSON).json
 
 
-def test_an_input_that_the_graph_fills_in_may_be_left_out(client: FlaskClient) -> None:
+def test_an_input_that_the_graph_fills_in_may_be_left_out(client: Client) -> None:
     assert ask_penguins(client, "island", "year")["outputs"] == ask_penguins(client, *PENGUIN_NAMES)["outputs"]
 
 
-def test_an_input_that_is_needed_may_not(client: FlaskClient) -> None:
+def test_an_input_that_is_needed_may_not(client: Client) -> None:
     assert "input island is missing" in ask_penguins(client, "year")["error"]

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 from bundles import HOUSING_ROW, PENGUIN_ROWS
-from flask.testing import FlaskClient
 from running_server import JSON, KEY
+from werkzeug.test import Client
 
 
-def post(client: FlaskClient, content: Any, path: str = "/predict", headers: dict[str, str] | None = None) -> Any:
+def post(client: Client, content: Any, path: str = "/predict", headers: dict[str, str] | None = None) -> Any:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return client.post(path, data=body, headers=JSON if headers is None else headers)
 
@@ -17,7 +17,7 @@ def housing(**changes: Any) -> dict[str, Any]:
     return {**dict(zip(names, HOUSING_ROW, strict=True)), **changes}
 
 
-def test_rows_in_feature_order_are_answered_as_the_release_says(client: FlaskClient, releases: Any) -> None:
+def test_rows_in_feature_order_are_answered_as_the_release_says(client: Client, releases: Any) -> None:
     example = json.loads((releases / "housing" / "1" / "release.json").read_text())["example"]
 
     answer = post(client, {"data": example["data"]})
@@ -25,43 +25,43 @@ def test_rows_in_feature_order_are_answered_as_the_release_says(client: FlaskCli
     assert answer.json["predictions"] == pytest.approx(example["predictions"], rel=1e-6)
 
 
-def test_an_answer_names_its_model(client: FlaskClient) -> None:
+def test_an_answer_names_its_model(client: Client) -> None:
     assert post(client, {"data": [HOUSING_ROW]}).json["model"] == {"name": "housing", "version": "1"}
 
 
-def test_records_by_name_give_what_rows_by_position_give(client: FlaskClient) -> None:
+def test_records_by_name_give_what_rows_by_position_give(client: Client) -> None:
     by_position = post(client, {"data": [HOUSING_ROW]}).json
     by_name = post(client, {"records": [dict(reversed(housing().items()))]}).json
 
     assert by_name["predictions"] == by_position["predictions"]
 
 
-def test_a_classification_answers_labels(client: FlaskClient) -> None:
+def test_a_classification_answers_labels(client: Client) -> None:
     answer = post(client, {"data": PENGUIN_ROWS}, "/models/penguins/predict").json
 
     assert set(answer["predictions"]) <= {"Adelie", "Chinstrap", "Gentoo"}
 
 
-def test_probabilities_are_given_by_class_and_add_up_to_one(client: FlaskClient) -> None:
+def test_probabilities_are_given_by_class_and_add_up_to_one(client: Client) -> None:
     answer = post(client, {"data": PENGUIN_ROWS}, "/models/penguins/predict").json
 
     assert [sum(row.values()) for row in answer["probabilities"]] == pytest.approx([1, 1, 1])
 
 
-def test_the_label_is_the_class_of_greatest_probability(client: FlaskClient) -> None:
+def test_the_label_is_the_class_of_greatest_probability(client: Client) -> None:
     answer = post(client, {"data": PENGUIN_ROWS}, "/models/penguins/predict").json
 
     assert answer["predictions"] == [max(row, key=row.get) for row in answer["probabilities"]]
 
 
-def test_an_unseen_category_is_one_more_value_where_the_release_says_so(client: FlaskClient) -> None:
+def test_an_unseen_category_is_one_more_value_where_the_release_says_so(client: Client) -> None:
     rows = [["Dream", 39.1, 18.7, 181, 3750, sex, 2007] for sex in ("unknown", "male\0", "male")]
     first, second, known = post(client, {"data": rows}, "/models/penguins/predict").json["probabilities"]
 
     assert first == second != known
 
 
-def test_a_value_is_known_with_blanks_around_it_too(client: FlaskClient) -> None:
+def test_a_value_is_known_with_blanks_around_it_too(client: Client) -> None:
     rows = [
         [island, 39.1, 18.7, 181, 3750, sex, 2007] for island, sex in (("Dream", "male"), (" Dream\u00a0", " male"))
     ]
@@ -70,7 +70,7 @@ def test_a_value_is_known_with_blanks_around_it_too(client: FlaskClient) -> None
     assert first == second
 
 
-def test_a_missing_value_that_the_graph_fills_in_may_be_null_or_left_out(client: FlaskClient) -> None:
+def test_a_missing_value_that_the_graph_fills_in_may_be_null_or_left_out(client: Client) -> None:
     records = [{"island": "Dream", "year": 2008}, {"island": "Dream", "year": 2008, "sex": None, "body_mass_g": None}]
     first, second = post(client, {"records": records}, "/models/penguins/predict").json["probabilities"]
 
@@ -78,7 +78,7 @@ def test_a_missing_value_that_the_graph_fills_in_may_be_null_or_left_out(client:
 
 
 @pytest.mark.parametrize("chas", [0, 0.0, -0.0])
-def test_a_whole_number_is_an_integer_however_written(client: FlaskClient, chas: float) -> None:
+def test_a_whole_number_is_an_integer_however_written(client: Client, chas: float) -> None:
     assert post(client, {"records": [housing(chas=chas)]}).status_code == 200
 
 
@@ -94,7 +94,7 @@ def test_a_whole_number_is_an_integer_however_written(client: FlaskClient, chas:
         ({"colour": 1}, "row 0, feature colour: the model has no such feature"),
     ],
 )
-def test_a_wrong_value_is_named_by_row_and_feature(client: FlaskClient, change: dict[str, Any], said: str) -> None:
+def test_a_wrong_value_is_named_by_row_and_feature(client: Client, change: dict[str, Any], said: str) -> None:
     answer = post(client, {"records": [housing(**change)]})
 
     assert (answer.status_code, answer.json["detail"]) == (422, said)
@@ -118,7 +118,7 @@ def test_a_wrong_value_is_named_by_row_and_feature(client: FlaskClient, change: 
         b'{"data": [[1e400]]}',
     ],
 )
-def test_a_wrong_shape_is_refused(client: FlaskClient, content: Any) -> None:
+def test_a_wrong_shape_is_refused(client: Client, content: Any) -> None:
     assert post(client, content).status_code == 422
 
 
@@ -138,46 +138,44 @@ def test_a_wrong_shape_is_refused(client: FlaskClient, content: Any) -> None:
         b'{"data": [[1]]} x',
     ],
 )
-def test_what_is_not_json_is_refused(client: FlaskClient, body: bytes) -> None:
+def test_what_is_not_json_is_refused(client: Client, body: bytes) -> None:
     assert post(client, body).status_code == 400
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json; charset=latin-1", "application/jsonx", ""])
-def test_another_content_type_is_refused(client: FlaskClient, housing_body: bytes, content_type: str) -> None:
+def test_another_content_type_is_refused(client: Client, housing_body: bytes, content_type: str) -> None:
     assert post(client, housing_body, headers={**KEY, "Content-Type": content_type}).status_code == 415
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-KEY": ""}, {"X-API-KEY": "mercado"}, {"Authorization": "Bearer x"}])
-def test_a_request_without_a_valid_key_is_refused(
-    client: FlaskClient, housing_body: bytes, headers: dict[str, str]
-) -> None:
+def test_a_request_without_a_valid_key_is_refused(client: Client, housing_body: bytes, headers: dict[str, str]) -> None:
     answer = post(client, housing_body, headers={"Content-Type": "application/json", **headers})
 
     assert answer.status_code == 401
 
 
-def test_a_model_that_is_not_deployed_is_not_found(client: FlaskClient, housing_body: bytes) -> None:
+def test_a_model_that_is_not_deployed_is_not_found(client: Client, housing_body: bytes) -> None:
     assert post(client, housing_body, "/models/nothing/predict").status_code == 404
 
 
-def test_the_callers_request_id_comes_back(client: FlaskClient, housing_body: bytes) -> None:
+def test_the_callers_request_id_comes_back(client: Client, housing_body: bytes) -> None:
     answer = post(client, housing_body, headers={**JSON, "X-Request-ID": "order-66"})
 
     assert (answer.json["request_id"], answer.headers["X-Request-ID"]) == ("order-66", "order-66")
 
 
-def test_a_malformed_request_id_is_replaced(client: FlaskClient, housing_body: bytes) -> None:
+def test_a_malformed_request_id_is_replaced(client: Client, housing_body: bytes) -> None:
     answer = post(client, housing_body, headers={**JSON, "X-Request-ID": 'a"b'})
 
     assert answer.json["request_id"] not in ("", 'a"b')
 
 
-def test_errors_are_problem_json(client: FlaskClient) -> None:
+def test_errors_are_problem_json(client: Client) -> None:
     assert post(client, b"{").content_type == "application/problem+json"
 
 
 @pytest.mark.parametrize(("path", "row"), [("/predict", HOUSING_ROW), ("/models/penguins/predict", PENGUIN_ROWS[0])])
-def test_rows_beyond_one_run_of_the_graph_are_answered_like_the_first(client: FlaskClient, path: str, row: Any) -> None:
+def test_rows_beyond_one_run_of_the_graph_are_answered_like_the_first(client: Client, path: str, row: Any) -> None:
     (one,) = post(client, {"data": [row]}, path).json["predictions"]
     many = post(client, {"data": [row] * 5000}, path).json["predictions"]
 

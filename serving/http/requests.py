@@ -1,0 +1,176 @@
+"""A request as the server hands it on: its head at once, its body when somebody asks for it."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import monotonic
+from typing import Any, TypeAlias
+
+from serving.http.exchange import JSON_TYPE, Headers
+from serving.http.problems import Problem
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+MOST_PIECES, LEAST_PIECE = 16_384, 64
+"""A body in more pieces must have so many bytes per piece: each costs as much time as a small request."""
+SMALL_BYTES = 64 * 1024
+"""A body up to this size is read to its end even where nobody wants it."""
+LINGER_SECONDS = 2.0
+"""How long a body that nobody wants is read, so that the client comes to read why."""
+LINGER_BYTES, LINGER_PIECES = 2**20, 1024
+
+
+class Request:
+    """One request on its way through the server."""
+
+    __slots__ = (
+        "_receive",
+        "_state",
+        "caller",
+        "closes",
+        "headers",
+        "id",
+        "method",
+        "model",
+        "path",
+        "pending",
+        "started",
+        "version",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        """Look at the head; the body stays where it is."""
+        self._receive = receive
+        self._state: dict[str, Any] = scope.get("state") or {}
+        self.method: str = scope["method"]
+        self.path: str = _path_of(scope["path"])
+        self.headers: Headers = dict(scope["headers"])
+        self.started: float = self._state.get("began") or monotonic()
+        """When its first byte came."""
+        self.closes: bool = self._state.get("stopping", False)
+        """Whether the connection ends with its answer."""
+        self.pending = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
+        """Whether there is a body of which something hasn't been read."""
+        self.id = ""
+        self.caller = ""
+        self.model = ""
+        self.version = ""
+
+    async def read(self, limit: int, seconds: float) -> bytes:
+        """Return the whole body.
+
+        Args:
+            limit: most bytes.
+            seconds: how long the whole of it may take, counted from the request's first byte.
+
+        Raises:
+            Problem: 408 where it doesn't come in time, 413 where it is too large, 400 where it comes in crumbs.
+        """
+        length = self.headers.get(b"content-length")
+        if length is not None and int(length) > limit:
+            raise Problem(413, f"the body is larger than {limit} bytes")
+        if not self.pending:
+            return b""
+        if self._state.get("whole"):
+            return await self._read_pieces(limit)
+        self._state["reading"] = True
+        try:
+            async with asyncio.timeout(self.started + seconds - monotonic()):
+                return await self._read_pieces(limit)
+        except TimeoutError as error:
+            raise Problem(408, f"the request was not there within {seconds:g} s") from error
+        finally:
+            self._state["reading"] = False
+
+    async def _read_pieces(self, limit: int) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise Problem(408, "the body ended before it was whole")
+            piece = message.get("body", b"")
+            size += len(piece)
+            pieces.append(piece)
+            if size > limit:
+                raise Problem(413, f"the body is larger than {limit} bytes")
+            if len(pieces) > MOST_PIECES and size < len(pieces) * LEAST_PIECE:
+                raise Problem(400, f"the body comes in chunks of less than {LEAST_PIECE} bytes; send larger ones")
+            if not message.get("more_body"):
+                self.pending = False
+                return b"".join(pieces)
+
+    async def read_json(self, limit: int, seconds: float, undeclared: bool = False) -> bytes:
+        """Return the body of a request that sends JSON; `undeclared` lets one without a content type through.
+
+        Raises:
+            Problem: 415 where it isn't declared as JSON in UTF-8, and what `read` raises.
+        """
+        content_type = self.headers.get(b"content-type", b"")
+        if content_type != JSON_TYPE and not (undeclared and not content_type):
+            _require_json(content_type)
+        encoding = self.headers.get(b"content-encoding")
+        if encoding is not None and encoding.strip().lower() != b"identity":
+            raise Problem(415, "the body must not be compressed", ((b"accept-encoding", b"identity"),))
+        return await self.read(limit, seconds)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the connection can go on after a body that nobody wants: a small one, which is on its way."""
+        length = self.headers.get(b"content-length")
+        return length is not None and int(length) <= SMALL_BYTES and b"expect" not in self.headers
+
+    def require_host(self, version: str) -> None:
+        """Return where the request says which host is meant, as HTTP/1.1 wants it (RFC 9112, 3.2).
+
+        Raises:
+            Problem: 400.
+        """
+        host = self.headers.get(b"host")
+        if host is None and version != "1.0":
+            self.closes = True
+            raise Problem(400, "the request has no Host header")
+        if host is not None and not _HOST.fullmatch(host):
+            self.closes = True
+            raise Problem(400, "the request's Host header names no host")
+
+    async def end(self) -> None:
+        """End the connection where it is to be; a client in the middle of sending gets to read its answer first."""
+        if self.pending:
+            await self._drop(LINGER_SECONDS)
+        self._state["close"] = self.closes or self.pending
+
+    async def _drop(self, seconds: float) -> None:
+        dropped = pieces = 0
+        try:
+            async with asyncio.timeout(seconds):
+                while self.pending and dropped < LINGER_BYTES and pieces < LINGER_PIECES:
+                    message = await self._receive()
+                    if message["type"] != "http.request":
+                        return
+                    dropped += len(message.get("body", b""))
+                    pieces += 1
+                    self.pending = bool(message.get("more_body"))
+        except TimeoutError:
+            return
+
+
+def _path_of(target: str) -> str:
+    """Return the path of a target, which may name the host too (RFC 9112, 3.2.2)."""
+    if target.startswith("/"):
+        return target
+    _, absolute, rest = target.partition("://")
+    return f"/{rest.partition('/')[2]}" if absolute else target
+
+
+def _require_json(content_type: bytes) -> None:
+    kind, _, parameters = content_type.partition(b";")
+    if kind.strip().lower() != JSON_TYPE:
+        raise Problem(415, "the body must be application/json", ((b"accept-post", JSON_TYPE),))
+    name, _, value = parameters.partition(b"=")
+    if name.strip().lower() == b"charset" and value.strip().strip(b'"').lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise Problem(415, "the body must be in UTF-8", ((b"accept-post", JSON_TYPE),))
