@@ -29,7 +29,10 @@ SHARED: tuple[Processor, ...] = (
 
 
 def configure_logs() -> None:
-    """Set up logging once, at the edge; `MOLINO_LOG_FORMAT` of `json` or `console` overrides what stderr is."""
+    """Set up logging once, at the edge; `MOLINO_LOG_FORMAT` of `json` or `console` overrides what stderr is.
+
+    A line is written with its end in one call: threads and processes that share stderr can't come in between.
+    """
     wanted = os.environ.get("MOLINO_LOG_FORMAT") or ("console" if sys.stderr.isatty() else "json")
     last: list[Processor] = (
         [Bars(), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
@@ -39,7 +42,7 @@ def configure_logs() -> None:
     structlog.configure(
         processors=[*SHARED, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(Unfailing(sys.stderr)),  # type: ignore[arg-type]
+        logger_factory=structlog.WriteLoggerFactory(Unfailing(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
 

@@ -5,6 +5,7 @@ before the process ends.
 """
 
 import random
+import select
 import sys
 import time
 from collections import deque
@@ -50,14 +51,27 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was gathered; where that can't be done, on a full disk for example, it is lost."""
-        lines: list[str] = []
+        """Write what was gathered; where that can't be done, on a full disk for example, it is lost.
+
+        No call writes more than a pipe takes in one piece: workers share theirs, and a line must not be torn by
+        another's.
+        """
+        piece: list[str] = []
+        size = 0
         while self._lines:
-            lines.append(self._lines.popleft())
-        if lines:
-            with suppress(OSError, ValueError):
-                self._stream.write("".join(lines))
-                self._stream.flush()
+            line = self._lines.popleft()
+            length = len(line.encode())
+            if size + length > select.PIPE_BUF:
+                self._put("".join(piece))
+                piece, size = [], 0
+            piece.append(line)
+            size += length
+        self._put("".join(piece))
+
+    def _put(self, lines: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(lines)
+            self._stream.flush()
 
     def _now(self) -> str:
         now = time.time()

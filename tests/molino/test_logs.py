@@ -1,5 +1,6 @@
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -77,3 +78,38 @@ def test_bars_that_are_full_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(structlog.DropEvent):
             bars(None, "info", {"event": "reading", "done": done, "total": 2})
     assert bars.progress is None
+
+
+WRITERS = """
+import os, threading
+import structlog
+from molino.logs import configure_logs
+from serving.http.access_log import AccessLog
+from serving.http.exchange import Answer
+
+configure_logs()
+os.fork()
+access_log, answer = AccessLog(), Answer(200, b"{}", "id-1", model="housing", version="1", rows=3, caller="key-1")
+
+def ask():
+    for _ in range(5000):
+        access_log.write("POST", "/predict", 0.5, answer)
+    access_log.flush()
+
+thread = threading.Thread(target=ask)
+thread.start()
+for number in range(2000):
+    structlog.get_logger().info("following", number=number)
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_lines_of_threads_and_processes_that_share_a_pipe_stay_whole(unbuffered: str) -> None:
+    environment = {"PYTHONUNBUFFERED": unbuffered, "PATH": ""}
+    command = [sys.executable, "-c", WRITERS]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stderr is not None
+        events = [json.loads(line)["event"] for line in process.stderr]
+
+    assert (events.count("following"), events.count("request")) == (4000, 10_000)
