@@ -35,6 +35,9 @@ EXPLAINED = {
     500: "the server failed",
 }
 
+CLIENTS_FAULT = {501: 400, 505: 400}
+"""What Gunicorn lays to the server is the client's fault: a coding or a version that HTTP/1.1 doesn't know."""
+
 
 class Connection(ASGIProtocol):  # type: ignore[misc]
     """Gunicorn's protocol, and what is known of when its client last did something."""
@@ -173,8 +176,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         super()._close_transport()
 
     def _send_error_response(self, status: int, message: str, _: object = ()) -> None:
-        """Gunicorn would say in plain text what is said as a problem everywhere else."""
-        self.refuse(Problem(status, EXPLAINED.get(status) or f"the request is not HTTP/1.1: {message[:200]}"))
+        """Say as a problem what Gunicorn would say in plain text; a coding that is not known is the client's fault."""
+        known = CLIENTS_FAULT.get(status, status)
+        self.refuse(Problem(known, EXPLAINED.get(known) or f"the request is not HTTP/1.1: {message[:200]}"))
 
 
 class Connections:

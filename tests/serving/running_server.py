@@ -87,12 +87,13 @@ def run_server(
     code: Path = ROOT,
     stderr: Path | None = None,
     port: int | None = None,
+    files: int | None = None,
     **variables: Any,
 ) -> Iterator[RunningServer]:
     """Start `python -m serving`, on a free port where none is given; stop it after.
 
-    `without` are prefixes of variables to leave out. What the server writes goes to `log`, or to `stderr` where that is
-    given.
+    `without` are prefixes of variables to leave out, `files` is how many the server may have open. What it writes goes
+    to `log`, or to `stderr` where that is given.
     """
     port = port or free_port()
     environment = {
@@ -103,7 +104,8 @@ def run_server(
     }
     log.touch()
     with (stderr or log).open("wb") as stream:
-        process = subprocess.Popen([sys.executable, "-m", module], cwd=code, env=environment, stderr=stream)
+        limit = ["prlimit", f"--nofile={files}"] if files else []
+        process = subprocess.Popen([*limit, sys.executable, "-m", module], cwd=code, env=environment, stderr=stream)
     server = RunningServer(port, process, log)
     try:
         if ready:

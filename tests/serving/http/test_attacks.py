@@ -233,25 +233,15 @@ def test_an_attack_costs_neither_memory_nor_others(
     server.wait("all is well", lambda: server.ask("POST", "/predict", housing_body).status == 200, CALM_SECONDS)
 
 
+@pytest.mark.usefixtures("many_files")
 def test_idle_connections_make_room_where_files_are_few(releases: Path, tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     log = tmp_path / "log"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    try:
-        context = run_server(releases, log)
-        server = context.__enter__()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
-    try:
-        with contextlib.ExitStack() as stack:
-            for _ in range(700):
-                stack.enter_context(connect(server))
+    with run_server(releases, log, files=256) as server, contextlib.ExitStack() as stack:
+        for _ in range(700):
+            stack.enter_context(connect(server))
 
-            assert server.ask("GET", "/ping").status == 200
-        assert "too many connections" in log.read_text()
-    finally:
-        context.__exit__(None, None, None)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert server.ask("GET", "/ping").status == 200
+    assert "too many connections" in log.read_text()
 
 
 def test_a_head_that_never_ends_is_refused_in_time(server: RunningServer) -> None:

@@ -21,6 +21,8 @@ REFUSED = {
     "a vertical tab before the coding": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
     "a folded line": b"GET /ping HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
     "another coding than chunked": POST + b"Transfer-Encoding: gzip\r\n\r\n",
+    "a coding that nobody knows": POST + b"Transfer-Encoding: chunkzd\r\n\r\n0\r\n\r\n",
+    "a version of the future": b"GET /ping HTTP/9.1\r\nHost: x\r\n\r\n",
     "chunk data without its line end": POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}X\r\n0\r\n\r\n",
     "a chunk size that is none": POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
     "line feeds alone": b"GET /ping HTTP/1.1\nHost: x\n\n",
