@@ -1,7 +1,6 @@
 """A client of the serving API: rows or whole frames in, predictions out, through restarts and limits of the server."""
 
 import email.utils
-import ipaddress
 import json
 import os
 import random
@@ -18,6 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from molino.contracts.address import redacted
 from molino.contracts.errors import MolinoError
+from molino.contracts.loopback import is_loopback
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -402,22 +402,11 @@ def _proxy(url: str) -> str | None:
     """Return the proxy that the environment names for a URL; none for this machine itself."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if _is_loopback(host) or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(host):
         return None
     known = getproxies()
     proxy = known.get(parts.scheme) or known.get("all")
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address.is_loopback or bool(mapped and mapped.is_loopback)
 
 
 def _ssl_context() -> ssl.SSLContext:

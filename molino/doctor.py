@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 from molino.client import Client, ClientError
 from molino.contracts.address import Address, basic_auth
 from molino.contracts.errors import ModelFileError, MolinoError
+from molino.contracts.loopback import is_loopback
 from molino.contracts.model_file import find_models, load_model
 from molino.contracts.settings import Settings
 
@@ -179,10 +180,10 @@ def _serving(settings: Settings) -> Iterator[Finding]:
 def _free_port(url: str) -> Iterator[Finding]:
     from urllib.parse import urlsplit
 
-    from pipelines.services import HOST, port_is_free
+    from pipelines.services import port_is_free
 
     address = urlsplit(url)
-    if address.hostname not in (HOST, "localhost"):
+    if not is_loopback(address.hostname or ""):
         advice = "check MOLINO_SERVING_URL, and that the server runs"
         yield Finding("serving API", False, f"{url} doesn't answer", advice)
         return

@@ -10,8 +10,10 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
+from serving.http.cross_origin import CrossOrigin
 from serving.http.exchange import Answer, refuse
 from serving.http.problems import Problem
+from serving.http.proxies import path_below
 from serving.http.requests import Message, Receive, Request, Scope, Send
 from serving.http.routing import Match, Route, Router
 from serving.routes.table import open_routes
@@ -29,6 +31,8 @@ class App:
         routes = open_routes(service.settings)
         self.service = service
         self._router = Router(routes)
+        origins = service.settings.cors_origins
+        self._cross_origin = CrossOrigin(origins) if origins else None
         self._flask: Any = WSGIMiddleware(make_flask(service, routes), workers=FLASK_THREADS)  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,10 +42,20 @@ class App:
             return
         request = Request(scope, receive)
         request.id = self.service.request_ids.of(request.headers)
+        request.client, request.prefix = self.service.proxies.look_at(scope)
+        request.path = path_below(request.prefix, request.path)
+        if request.trace is None:
+            await self._respond(scope, request, send)
+            return
+        with structlog.contextvars.bound_contextvars(**request.trace._asdict()):
+            await self._respond(scope, request, send)
+
+    async def _respond(self, scope: Scope, request: Request, send: Send) -> None:
         match = self._router.find(request.path)
         route = match.find(request.method) if match else None
         try:
             answer = await self._answer(scope, request, match, route)
+            await self.service.pack(request, answer)
         except Problem as problem:
             answer = _refuse(problem, request)
         except Exception:
@@ -50,7 +64,10 @@ class App:
         if request.pending:
             request.closes = request.closes or not request.goes_on
         name = route.path if route else UNMATCHED
-        self.service.finish(name, request.method, request.path, answer, monotonic() - request.started)
+        seconds = monotonic() - request.started
+        self.service.finish(name, request.method, request.path, answer, seconds, request.client, request.trace)
+        if self._cross_origin is not None:
+            send = self._cross_origin.allow(scope, send)
         await send({"type": "http.response.start", "status": answer.status, "headers": _headers(answer, request)})
         await send({"type": "http.response.body", "body": answer.body if request.method != "HEAD" else b""})
         if request.closes or request.pending:
@@ -58,8 +75,11 @@ class App:
 
     async def _answer(self, scope: Scope, request: Request, match: Match | None, route: Route | None) -> Answer:
         request.require_host(scope["http_version"])
+        asked_ahead = self._cross_origin.ask_ahead(scope, request) if self._cross_origin else None
+        if asked_ahead is not None:
+            return asked_ahead
         if route is None or not route.public:
-            request.caller = self.service.admit(request.headers, request.path)
+            await self.service.admit(request)
         if match is None:
             raise Problem(404, "there is nothing here; see /docs")
         if route is None:
@@ -91,7 +111,13 @@ class App:
                 pieces.append(message.get("body", b""))
 
         # HEAD, queries and bodies are no business of a view: it sees a plain GET.
-        head = {"method": "GET", "query_string": b"", "headers": _for_flask(scope["headers"])}
+        head = {
+            "method": "GET",
+            "path": request.prefix + request.path,
+            "root_path": request.prefix,
+            "query_string": b"",
+            "headers": _for_flask(scope["headers"]),
+        }
         await self._flask({**scope, **head}, receive, send)
         answer.body = b"".join(pieces)
         return answer

@@ -29,7 +29,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Hand the settings to Gunicorn."""
         settings = self._settings
         for key, value in {
-            "bind": f"{settings.host}:{settings.port}",
+            "bind": bind_address(settings.host, settings.port),
             "workers": settings.workers,
             "worker_class": Worker,
             "graceful_timeout": settings.graceful_timeout,
@@ -52,6 +52,12 @@ class Server(BaseApplication):  # type: ignore[misc]
     def _give_slot_back(self, _: Arbiter, worker: Worker) -> None:
         sign_off(self.shared.counters, worker.slot)
         self._free.append(worker.slot)
+
+
+def bind_address(host: str, port: int) -> str:
+    """Return where to listen as Gunicorn reads it: an IPv6 address in brackets; `::` takes IPv4 too."""
+    host = host.strip("[]")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def serve(settings: ServingSettings | None = None) -> None:

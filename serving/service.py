@@ -1,18 +1,25 @@
 """What one server process holds, put together from the settings."""
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from serving.auth.callers import KeysOnTheWay
 from serving.auth.keys import Authenticator, open_authenticator
 from serving.auth.rate_limits import RateLimiter, RateTable
 from serving.auth.scopes import require_scope
 from serving.http.access_log import AccessLog
-from serving.http.exchange import Answer, Headers, RequestIds
+from serving.http.compression import TooLargeError, pack, takes_gzip, unpack
+from serving.http.exchange import Answer, RequestIds
+from serving.http.problems import Problem
+from serving.http.proxies import Proxies
 from serving.http.requests import Request
+from serving.http.traces import Trace
 from serving.inference.repository import Repository
 from serving.inference.served_versions import ServedVersions
 from serving.metrics.request_counters import RequestCounters, Series
@@ -21,6 +28,11 @@ from serving.settings import ServingSettings
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"})
 PREDICT_THREADS = 2
+KEYS_SECONDS = 6.0
+"""How long a request waits for a fetch of signing keys, which ends within that."""
+PACKED_INLINE_BYTES = 32 * 1024
+"""Answers above this size are packed in a thread."""
+NOT_PACKED = (b"image/png", b"image/jpeg")
 
 
 @dataclass(frozen=True)
@@ -44,29 +56,61 @@ class Service:
     shared: Shared
     limiter: RateLimiter | None
     access_log: AccessLog | None
+    proxies: Proxies
     request_ids: RequestIds = field(default_factory=RequestIds)
     contracts: dict[object, bytes] = field(default_factory=dict)
     """The OpenAPI document by what is served."""
     threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(PREDICT_THREADS, "predict"))
 
-    def admit(self, headers: Headers, path: str) -> str:
-        """Let a request to a path in, and return its caller's name.
+    async def admit(self, request: Request) -> None:
+        """Let a request in, and keep who asks; where signing keys are on their way, they are waited for.
 
         Raises:
-            Problem: 401, 403 or 429.
+            Problem: 401, 403, 429, or 503 where a token can't be judged.
         """
-        caller = self.authenticator.admit(headers)
+        try:
+            caller = self.authenticator.admit(request.headers)
+        except KeysOnTheWay as on_the_way:
+            await asyncio.wait((asyncio.wrap_future(on_the_way.fetch),), timeout=KEYS_SECONDS)
+            caller = self.authenticator.admit(request.headers)
+        request.caller, request.scopes = caller.name, caller.scopes
         if self.limiter is not None:
             self.limiter.admit(caller)
         if caller.scopes is not None:
             default = self.repository.default
-            require_scope(caller, path, default.name if default else None)
-        return caller.name
+            require_scope(caller, request.path, default.name if default else None)
 
     async def read_json(self, request: Request, undeclared: bool = False) -> bytes:
-        """Return the JSON body of a request within the server's limits; see `Request.read_json`."""
+        """Return the JSON body of a request within the server's limits, unpacked; see `Request.read_json`."""
         settings = self.settings
-        return await request.read_json(settings.max_body_bytes, settings.request_seconds, undeclared)
+        body = await request.read_json(settings.max_body_bytes, settings.request_seconds, undeclared)
+        return await self._unpack(body) if request.packed else body
+
+    async def _unpack(self, packed: bytes) -> bytes:
+        """Unpack a body; what may hold others up goes into a thread."""
+        most, inline = self.settings.max_body_bytes, min(self.settings.thread_bytes, self.settings.max_body_bytes)
+        try:
+            if len(packed) <= inline:
+                with suppress(TooLargeError):
+                    return unpack(packed, inline)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, unpack, packed, most)
+        except TooLargeError as error:
+            raise Problem(413, f"the body unpacks to more than {most} bytes") from error
+
+    async def pack(self, request: Request, answer: Answer) -> None:
+        """Put a large answer in gzip where the client takes it."""
+        if len(answer.body) < self.settings.gzip_bytes or answer.content_type in NOT_PACKED:
+            return
+        packed = takes_gzip(request.headers.get(b"accept-encoding", b""))
+        if packed and len(answer.body) <= PACKED_INLINE_BYTES:
+            answer.body = pack(answer.body)
+        elif packed:
+            answer.body = await asyncio.get_running_loop().run_in_executor(self.threads, pack, answer.body)
+        coding = ((b"content-encoding", b"gzip"),) if packed else ()
+        told = tuple(
+            (name, b"W/" + value if packed and _is_strong(name, value) else value) for name, value in answer.headers
+        )
+        answer.headers = (*told, *coding, (b"vary", b"accept-encoding"))
 
     async def work(self, size: int, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """Return what a function answers to a body of a size; a large one in a thread, since others would wait."""
@@ -76,14 +120,24 @@ class Service:
 
     async def work_aside(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """Return what a function answers that takes its time, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self.threads, context.run, function, *arguments)
 
-    def finish(self, route: str, method: str, path: str, answer: Answer, seconds: float) -> None:
+    def finish(
+        self,
+        route: str,
+        method: str,
+        path: str,
+        answer: Answer,
+        seconds: float,
+        client: str = "",
+        trace: Trace | None = None,
+    ) -> None:
         """Count and log a request that was answered."""
         series = Series(route, method if method in METHODS else "other", answer.status, answer.model, answer.version)
         self.request_counters.count(series, seconds, answer.rows)
         if self.access_log is not None:
-            self.access_log.write(method, path, seconds, answer)
+            self.access_log.write(method, path, seconds, answer, client, trace)
 
     def failures(self) -> dict[str, str]:
         """Return why models fail in any worker, this one's reasons first, by name; `` for the pointer file itself."""
@@ -124,4 +178,10 @@ def open_service(settings: ServingSettings, shared: Shared | None = None, slot: 
         shared=shared,
         limiter=limiter,
         access_log=AccessLog(settings.access_log_share) if settings.access_log else None,
+        proxies=Proxies(settings.trusted_proxies, settings.path_prefix),
     )
+
+
+def _is_strong(name: bytes, value: bytes) -> bool:
+    """Tell whether a header is a strong validator, which belongs to one coding alone (RFC 9110, 8.8.1)."""
+    return name == b"etag" and not value.startswith(b"W/")

@@ -1,6 +1,8 @@
 """The settings of the server: read once from the environment, frozen, handed down."""
 
+import ipaddress
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,10 +10,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from molino.contracts.errors import SettingsError
+from serving.http.proxies import Network, read_prefix
 
 ENV_PREFIX = "MOLINO_SERVING_"
 DEVELOPMENT_API_KEY = "mercadolibre"
 MOST_WINDOWS = 8
+_ORIGIN = re.compile(r"https?://[^/?#@\s*]+")
 
 
 class ServingSettings(BaseSettings):
@@ -55,12 +59,24 @@ class ServingSettings(BaseSettings):
     jwt_scope: str | None = None
     """A scope that opens everything, beside `predict:<model>`, `predict:*` and `monitor`."""
 
+    path_prefix: str = ""
+    """Path under which a proxy has the server, such as `/ml`; one in `X-Forwarded-Prefix` goes before it."""
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = (
+        ipaddress.ip_network("127.0.0.1"),
+        ipaddress.ip_network("::1"),
+    )
+    """Addresses and networks, separated by commas, whose `X-Forwarded-For` and `X-Forwarded-Prefix` are believed."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins, separated by commas, whose scripts may ask from a browser; `*` for all."""
+
     public_contract: bool = False
     """Whether `/openapi.json`, which shows the features of every model, wants no key."""
 
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     thread_bytes: int = Field(default=256 * 1024, ge=1)
     """Bodies above this size are answered in a thread, so that small requests don't wait behind them."""
+    gzip_bytes: int = Field(default=4096, ge=1)
+    """Answers of at least this size are put in gzip for clients that take it."""
     head_seconds: float = Field(default=10, gt=0)
     """How long the head of a request may take, from its first byte."""
     request_seconds: float = Field(default=60, gt=0)
@@ -83,10 +99,25 @@ class ServingSettings(BaseSettings):
     access_log_share: float = Field(default=1.0, ge=0, le=1)
     """Share of the requests that are logged; errors of the server always are."""
 
-    @field_validator("drift_windows", mode="before")
+    @field_validator("drift_windows", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
-    def _read_windows(cls, value: Any) -> Any:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    def _part(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("path_prefix")
+    @classmethod
+    def _check_prefix(cls, prefix: str) -> str:
+        if prefix.strip("/") and not read_prefix(prefix):
+            raise ValueError("expected a path such as /ml")
+        return read_prefix(prefix)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [origin for origin in origins if origin != "*" and not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no origin such as https://app.example, without a path, nor *")
+        return origins
 
     @field_validator("drift_windows")
     @classmethod

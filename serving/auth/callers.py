@@ -1,8 +1,11 @@
 """Who a request comes from, and what they may do."""
 
 import hashlib
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from serving.http.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,15 @@ class Caller:
 
 ANYBODY = Caller("anybody")
 """Every caller of a server whose authentication is switched off."""
+
+
+class KeysOnTheWay(Problem):
+    """A token can't be judged before the signing keys have been fetched."""
+
+    def __init__(self, fetch: "Future[None]") -> None:
+        """Have the client come again; who can wait for the fetch tries once more after it."""
+        super().__init__(503, "the keys that tokens are signed by are being fetched", ((b"retry-after", b"1"),))
+        self.fetch = fetch
 
 
 class TokenVerifier(Protocol):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from molino.contracts.errors import SettingsError
-from serving.auth.addresses import is_loopback
+from molino.contracts.loopback import is_loopback
 from serving.auth.signing_keys import LARGEST_BYTES, KeySet, read_jwks
 
 FETCH_SECONDS = 5.0

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from serving.auth.addresses import is_loopback
+from molino.contracts.loopback import is_loopback
 from serving.auth.callers import ANYBODY, Caller, TokenVerifier
 from serving.auth.key_ring import KeyRing, open_keys
 from serving.http.exchange import Headers

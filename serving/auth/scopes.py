@@ -25,6 +25,11 @@ def require_scope(caller: Caller, path: str, default_model: str | None) -> None:
         raise Problem(403, f"the token lacks the scope {wanted[0][:128]}")
 
 
+def shows_model(scopes: frozenset[str] | None, model: str) -> bool:
+    """Tell whether a caller with these scopes sees a model in lists; one by a key sees all."""
+    return scopes is None or not scopes.isdisjoint((OF_A_MODEL + model, EVERY_MODEL, MONITOR))
+
+
 def _wanted(path: str, default_model: str | None) -> tuple[str, ...]:
     """Return the scopes of which one is enough. A path that isn't known here is for those who see everything."""
     match path.removeprefix("/v2").split("/"):

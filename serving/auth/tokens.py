@@ -1,13 +1,12 @@
 """Bearer JWTs in place of an API key: signature, issuer, audience, time, and the scopes they carry."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import Any
 
 import jwt
 
 from molino.contracts.errors import SettingsError
-from serving.auth.callers import Caller
+from serving.auth.callers import Caller, KeysOnTheWay
 from serving.auth.followed_file import FollowedFile
 from serving.auth.key_address import KeyAddress
 from serving.auth.signing_keys import ALGORITHMS, LARGEST_BYTES, KeyFile, KeySource, SigningKey
@@ -19,15 +18,6 @@ LEEWAY_SECONDS = 30
 """How far the clocks of issuer and server may be apart."""
 _CHALLENGE = b'ApiKey realm="molino", Bearer realm="molino"'
 _REFUSED = ((b"www-authenticate", _CHALLENGE + b', error="invalid_token"'),)
-
-
-class KeysOnTheWay(Problem):
-    """A token can't be judged before the signing keys have been fetched."""
-
-    def __init__(self, fetch: "Future[None]") -> None:
-        """Have the client come again; who can wait for the fetch tries once more after it."""
-        super().__init__(503, "the keys that tokens are signed by are being fetched", ((b"retry-after", b"1"),))
-        self.fetch = fetch
 
 
 class JwtVerifier:

@@ -15,6 +15,7 @@ from typing import TextIO
 import msgspec
 
 from serving.http.exchange import Answer
+from serving.http.traces import Trace
 
 BATCH = 1000
 """Lines that are written at once even before the time has come."""
@@ -33,11 +34,17 @@ class AccessLog:
         self._stamp = ""
         self._encoded: dict[str, str] = {}
 
-    def write(self, method: str, path: str, seconds: float, answer: Answer) -> None:
+    def write(
+        self, method: str, path: str, seconds: float, answer: Answer, client: str = "", trace: Trace | None = None
+    ) -> None:
         """Log one request, or leave it out of the sample; failures of the server are always kept."""
         if self._share < 1 and answer.status < 500 and random.random() >= self._share:  # noqa: S311 - no secret
             return
-        served = f',"caller":{self._quote(answer.caller)}' if answer.caller else ""
+        served = f',"client":{self._quote(client)}' if client else ""
+        if answer.caller:
+            served += f',"caller":{self._quote(answer.caller)}'
+        if trace is not None:
+            served += f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}"'
         if answer.model:
             served += (
                 f',"model":{self._quote(answer.model)},"version":{self._quote(answer.version)},"rows":{answer.rows}'

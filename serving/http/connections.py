@@ -167,7 +167,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         answer = refuse(problem, service.request_ids.of({}))
         self.transport.write(_encode(answer))
         self._close_transport()
-        service.finish("malformed", "other", "", answer, 0.0)
+        peer = self.transport.get_extra_info("peername")
+        service.finish("malformed", "other", "", answer, 0.0, peer[0] if isinstance(peer, tuple) else "")
 
     def _close_transport(self) -> None:
         """Remember since when the connection is to end: a client that doesn't read would keep it for ever."""

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic
 from typing import Any, TypeAlias
 
+from serving.http.compression import is_packed
 from serving.http.exchange import JSON_TYPE, Headers
 from serving.http.problems import Problem
+from serving.http.traces import Trace, read_trace
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -31,6 +33,7 @@ class Request:
         "_receive",
         "_state",
         "caller",
+        "client",
         "closes",
         "headers",
         "id",
@@ -38,7 +41,10 @@ class Request:
         "model",
         "path",
         "pending",
+        "prefix",
+        "scopes",
         "started",
+        "trace",
         "version",
     )
 
@@ -57,6 +63,13 @@ class Request:
         """Whether there is a body of which something hasn't been read."""
         self.id = ""
         self.caller = ""
+        self.client = ""
+        """The address that asks, as trusted proxies tell it."""
+        self.prefix = ""
+        """Under which path the server stands for who asks; `path` is without it."""
+        self.scopes: frozenset[str] | None = None
+        """What the caller's token allows; none where that is everything."""
+        self.trace: Trace | None = read_trace(self.headers)
         self.model = ""
         self.version = ""
 
@@ -105,18 +118,27 @@ class Request:
                 return b"".join(pieces)
 
     async def read_json(self, limit: int, seconds: float, undeclared: bool = False) -> bytes:
-        """Return the body of a request that sends JSON; `undeclared` lets one without a content type through.
+        """Return the body of a request that sends JSON, in gzip where `packed` says so.
+
+        Args:
+            limit: most bytes, as they come.
+            seconds: as of `read`.
+            undeclared: lets one without a content type through.
 
         Raises:
-            Problem: 415 where it isn't declared as JSON in UTF-8, and what `read` raises.
+            Problem: 415 where it isn't declared as JSON in UTF-8, or is in another coding than gzip, and what `read`
+                raises.
         """
         content_type = self.headers.get(b"content-type", b"")
         if content_type != JSON_TYPE and not (undeclared and not content_type):
             _require_json(content_type)
-        encoding = self.headers.get(b"content-encoding")
-        if encoding is not None and encoding.strip().lower() != b"identity":
-            raise Problem(415, "the body must not be compressed", ((b"accept-encoding", b"identity"),))
+        is_packed(self.headers.get(b"content-encoding"))
         return await self.read(limit, seconds)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the body is in gzip."""
+        return is_packed(self.headers.get(b"content-encoding"))
 
     @property
     def goes_on(self) -> bool:

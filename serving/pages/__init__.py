@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Response, render_template, send_from_directory
+from flask import Response, render_template, request, send_from_directory
 
 from molino import __version__
 from serving.service import Service
@@ -28,7 +28,10 @@ def send_static(_: Service, filename: str) -> Response:
 
 
 def _page(template: str) -> Response:
-    response = Response(render_template(template, version=__version__), content_type="text/html; charset=utf-8")
+    response = Response(
+        render_template(template, version=__version__, root=request.script_root),
+        content_type="text/html; charset=utf-8",
+    )
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from molino.contracts.release import Release
+from serving.auth.scopes import shows_model
 from serving.http.problems import Problem
 from serving.service import Service
 
 
-def list_models(service: Service) -> dict[str, Any]:
-    """Return a summary of every model, and why others aren't served."""
+def list_models(service: Service, scopes: frozenset[str] | None = None) -> dict[str, Any]:
+    """Return a summary of every model that a caller with these scopes may see, and why others aren't served."""
     failures = service.failures()
     default = service.repository.default
     served, workers = service.served_versions.all(), len(service.served_versions.workers())
-    names = sorted(service.repository.state.models.keys() | (failures.keys() - {""}))
+    known = service.repository.state.models.keys() | (failures.keys() - {""})
+    names = sorted(name for name in known if shows_model(scopes, name))
     return {
-        "default": default.name if default else None,
+        "default": default.name if default and shows_model(scopes, default.name) else None,
         "models": [_summary(service, name, served.get(name, {}), workers, failures.get(name)) for name in names],
         "pointer_error": failures.get(""),
     }

@@ -6,14 +6,15 @@ are hundreds of models.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from molino import __version__
 from serving.inference.model import Model
@@ -63,6 +64,24 @@ class ServerCollector(Collector):
             gauge = GaugeMetricFamily(name, told)
             gauge.add_metric((), value)
             yield gauge
+        yield from self._processes()
+
+    def _processes(self) -> Iterator[Metric]:
+        """Yield `process_*`, as every Python process has it, of all workers together."""
+        together: dict[str, Metric] = {}
+        for pid in self._service.served_versions.workers():
+            collector = ProcessCollector(pid=partial(int, pid), registry=None)
+            for metric in collector.collect():
+                known = together.setdefault(metric.name, metric)
+                if known is not metric and metric.samples:
+                    known.samples = [_join(sample, *metric.samples) for sample in known.samples] or metric.samples
+        yield from together.values()
+
+
+def _join(sample: Sample, other: Sample) -> Sample:
+    """Return what two processes have together: the sum, or when the first of them was started."""
+    both = (sample.value, other.value)
+    return sample._replace(value=min(both) if sample.name == "process_start_time_seconds" else sum(both))
 
 
 def _head(name: str, kind: str, told: str) -> list[str]:
@@ -90,7 +109,7 @@ def _requests(tallies: dict[Series, Tally]) -> Iterable[str]:
 
 def _durations(tallies: dict[Series, Tally]) -> Iterable[str]:
     name = "molino_request_duration_seconds"
-    yield from _head(name, "histogram", "Time from a request's headers to its answer.")
+    yield from _head(name, "histogram", "Time from a request's first byte to its answer, body and queue included.")
     groups: dict[tuple[str, str], list[Tally]] = {}
     for series, tally in sorted(tallies.items()):
         groups.setdefault((series.route, series.model), []).append(tally)

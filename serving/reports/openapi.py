@@ -8,9 +8,12 @@ import msgspec
 
 from molino import __version__
 from molino.contracts.release import Release
+from serving.auth.scopes import shows_model
 from serving.features import serve_features
+from serving.http.requests import Request
 from serving.http.routing import Route
 from serving.inference.bounds import most_explained
+from serving.inference.model import Model
 from serving.reports.schemas import (
     PROBLEM,
     Schema,
@@ -25,14 +28,16 @@ from serving.service import Service
 from serving.settings import ServingSettings
 
 OBJECT: Schema = {"type": "object"}
+MOST_CONTRACTS = 16
+"""Documents that are kept: proxies have the server under several paths, and tokens open different models."""
 DESCRIPTIONS = {
-    400: "The request is malformed, or its body is not JSON in UTF-8.",
+    400: "The request is malformed, or its body is not JSON in UTF-8, or damaged gzip.",
     401: "There is no valid key.",
     403: "The token lacks the scope.",
     404: "There is no such model or page.",
     405: "The route has no such method.",
-    413: "The body is too large.",
-    415: "The body is not declared as JSON in UTF-8.",
+    413: "The body is too large, as it comes or unpacked.",
+    415: "The body is not declared as JSON in UTF-8, plain or in gzip.",
     422: "A row has a wrong shape, a wrong value or an unknown feature, or the model has no finite answer to it.",
     429: "More requests than the key may send; see Retry-After.",
     503: "A deployed model could not be loaded.",
@@ -40,11 +45,11 @@ DESCRIPTIONS = {
 BODY_PROBLEMS = (400, 413, 415, 422)
 
 
-def build_contract(service: Service, routes: Sequence[Route]) -> Schema:
-    """Return the OpenAPI document of the routes that have a title; those of models, once for each model."""
-    models = service.repository.state.models
-    releases = [models[name].release for name in sorted(models)]
+def build_contract(service: Service, routes: Sequence[Route], request: Request) -> Schema:
+    """Return the OpenAPI document of the routes with a title; those of models, once for each that the caller sees."""
+    releases = [model.release for model in _open_models(service, request)]
     default = service.repository.default
+    default = default if default and default.release in releases else None
     paths: Schema = {}
     for route in routes:
         for path, operation in _operations(route, releases, default.release if default else None, service.settings):
@@ -63,7 +68,7 @@ def build_contract(service: Service, routes: Sequence[Route]) -> Schema:
             "description": "Predictions of deployed models, and how they are doing.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": request.prefix or "/"}],
         "security": [{name: []} for name in schemes],
         "paths": {path: _name(path, item) for path, item in paths.items()},
         "components": {
@@ -173,14 +178,21 @@ def _name_parameter(names: Sequence[str]) -> Schema:
     return {"name": "name", "in": "path", "required": True, "schema": schema}
 
 
-def encode_contract(service: Service, routes: Sequence[Route]) -> bytes:
-    """Return the document as JSON; it is made once for what is served."""
+def encode_contract(service: Service, routes: Sequence[Route], request: Request) -> bytes:
+    """Return the document as JSON; it is made once for what is served, and for whom."""
     default = service.repository.default
-    models = service.repository.state.models
-    served = (default.name if default else None, *((name, models[name].version) for name in sorted(models)))
+    models = ((model.name, model.version) for model in _open_models(service, request))
+    served = (request.prefix, default.name if default else None, *models)
     encoded = service.contracts.get(served)
     if encoded is None:
-        encoded = msgspec.json.encode(build_contract(service, routes))
-        service.contracts.clear()
+        encoded = msgspec.json.encode(build_contract(service, routes, request))
+        if len(service.contracts) >= MOST_CONTRACTS:
+            service.contracts.clear()
         service.contracts[served] = encoded
     return encoded
+
+
+def _open_models(service: Service, request: Request) -> Sequence[Model]:
+    """Return the models that the caller may ask, by name."""
+    models = service.repository.state.models
+    return [models[name] for name in sorted(models) if shows_model(request.scopes, name)]

@@ -38,7 +38,16 @@ INFER = "Predictions of a model by the Open Inference Protocol"
 
 
 async def _answer_contract(service: Service, request: Request) -> Answer:
-    return Answer(200, encode_contract(service, open_routes(service.settings)), request.id, caller=request.caller)
+    contract = encode_contract(service, open_routes(service.settings), request)
+    return Answer(200, contract, request.id, caller=request.caller)
+
+
+async def _answer_models(service: Service, request: Request) -> Answer:
+    def answer() -> Answer:
+        body = msgspec.json.encode(list_models(service, request.scopes))
+        return Answer(200, body, request.id, caller=request.caller)
+
+    return await service.work_aside(answer)
 
 
 def _monitor(service: Service) -> Response:
@@ -56,7 +65,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/docs", view=show_docs, public=True, title="This contract as a page", media=HTML),
     Route("GET", CONTRACT, _answer_contract, title="This contract"),
     Route("GET", "/static/{filename:path}", view=send_static, public=True),
-    Route("GET", "/models", view=list_models, title="Models, their versions and metrics"),
+    Route("GET", "/models", _answer_models, title="Models, their versions and metrics"),
     Route(
         "GET",
         "/models/{name}",

@@ -1,6 +1,8 @@
 // The API key of this tab, and requests that carry it.
 
 const STORED = "molino-key";
+// Where the server stands: a proxy may have it under a path.
+export const ROOT = new URL("..", import.meta.url).href.replace(/\/$/, "");
 
 export const readKey = () => sessionStorage.getItem(STORED) ?? "";
 
@@ -8,7 +10,7 @@ export async function ask(path, { method = "GET", body } = {}) {
   const headers = { Accept: "application/json" };
   if (readKey()) headers["X-API-KEY"] = readKey();
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body, cache: "no-store" });
+  const answer = await fetch(`${ROOT}${path}`, { method, headers, body, cache: "no-store" });
   const text = await answer.text();
   let content = null;
   try {

@@ -112,6 +112,17 @@ def test_a_key_at_an_address_is_rotated_under_load(
     assert key_host.asked <= 2 * (1 + len(KEYS))
 
 
+def test_a_token_by_a_new_key_waits_for_the_key_instead_of_coming_again(
+    releases: Path, tmp_path: Path, key_host: KeyHost
+) -> None:
+    variables = {**TOKENS, "MOLINO_SERVING_JWKS_URL": key_host.url, "MOLINO_SERVING_WORKERS": 1}
+    with run_server(releases, tmp_path / "log", **variables) as server:
+        first = ask(server, token(0))
+        key_host.publish(*jwks(0, 1))
+
+        assert (first, ask(server, token(1)), ask(server, token(0))) == (200, 200, 200)
+
+
 def test_an_address_is_asked_seldom_whatever_keys_tokens_name(
     releases: Path, tmp_path: Path, key_host: KeyHost
 ) -> None:

@@ -72,6 +72,31 @@ def test_a_token_without_the_scope_is_forbidden(client: Client, private_key: rsa
     assert ask(client, jwt.encode(claims(scope=scope), private_key, "RS256")) == 403
 
 
+@pytest.mark.parametrize(
+    ("scope", "shown", "default"),
+    [
+        ("predict:penguins", ["penguins"], None),
+        ("predict:housing", ["housing"], "housing"),
+        ("predict:*", ["housing", "penguins"], "housing"),
+        ("monitor", ["housing", "penguins"], "housing"),
+        ("predict:housing predict:penguins", ["housing", "penguins"], "housing"),
+        ("predict:nothing", [], None),
+        ("read predict", ["housing", "penguins"], "housing"),
+    ],
+)
+def test_lists_and_contract_show_the_models_that_a_token_opens(
+    client: Client, private_key: rsa.RSAPrivateKey, scope: str, shown: list[str], default: str | None
+) -> None:
+    bearer = {"Authorization": f"Bearer {jwt.encode(claims(scope=scope), private_key, 'RS256')}"}
+    models, contract = (client.get(path, headers=bearer).json for path in ("/models", "/openapi.json"))
+
+    assert [model["name"] for model in models["models"]] == shown
+    assert models["default"] == default
+    told = {path.split("/")[2] for path in contract["paths"] if path.startswith("/models/")} - {"{name}"}
+    assert sorted(told) == shown
+    assert ("/predict" in contract["paths"]) == (default is not None)
+
+
 def test_a_token_of_another_key_is_refused(client: Client) -> None:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
