@@ -187,6 +187,6 @@ def _input_schema(release: Release, name: str) -> Schema:
             "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 2},
             "datatype": {"enum": datatypes},
             "parameters": {"type": ["object", "null"]},
-            "data": {"type": "array"},
+            "data": {"type": "array", "items": {}},
         },
     }

@@ -11,6 +11,8 @@ from tests.bench.serving.fault import BenchError
 
 ROOT = Path(__file__).resolve().parents[3]
 PEERS = ROOT / "tests" / "bench" / "peers"
+CLIENTS = ROOT / "tests" / "serving" / "clients"
+"""Other people's clients, which tests ask the server by."""
 _COMPLETE = ".complete"
 
 
@@ -38,13 +40,18 @@ def environment(name: str) -> Path:
     Raises:
         BenchError: it can't be installed; the message ends with what uv said.
     """
-    lock = PEERS / name / "requirements.txt"
+    return environment_of(PEERS / name)
+
+
+def environment_of(locked: Path) -> Path:
+    """Return the Python of the environment of a folder's lock, as `environment` does."""
+    lock = locked / "requirements.txt"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     digest = hashlib.sha256(f"{version}\n{lock.read_text()}".encode()).hexdigest()
-    folder = cache_folder() / f"{name}-{digest[:16]}"
+    folder = cache_folder() / f"{locked.name}-{digest[:16]}"
     python = folder / "bin" / "python"
     if not (folder / _COMPLETE).is_file():
-        print(f"Installing {name} into {folder}", file=sys.stderr)
+        print(f"Installing {locked.name} into {folder}", file=sys.stderr)
         _uv("venv", "--clear", "--python", sys.executable, str(folder))
         _uv("pip", "sync", "--require-hashes", "--compile-bytecode", "--python", str(python), str(lock))
         (folder / _COMPLETE).touch()
