@@ -34,7 +34,6 @@ EXPLAINED = {
     431: "the request's headers are too large",
     500: "the server failed",
 }
-
 CLIENTS_FAULT = {501: 400, 505: 400}
 """What Gunicorn lays to the server is the client's fault: a coding or a version that HTTP/1.1 doesn't know."""
 
