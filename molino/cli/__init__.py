@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from molino.cli import doctor, init, models, predict, run, runs, serve, step
+from molino.cli import doctor, init, models, predict, promote, run, runs, serve, step
 from molino.contracts.errors import MolinoError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -24,6 +24,9 @@ app.command("step")(step.step)
 app.command("serve")(serve.serve)
 app.command("models")(models.models)
 app.add_typer(runs.app, name="runs")
+app.command("promote")(promote.promote)
+app.command("rollback")(promote.rollback)
+app.command("promotions")(promote.promotions)
 app.command("predict")(predict.predict)
 app.command("doctor")(doctor.doctor)
 

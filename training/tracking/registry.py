@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"
+PREVIOUS_TAG = "molino.previous_version"
+"""On a version: the one that served before it came into service; empty where there was none."""
 ONNX_FILENAME = "model.onnx"
 LOGGED = "models:/"
 
@@ -29,6 +31,23 @@ def version_of_run(client: "MlflowClient", model: str, run_id: str) -> "ModelVer
     with tracking_errors():
         found = client.search_model_versions(f"name = '{model}' and tags.`{RUN_TAG}` = '{run_id}'")
     return min(found, key=lambda version: int(version.version), default=None)
+
+
+def run_of_version(client: "MlflowClient", model: str, version: str) -> str:
+    """Return the id of the Molino run that has registered a version.
+
+    Raises:
+        TrackingError: the model has no such version, or it was registered otherwise.
+    """
+    with tracking_errors():
+        found = {str(one.version): one.tags.get(RUN_TAG) for one in client.search_model_versions(f"name = '{model}'")}
+    if version not in found:
+        there = f"it has {', '.join(sorted(found, key=int))}" if found else "nothing of it is registered"
+        raise TrackingError(f"{model} has no version {version}: {there}")
+    run_id = found[version]
+    if not run_id:
+        raise TrackingError(f"{model} version {version} was registered by no run of Molino, so it has no release")
+    return str(run_id)
 
 
 def register_once(

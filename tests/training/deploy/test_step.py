@@ -3,105 +3,19 @@ import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from killed import kill_after, start_step
-from running_server import JSON, RunningServer, run_server
-from trained_run import TrainedRun, copy_database
+from registered_run import RegisteredRun, Runs, champion, deploy, workers
+from running_server import JSON, RunningServer
 
 from molino.contracts.errors import BrokenReleaseError, DeployError, StoreError
-from molino.contracts.model_file import load_model
 from molino.contracts.pointer import bundle_path, point_to, read_pointer
 from molino.contracts.record import Record, record_key
-from molino.contracts.results import DeployResult, RegisterResult
-from molino.contracts.settings import Settings
-from training.deploy.step import agree
-from training.step import run_step
-from training.stores.opening import open_store
-from training.tracking.registry import CHAMPION, aliased_version
-from training.tracking.tracker import Tracker
-
-RUNS = ("r1", "r2", "r3")
-"""Run `r<n>` has registered version n; each answers otherwise."""
-Runs = Mapping[str, "RegisteredRun"]
-GATE = {"gate": {"bounds": {"mae": {"maximum": 100.0}}}}
-
-
-class RegisteredRun:
-    """A run that is registered, in a home that a test may change."""
-
-    model = "housing"
-
-    def __init__(self, settings: Settings, run_id: str) -> None:
-        self.settings, self.run_id = settings, run_id
-        self.loaded = load_model(settings.models / self.model)
-        self.store = open_store(settings)
-        self.client = Tracker(settings).client
-
-    def step(self, name: str) -> Record:
-        return run_step(name, self.loaded, self.run_id, self.settings)
-
-    def environment(self) -> dict[str, str]:
-        names = ("home", "models", "serving_url", "serving_home")
-        given = {f"MOLINO_{name.upper()}": str(getattr(self.settings, name)) for name in names}
-        return {**given, "MOLINO_LOG_FORMAT": "json"}
-
-
-@pytest.fixture(scope="module")
-def home(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with three runs of housing that are registered. Not to be changed."""
-    place = copy_database(mlflow_database, tmp_path_factory.mktemp("deploy") / "home")
-    for number, run_id in enumerate(RUNS):
-        run = TrainedRun(place, "housing", run_id=run_id, changes=GATE, noise=float(number))
-        run.step("evaluate")
-        run.step("register")
-    return place
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server of two workers; nothing is deployed at first."""
-    place = tmp_path_factory.mktemp("serving")
-    with run_server(place / "home", place / "log") as server:
-        server.wait_for_workers()
-        yield server
-
-
-@pytest.fixture
-def server(running: RunningServer) -> RunningServer:
-    """The server, with nothing deployed."""
-    folder = running.log.parent / "home"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    running.wait("nothing is deployed", lambda: workers(running) == {})
-    return running
-
-
-@pytest.fixture
-def runs(home: Path, server: RunningServer, tmp_path: Path) -> Runs:
-    """The three runs, in a copy of the home, beside the server."""
-    copy = tmp_path / "home"
-    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("artifacts", "work"))
-    settings = Settings(
-        home=copy, models=copy / "models", serving_url=server.url, serving_home=server.log.parent / "home"
-    )
-    return {run_id: RegisteredRun(settings, run_id) for run_id in RUNS}
-
-
-def workers(server: RunningServer) -> dict[str, int]:
-    """Return how many workers serve each version of housing."""
-    models = server.ask("GET", "/monitor").json["models"]
-    return models["housing"]["workers"] if "housing" in models else {}
-
-
-def champion(run: RegisteredRun) -> str | None:
-    return aliased_version(run.client, "housing", CHAMPION)
-
-
-def deploy(run: RegisteredRun) -> DeployResult:
-    return DeployResult.model_validate(run.step("deploy").result)
+from molino.contracts.results import RegisterResult
+from training.deploy.rollout import agree
 
 
 def alter(
@@ -273,7 +187,7 @@ def test_a_bug_keeps_its_traceback_after_putting_back(
     def bug(*_: object) -> None:
         raise TypeError("a bug")
 
-    monkeypatch.setattr("training.deploy.step.agree", bug)
+    monkeypatch.setattr("training.deploy.rollout.agree", bug)
     with pytest.raises(TypeError, match="a bug") as caught:
         deploy(runs["r2"])
     assert caught.value.__notes__ == ["version 1 is back in service"]

@@ -1,0 +1,52 @@
+"""The record of a version that a person put in service: which, in place of which, by whom, when and why."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from molino.contracts.reading import read_json
+
+PROMOTIONS = "promotions/"
+"""Prefix of all of them in the store."""
+
+
+class Promotion(BaseModel):
+    """One change of the served version, written to `promotions/<model>/<time>.json` as its last act.
+
+    Every key that is added later has a default, so that the records of earlier versions can be read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1] = 1
+    model: str
+    action: Literal["promote", "rollback"]
+    version: str
+    previous_version: str | None
+    """What served before."""
+    run_id: str
+    """The run that has made the version."""
+    target: str
+    by: str
+    reason: str | None
+    answered: list[float | str]
+    """What the server answered to the release's own example."""
+    code_revision: str
+    started: AwareDatetime
+    ended: AwareDatetime
+    host: str
+
+    @property
+    def key(self) -> str:
+        """Return where it is in the store: keys of a model sort by time."""
+        return f"{promotions_prefix(self.model)}{self.started:%Y%m%dT%H%M%S.%fZ}.json"
+
+
+def promotions_prefix(model: str) -> str:
+    """Return the store prefix of a model's promotions."""
+    return f"{PROMOTIONS}{model}/"
+
+
+def parse_promotion(data: bytes) -> Promotion | str:
+    """Return a promotion, or why the bytes are none of this version of Molino."""
+    return read_json(Promotion, data)

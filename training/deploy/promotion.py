@@ -1,0 +1,148 @@
+"""A version that a person puts in service: any that is registered, or the one before that which serves."""
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+
+from molino.contracts.errors import DeployError, ReleaseError
+from molino.contracts.identifiers import check_model_name
+from molino.contracts.promotion import PROMOTIONS, Promotion, parse_promotion, promotions_prefix
+from molino.contracts.reading import read_object
+from molino.contracts.record import parse_record, record_key
+from molino.contracts.results import RegisterResult
+from molino.contracts.settings import Settings
+from training.deploy.rollout import Rollout, read_release
+from training.deploy.target import open_target
+from training.stores.contract import Store
+from training.stores.opening import open_store
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+
+def promote(settings: Settings, model: str, version: str, by: str, reason: str | None) -> Promotion:
+    """Put a registered version in service, ask it for its own example, and record who did it and why.
+
+    Raises:
+        BrokenReleaseError: no server can load the release, or it answers wrongly; what served before is back.
+        DeployError: it serves already, or doesn't come into service; what served before is back, or it says why not.
+        StoreError: the bundle is missing or altered; nothing has changed.
+        TrackingError: there is no such version, or MLflow can't be reached; nothing has changed.
+    """
+    return _Change(settings, model, by, reason).make("promote", version)
+
+
+def rollback(settings: Settings, model: str, by: str, reason: str | None) -> Promotion:
+    """Put the version back in service that served before the present one, and record who did it and why.
+
+    Raises:
+        MolinoError: as of `promote`; a `DeployError` also where nothing serves, or nothing has before it.
+    """
+    return _Change(settings, model, by, reason).make("rollback", None)
+
+
+def list_promotions(store: Store, model: str | None = None) -> list[Promotion]:
+    """Return the promotions of one model or of all, the newest first.
+
+    What can't be read is passed over, and named in a line of the log.
+    """
+    found = list(_read_all(store, promotions_prefix(check_model_name(model)) if model else PROMOTIONS))
+    return sorted(found, key=lambda promotion: promotion.started, reverse=True)
+
+
+def current_user() -> str:
+    """Return the name of whoever runs this process, or their number where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+class _Change:
+    """One change of the version that serves."""
+
+    def __init__(self, settings: Settings, model: str, by: str, reason: str | None) -> None:
+        from training.tracking.tracker import Tracker
+
+        self.settings, self.model, self.by, self.reason = settings, check_model_name(model), by, reason
+        self.store = open_store(settings)
+        self.target = open_target(settings, self.store)
+        self.client: MlflowClient = Tracker(settings).client
+        self.log = structlog.get_logger().bind(model=model)
+
+    def make(self, action: Literal["promote", "rollback"], wanted: str | None) -> Promotion:
+        """Change to the wanted version, or to the one before; what it was is noted for the next rollback."""
+        from training.tracking.registry import PREVIOUS_TAG, run_of_version, tag_version
+
+        started = datetime.now(UTC)
+        self.target.check()
+        with self.target.lock(self.model):
+            current = self.target.current(self.model)
+            version = wanted or self._version_before(current)
+            if version == current:
+                raise DeployError(f"version {version} of {self.model} is in service already")
+            run_id = run_of_version(self.client, self.model, version)
+            registered = self._registered(run_id, version)
+            release = read_release(self.store, registered.release.key) if registered.release else None
+            if release is None:
+                raise DeployError(f"{self.model} run {run_id} has no release of version {version}")
+            self.target.bring(self.model, registered)
+            if action == "promote":
+                tag_version(self.client, self.model, version, PREVIOUS_TAG, current or "")
+            rollout = Rollout(self.settings, self.target, self.client, self.log)
+            answered = rollout.put_in_service(release, current)
+        promotion = Promotion(
+            model=self.model,
+            action=action,
+            version=version,
+            previous_version=current,
+            run_id=run_id,
+            target=self.settings.deploy_target,
+            by=self.by,
+            reason=self.reason,
+            answered=answered,
+            code_revision=self.settings.code_revision,
+            started=started,
+            ended=datetime.now(UTC),
+            host=socket.gethostname(),
+        )
+        self.store.write(promotion.key, promotion.model_dump_json(indent=2).encode())
+        return promotion
+
+    def _version_before(self, current: str | None) -> str:
+        from training.tracking.registry import PREVIOUS_TAG, version_tag
+
+        if current is None:
+            raise DeployError(f"no version of {self.model} is in service: name one by `molino promote {self.model} …`")
+        before = version_tag(self.client, self.model, current, PREVIOUS_TAG)
+        if not before:
+            raise DeployError(
+                f"no version of {self.model} was in service before {current}: name one by "
+                f"`molino promote {self.model} …`"
+            )
+        return before
+
+    def _registered(self, run_id: str, version: str) -> RegisterResult:
+        """Return what the run's register step has recorded of the version: its bundle with sizes and hashes."""
+        key = record_key(self.model, run_id, "register")
+        record = parse_record(self.store.read(key), self.model, "register")
+        result = record if isinstance(record, str) else read_object(RegisterResult, record.result)
+        if isinstance(result, str):
+            raise ReleaseError(f"{self.store.uri(key)} was written by another version of Molino ({result})")
+        if result.version != version:
+            raise ReleaseError(f"{self.store.uri(key)} tells of version {result.version}, not of {version}")
+        return result
+
+
+def _read_all(store: Store, prefix: str) -> Iterator[Promotion]:
+    for key in store.list(prefix):
+        promotion = parse_promotion(store.read(key))
+        if isinstance(promotion, str):
+            structlog.get_logger().warning("promotion passed over", uri=store.uri(key), cause=promotion)
+        else:
+            yield promotion
