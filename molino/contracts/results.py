@@ -115,6 +115,8 @@ class CandidateResult(_Part):
     """Every metric of the task, by its name, on validation rows, or its mean over the folds."""
     validation_spread: dict[str, float] = Field(default_factory=dict)
     """Of a choice by folds: the standard deviation of each metric over them."""
+    weights: dict[str, float] = Field(default_factory=dict)
+    """Of an ensemble: how much each member counts, by its name; they add up to 1."""
 
 
 class Baseline(_Part):

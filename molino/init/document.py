@@ -17,6 +17,7 @@ CANDIDATES = (
     "{name: boosting, kind: gradient_boosting}",
     "{name: mlp, kind: keras_mlp}",
     "{name: linear, kind: linear}",
+    "{name: ensemble, kind: ensemble}",
 )
 LONGEST_COMMENT = 100
 

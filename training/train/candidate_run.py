@@ -15,7 +15,7 @@ from training.features.fitted import Float32Array
 from training.graphs.graph import Predictions
 from training.metrics.score import values
 from training.splits import JUDGED
-from training.train.candidates import bounded, fit
+from training.train.candidates import bounded, fit, judged_by, weights_of
 from training.train.candidates.contract import Material, Trained
 from training.train.data import Rows
 from training.train.export import export_candidate
@@ -31,64 +31,86 @@ REFITTED = "-refitted"
 """Ends the name of the MLflow run and the files of a candidate that is trained again."""
 
 
-def train_candidate(session: Session, candidate: Candidate) -> Trial:
+def train_candidate(session: Session, candidate: Candidate, members: Mapping[str, Trial]) -> Trial:
     """Train a candidate under a child run of its own, and measure it by folds or on validation rows.
+
+    Args:
+        session: what it is trained on.
+        candidate: one of the model file.
+        members: the candidates before it, by name, of which an ensemble is made.
 
     Raises:
         StepError: it can't be trained, or its graph answers otherwise than the native model.
         TrackingError: MLflow refused.
     """
     with child_run(session, candidate, candidate.name) as child:
-        measured = _cross_validate(session, candidate, child) if session.folds else None
-        trained, seconds = _fit(session, candidate, candidate.name, child, session.material)
+        measured, of_folds = _cross_validate(session, candidate, child, members) if session.folds else (None, ())
+        material = replace(session.material, members={name: one.trained for name, one in members.items()})
+        trained, seconds = _fit(session, candidate, candidate.name, child, material)
         rounds = trained.rounds if measured is None else measured.rounds
         if measured is None:
-            answered = bounded(session.material.model, trained)
-            metrics, spreads = measure_rows(session.material.validation, answered, "validation"), {}
+            metrics, spreads = measure_rows(material.validation, judged_by(material, trained), "validation"), {}
         else:
             metrics, spreads = measured.means, measured.spreads
-        kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads)
+        kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads, of_folds)
         return _keep(session, kept, trained, rounds)
 
 
-def refit_candidate(session: Session, candidate: Candidate, trial: Trial) -> Trial:
+def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial]) -> Trial:
     """Train the chosen candidate again on a session's own material, for as many rounds as were best before.
 
-    It has a child run of its own; what chose it is what was measured before.
+    It has a child run of its own; what chose it is what was measured before. Of an ensemble, all members are trained
+    again, and keep their weights.
 
     Raises:
         StepError: it can't be trained, or its graph answers otherwise than the native model.
         TrackingError: MLflow refused.
     """
+    candidate = trial.candidate
     name = candidate.name + REFITTED
-    material = replace(session.material, rounds=trial.rounds)
     with child_run(session, candidate, name) as child:
+        members = _again(session, trial, trials)
+        known = weights_of(trial.trained) or None
+        material = replace(session.material, rounds=trial.rounds, members=members, weights=known)
         trained, seconds = _fit(session, candidate, name, child, material)
         before = trial.result
-        kept = _Kept(candidate, name, child, seconds, before.validation, before.validation_spread)
+        kept = _Kept(candidate, name, child, seconds, before.validation, before.validation_spread, ())
         return _keep(session, kept, trained, trial.rounds)
 
 
-def _cross_validate(session: Session, candidate: Candidate, child: str) -> Measured:
+def _again(session: Session, trial: Trial, trials: Mapping[str, Trial]) -> dict[str, Trained]:
+    """Train the members of an ensemble again, each for as many rounds as were best before."""
+    return {
+        name: _train(trials[name].candidate, replace(session.material, rounds=trials[name].rounds))
+        for name in weights_of(trial.trained)
+    }
+
+
+def _cross_validate(
+    session: Session, candidate: Candidate, child: str, members: Mapping[str, Trial]
+) -> tuple[Measured, tuple[Trained, ...]]:
     """Train a candidate on each fold, and measure it on the rows that the fold leaves out."""
     context, material = session.context, session.material
+    kept: list[Trained] = []
     found: list[dict[str, float]] = []
     rounds: list[int | None] = []
     for number, fold in enumerate(session.folds, start=1):
         folder = material.tensorboard / candidate.name / f"fold-{number}"
         try:
-            of_fold = replace(prepare(fold, material.seed, folder), code=material.code)
+            beside = {name: one.of_folds[number - 1] for name, one in members.items()}
+            of_fold = replace(prepare(fold, material.seed, folder), code=material.code, members=beside)
             trained = _train(candidate, of_fold)
             judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
             found.append(measure_rows(judged, bounded(material.model, trained), "the fold's"))
         except StepError as error:
             raise StepError(f"fold {number} of {len(session.folds)}: {error}") from error
         rounds.append(trained.rounds)
+        kept.append(trained)
         context.log.info(f"folds of {candidate.name}", done=number, total=len(session.folds), **_rounded(found[-1]))
     measured = Measured(tuple(found), mean_rounds(rounds))
     named = {f"fold_{name}": history for name, history in measured.history.items()}
     context.tracker.log_history(child, named, first=1)
-    return measured
+    return measured, tuple(kept) if session.ensembles else ()
 
 
 def _fit(session: Session, candidate: Candidate, name: str, child: str, material: Material) -> tuple[Trained, float]:
@@ -121,6 +143,7 @@ class _Kept:
     seconds: float
     validation: Mapping[str, float]
     spreads: Mapping[str, float]
+    of_folds: tuple[Trained, ...]
 
 
 def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -> Trial:
@@ -157,9 +180,10 @@ def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -
         seconds=kept.seconds,
         validation=dict(kept.validation),
         validation_spread=dict(kept.spreads),
+        weights=dict(weights_of(trained)),
     )
     context.log.info("candidate", name=kept.name, rounded=_rounded(metrics | spreads))
-    return Trial(result, metrics, rounds)
+    return Trial(result, metrics, rounds, candidate, trained, kept.of_folds)
 
 
 def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -38,16 +38,24 @@ class Exportable(Protocol):
 class Export:
     """A graph in the making."""
 
-    def __init__(self, model: ModelFile, encoding: Encoding) -> None:
+    def __init__(self, model: ModelFile, encoding: Encoding, whole: "Export | None" = None, scope: str = "") -> None:
+        """Begin a graph, or a part of a whole one whose names are all within a scope."""
         self.model = model
         self.encoding = encoding
+        self.whole = whole or self
+        self.scope = INTERNAL + scope
         self.matrix = all(of_type.dtype == "float32" and of_type.in_matrix for of_type in map(type_of, model.features))
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, onnx.TensorProto] = {}
+        self.nodes: list[onnx.NodeProto] = whole.nodes if whole else []
+        self.constants: dict[str, onnx.TensorProto] = whole.constants if whole else {}
+        self._dense: str | None = None
+
+    def part(self, name: str) -> "Export":
+        """Return a part of the graph, to which a model can be added beside others."""
+        return Export(self.model, self.encoding, self.whole, f"parts/{name}/")
 
     def node(self, kind: str, inputs: Sequence[str], output: str, *, ml: bool = False, **attributes: Any) -> str:
         """Add a node with one output and return the output's name, which no column can have."""
-        return self._add(kind, inputs, INTERNAL + output, ml, attributes)
+        return self._add(kind, inputs, self.scope + output, ml, attributes)
 
     def _add(self, kind: str, inputs: Sequence[str], output: str, ml: bool, attributes: dict[str, Any]) -> str:
         from onnx import helper
@@ -60,7 +68,7 @@ class Export:
         """Add an array (of strings too) under a name, and return the one it gets, which no column can have."""
         from onnx import TensorProto, helper, numpy_helper
 
-        name = INTERNAL + name
+        name = self.scope + name
         array = np.asarray(value)
         if array.dtype.kind in "UO":
             encoded: Any = [str(item).encode() for item in array.ravel()]
@@ -70,7 +78,12 @@ class Export:
         return name
 
     def dense(self) -> str:
-        """Add the nodes of `Encoding.dense` and return their output, [n, width]."""
+        """Add the nodes of `Encoding.dense`, once to a graph, and return their output, [n, width]."""
+        if self.whole._dense is None:
+            self.whole._dense = self.whole._encoded()
+        return self.whole._dense
+
+    def _encoded(self) -> str:
         parts = []
         if self.encoding.numeric:
             numbers = self._numbers()
@@ -109,8 +122,8 @@ class Export:
         """
         from onnx import compose
 
-        inner = compose.add_prefix(model, f"{INTERNAL}{name}/").graph
-        wanted = f"{INTERNAL}{name}/{output}"
+        inner = compose.add_prefix(model, f"{self.scope}{name}/").graph
+        wanted = f"{self.scope}{name}/{output}"
         self._add("Identity", [given], inner.input[0].name, False, {})
         nodes = _leading_to(inner.node, wanted)
         read = {one for node in nodes for one in _names_read(node)}

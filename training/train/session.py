@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from molino.contracts.model_file import Candidate
 from molino.contracts.results import CandidateResult, VersionResult
 from training.step import Context
-from training.train.candidates.contract import Material
+from training.train.candidates.contract import Material, Trained
 from training.train.data import Dataset, Rows
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class Session:
     tags: dict[str, str]
     version: VersionResult
 
+    @property
+    def ensembles(self) -> bool:
+        """Whether candidates are asked for again once they are trained."""
+        return any(candidate.blends for candidate in self.context.model.candidates)
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -39,3 +45,7 @@ class Trial:
     """For the record."""
     rounds: int | None
     """How many rounds or epochs were best; none of a kind without them."""
+    candidate: Candidate
+    trained: Trained
+    of_folds: tuple[Trained, ...]
+    """What was trained on each fold; for ensembles alone, and empty where there are none."""

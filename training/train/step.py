@@ -1,6 +1,7 @@
 """*train*: every candidate of the model file on the same rows, each exported to one ONNX graph that answers alike."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,7 @@ def run(context: Context) -> Outcome:
         chosen = select(context.model, [trial.result for trial in trials.values()])
         final, material = _final(session, dataset)
         if final is not dataset:
-            trials[chosen] = _refit(replace(session, material=material), trials[chosen])
+            trials[chosen] = _refit(replace(session, material=material), trials[chosen], trials)
         metrics = {f"{name}.{metric}": value for name, one in trials.items() for metric, value in one.metrics.items()}
         context.tracker.log_metrics(session.parent, metrics)
     candidates = tuple(trial.result for trial in trials.values())
@@ -158,14 +159,14 @@ def _check_target(context: Context, train: Rows) -> None:
 
 
 def _asked(context: Context) -> list[Candidate]:
-    """Return the candidates to train: those that the settings name, else all.
+    """Return the candidates to train, ensembles last: those that the settings name, else all.
 
     Raises:
         StepError: the model file has no candidate of a name.
     """
-    candidates = context.model.candidates
+    candidates = sorted(context.model.candidates, key=lambda candidate: candidate.blends)
     if not context.settings.candidates:
-        return list(candidates)
+        return candidates
     named = [name.strip() for name in context.settings.candidates.split(",")]
     if unknown := set(named) - {candidate.name for candidate in candidates}:
         known = ", ".join(candidate.name for candidate in candidates)
@@ -182,8 +183,9 @@ def _train_all(session: Session) -> tuple[dict[str, Trial], dict[str, str]]:
     trials: dict[str, Trial] = {}
     failed: dict[str, str] = {}
     for candidate in _asked(session.context):
+        members = {name: one for name, one in trials.items() if not one.candidate.blends} if candidate.blends else {}
         try:
-            trials[candidate.name] = train_candidate(session, candidate)
+            trials[candidate.name] = train_candidate(session, candidate, members)
         except StepError as error:
             failed[candidate.name] = str(error).removeprefix(f"candidate {candidate.name}: ")
             session.context.log.warning("candidate failed", candidate=candidate.name, cause=failed[candidate.name])
@@ -203,14 +205,14 @@ def _final(session: Session, dataset: Dataset) -> tuple[Dataset, Material]:
     return final, replace(material, code=session.material.code)
 
 
-def _refit(session: Session, chosen: Trial) -> Trial:
-    candidate = next(one for one in session.context.model.candidates if one.name == chosen.result.name)
+def _refit(session: Session, chosen: Trial, trials: Mapping[str, Trial]) -> Trial:
+    name = chosen.candidate.name
     try:
-        return refit_candidate(session, candidate, chosen)
+        return refit_candidate(session, chosen, trials)
     except StepError as error:
-        cause = str(error).removeprefix(f"candidate {candidate.name}: ")
+        cause = str(error).removeprefix(f"candidate {name}: ")
         raise StepError(
-            f"candidate {candidate.name}, trained again on training and validation rows: {cause}; "
+            f"candidate {name}, trained again on training and validation rows: {cause}; "
             "set selection.refit: false in the model file to keep it as it was chosen"
         ) from error
 

@@ -28,6 +28,8 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     for index, feature in enumerate(model.features):
         key: Key = ("features", index)
         yield from feature.contradictions(key, model.source.excluded)
+    for index, candidate in enumerate(model.candidates):
+        yield from candidate.contradictions(("candidates", index), model.candidates)
 
 
 def _names(model: "ModelFile") -> Iterator[Contradiction]:

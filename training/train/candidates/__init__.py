@@ -1,7 +1,7 @@
 """The kinds of candidate that a model file may name, one module each."""
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 
 import numpy as np
@@ -51,7 +51,24 @@ def bounded(model: ModelFile, trained: Trained) -> Callable[[Float32Array], NDAr
 
     A graph does the same.
     """
+    return lambda features: _cut(model, trained.predict(features))
+
+
+def judged_by(material: Material, trained: Trained) -> Callable[[Float32Array], NDArray[np.float64]]:
+    """Return the answers to validation rows that a candidate is judged by: its own, where it keeps no `judged`.
+
+    A kind keeps some that has learnt from the target of these rows, by a part of it that knew nothing of the row.
+    """
+    kept = getattr(trained, "judged", None)
+    return bounded(material.model, trained) if kept is None else lambda _: _cut(material.model, kept)
+
+
+def weights_of(trained: Trained) -> Mapping[str, float]:
+    """Return how much each member of an ensemble counts; nothing of any other kind."""
+    found: Mapping[str, float] = getattr(trained, "weights", {})
+    return found
+
+
+def _cut(model: ModelFile, answers: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = model.target.minimum, model.target.maximum
-    if low is None and high is None:
-        return trained.predict
-    return lambda features: np.clip(trained.predict(features), low, high)
+    return answers if low is None and high is None else np.clip(answers, low, high)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,10 @@ class Material:
     """By name: Python files of one's own beside the model file."""
     rounds: int | None = None
     """How many rounds or epochs to train, neither more nor fewer; validation rows stop the training where none."""
+    members: Mapping[str, "Trained"] = field(default_factory=dict)
+    """By name: other candidates that were trained on the same material."""
+    weights: Mapping[str, float] | None = None
+    """Of members, where they are known before; validation rows tell them where none."""
 
     @property
     def sampled(self) -> bool:
@@ -57,9 +61,11 @@ class Material:
 class Trained(Protocol):
     """A trained candidate."""
 
-    native_packages: ClassVar[tuple[str, ...]]
-    """What loading the native model takes, by distribution."""
     rows_trained: int
+
+    @property
+    def native_packages(self) -> tuple[str, ...]:
+        """What loading the native model takes, by distribution."""
 
     @property
     def rounds(self) -> int | None:
