@@ -10,6 +10,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from molino.contracts.address import without_credentials
+from molino.error_reports import open_reports, report_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -31,7 +32,11 @@ SHARED: tuple[Processor, ...] = (
 def configure_logs() -> None:
     """Set up logging once, at the edge; `MOLINO_LOG_FORMAT` of `json` or `console` overrides what stderr is.
 
-    A line is written with its end in one call: threads and processes that share stderr can't come in between.
+    A line is written with its end in one call: threads and processes that share stderr can't come in between. Errors go
+    to Sentry too, where `MOLINO_SENTRY_DSN` says so.
+
+    Raises:
+        SettingsError: the address of Sentry is wrong.
     """
     wanted = os.environ.get("MOLINO_LOG_FORMAT") or ("console" if sys.stderr.isatty() else "json")
     last: list[Processor] = (
@@ -40,7 +45,7 @@ def configure_logs() -> None:
         else [structlog.processors.format_exc_info, _hide_credentials, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
-        processors=[*SHARED, *last],
+        processors=[*SHARED, *((report_line,) if open_reports() else ()), *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(Unfailing(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,

@@ -3,13 +3,15 @@
 import sys
 
 from molino.contracts.errors import MolinoError
+from molino.error_reports import reporting
 from molino.logs import configure_logs
 from serving.server import serve
 
 if __name__ == "__main__":
-    configure_logs()
     try:
-        serve()
+        configure_logs()
+        with reporting():
+            serve()
     except MolinoError as error:
         print(f"serving: {error}", file=sys.stderr)
         sys.exit(1)

@@ -263,6 +263,7 @@ SHIPPED_AS = {
     "pydantic_core": "pydantic",
     "pydantic_settings": "pydantic-settings",
     "prometheus_client": "prometheus-client",
+    "sentry_sdk": "sentry-sdk",
     "scipy": "scikit-learn",  # which asks for it
     "sklearn": "scikit-learn",
     "tensorflow": "tensorflow-cpu",

@@ -35,17 +35,19 @@ def step(
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     from molino.contracts.model_file.named import load_named_model
     from molino.contracts.settings import load_settings
+    from molino.error_reports import reporting
     from molino.logs import configure_logs
     from training.deploy.target import refuse_unknown_target
     from training.step import load_libraries, run_step
 
     configure_logs()
-    settings = load_settings()
-    refuse_unknown_target(settings)
-    if hold:
-        load_libraries(name, load_named_model(settings, model).file)
-        if not sys.stdin.readline():
-            return  # whoever started it wants it no more
-    record = run_step(name, load_named_model(settings, model), run_id, settings)
-    if settings.summary:
-        settings.summary.write_text(record.summary())
+    with reporting(step=name, model=model, run_id=run_id):
+        settings = load_settings()
+        refuse_unknown_target(settings)
+        if hold:
+            load_libraries(name, load_named_model(settings, model).file)
+            if not sys.stdin.readline():
+                return  # whoever started it wants it no more
+        record = run_step(name, load_named_model(settings, model), run_id, settings)
+        if settings.summary:
+            settings.summary.write_text(record.summary())

@@ -225,3 +225,18 @@ def test_host_keys_and_the_bounds_of_sources_reach_the_steps() -> None:
         "MOLINO_SOURCE_LARGEST_BYTES": "21474836480",
         "MOLINO_SOURCE_LARGEST_UNPACKED_BYTES": "107374182400",
     }
+
+
+def test_errors_are_reported_by_steps_and_serving_where_an_address_is_given() -> None:
+    address = "https://key@sentry.example/1"
+    documents = render("defaults", f"sentry.dsn={address}")
+    maps = {one["metadata"]["name"]: one.get("data", {}) for one in documents if one["kind"] == "ConfigMap"}
+    told = {
+        container["name"]: {one["name"]: one.get("value") for one in container.get("env", [])}
+        for pod, spec, workload in pods(documents)
+        if "serving" in pod and workload["kind"] == "Deployment"
+        for container in spec["containers"]
+    }
+
+    assert maps["molino-steps"]["MOLINO_SENTRY_DSN"] == told["serving"]["MOLINO_SENTRY_DSN"] == address
+    assert "MOLINO_SENTRY_DSN" not in str(render("defaults"))
