@@ -16,10 +16,12 @@ from serving.http.problems import Problem
 from serving.http.proxies import path_below
 from serving.http.requests import Message, Receive, Request, Scope, Send
 from serving.http.routing import Match, Route, Router
+from serving.pages import show_problem, wants_page
 from serving.routes.table import open_routes
 from serving.service import Service
 
 FLASK_THREADS = 4
+NOTHING = "there is nothing here; see /docs"
 UNMATCHED = "unmatched"
 """What requests of no route are counted under."""
 
@@ -33,7 +35,8 @@ class App:
         self._router = Router(routes)
         origins = service.settings.cors_origins
         self._cross_origin = CrossOrigin(origins) if origins else None
-        self._flask: Any = WSGIMiddleware(make_flask(service, routes), workers=FLASK_THREADS)  # type: ignore[arg-type]
+        self._pages = make_flask(service, routes)
+        self._flask: Any = WSGIMiddleware(self._pages, workers=FLASK_THREADS)  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, count it and log it."""
@@ -57,10 +60,10 @@ class App:
             answer = await self._answer(scope, request, match, route)
             await self.service.pack(request, answer)
         except Problem as problem:
-            answer = _refuse(problem, request)
+            answer = self._refuse(problem, request)
         except Exception:
             structlog.get_logger().exception("a request failed", request_id=request.id)
-            answer = _refuse(Problem(500, "the server failed; its log has the request id"), request)
+            answer = self._refuse(Problem(500, "the server failed; its log has the request id"), request)
         if request.pending:
             request.closes = request.closes or not request.goes_on
         name = route.path if route else UNMATCHED
@@ -78,10 +81,12 @@ class App:
         asked_ahead = self._cross_origin.ask_ahead(scope, request) if self._cross_origin else None
         if asked_ahead is not None:
             return asked_ahead
+        if match is None and wants_page(request.method, request.headers):
+            raise Problem(404, NOTHING)  # A browser has no key for the address line.
         if route is None or not route.public:
             await self.service.admit(request)
         if match is None:
-            raise Problem(404, "there is nothing here; see /docs")
+            raise Problem(404, NOTHING)
         if route is None:
             allowed = ((b"allow", match.methods.encode()),)
             if request.method == "OPTIONS":
@@ -91,6 +96,18 @@ class App:
             answer: Answer = await route.answer(self.service, request, **match.parameters)
             return answer
         return await self._ask_flask(scope, request)
+
+    def _refuse(self, problem: Problem, request: Request) -> Answer:
+        """Return what tells of a problem: to browsers a page."""
+        problem.error_key = request.path.startswith("/v2")
+        answer = refuse(problem, request.id, request.model, request.version, request.caller)
+        if wants_page(request.method, request.headers):
+            with self._pages.app_context():
+                page = show_problem(problem, request.prefix, request.id)
+            answer.body = page.get_data()
+            answer.content_type, told = _split([(k.lower().encode(), v.encode()) for k, v in page.headers])
+            answer.headers = (*answer.headers, *told)
+        return answer
 
     async def _ask_flask(self, scope: Scope, request: Request) -> Answer:
         """Have a view answer in a thread; its answer is whole before the client gets any of it.
@@ -138,11 +155,6 @@ def make_flask(service: Service, routes: Iterable[Route]) -> Flask:
         raise Problem(error.code or 500, error.description or error.name)
 
     return app
-
-
-def _refuse(problem: Problem, request: Request) -> Answer:
-    problem.error_key = request.path.startswith("/v2")
-    return refuse(problem, request.id, request.model, request.version, request.caller)
 
 
 def _headers(answer: Answer, request: Request) -> list[tuple[bytes, bytes]]:

@@ -19,6 +19,10 @@ class Metric:
     tolerance: Literal["relative", "absolute"]
     """`relative`: a tolerance is a share of the metric itself, which has the target's unit or no upper end.
     `absolute`: it is a number of the metric's own, which has a fixed scale of 0 to 1 or may be 0."""
+    title: str = ""
+    """What people call it in full."""
+    unit: Literal["", "target", "%", "nats"] = ""
+    """`target`: the target's own; `%`: a share, which people read in hundredths."""
 
     def loss(self, value: float) -> float:
         """Return a value, or a difference of two, turned so that lower is better."""
@@ -32,13 +36,13 @@ class Metric:
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("rmse", "regression", "lower", "relative"),
-        Metric("mae", "regression", "lower", "relative"),
-        Metric("r2", "regression", "higher", "absolute"),
-        Metric("accuracy", "classification", "higher", "absolute"),
-        Metric("f1_macro", "classification", "higher", "absolute"),
-        Metric("log_loss", "classification", "lower", "relative"),
-        Metric("roc_auc", "classification", "higher", "absolute"),
+        Metric("rmse", "regression", "lower", "relative", "Root mean squared error", "target"),
+        Metric("mae", "regression", "lower", "relative", "Mean absolute error", "target"),
+        Metric("r2", "regression", "higher", "absolute", "Share of variance explained, R²"),
+        Metric("accuracy", "classification", "higher", "absolute", "Accuracy", "%"),
+        Metric("f1_macro", "classification", "higher", "absolute", "Mean F1 of the classes"),
+        Metric("log_loss", "classification", "lower", "relative", "Log loss", "nats"),
+        Metric("roc_auc", "classification", "higher", "absolute", "Area under the ROC curve"),
     )
 }
 """Name to metric."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from molino.contracts.release import Release
+from molino.contracts.metrics import METRICS
+from molino.contracts.release import Release, Score
 from serving.auth.scopes import shows_model
 from serving.http.problems import Problem
 from serving.service import Service
@@ -41,7 +42,19 @@ def describe_model(service: Service, name: str) -> dict[str, Any]:
     features = [
         {**told, "field": served.field()} for told, served in zip(release["features"], model.features, strict=True)
     ]
-    return {**summary, **release, "features": features}
+    return {
+        **summary,
+        **release,
+        "features": features,
+        "metrics": {metric: _metric(metric, score) for metric, score in model.release.metrics.items()},
+        "out_of_range": model.release.serving.get("out_of_range", "accept"),
+    }
+
+
+def _metric(name: str, score: Score) -> dict[str, Any]:
+    known = METRICS.get(name)
+    told = {"title": known.title, "unit": known.unit, "better": known.better} if known else {}
+    return {**score.model_dump(), **told}
 
 
 def _summary(

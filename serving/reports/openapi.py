@@ -20,6 +20,7 @@ from serving.reports.schemas import (
     explain_answer,
     inference_answer,
     inference_body,
+    made_up_tensors,
     made_up_value,
     predict_answer,
     predict_body,
@@ -94,16 +95,20 @@ def _name(path: str, item: Schema) -> Schema:
 def _operations(
     route: Route, releases: Sequence[Release], default: Release | None, settings: ServingSettings
 ) -> Iterator[tuple[str, Schema]]:
-    """Yield each path that a route stands for, and what is asked and answered there."""
+    """Yield each path that a route stands for, and what is asked and answered there.
+
+    `x-route` names the route, which many paths may stand for: a page shows it once.
+    """
     if route.title is None or (route.describe == "explain" and not settings.explain_permutations):
         return
+    named = {"x-route": route.path}
     if route.describe is None and not route.path.startswith("/v2/models/"):
-        yield route.path, _get(route)
+        yield route.path, _get(route) | named
         return
     about = releases if "{name}" in route.path else [default] if default is not None else []
     for release in about:
         path = route.path.replace("{name}", release.name).replace("{version}", release.version)
-        yield path, _OPERATIONS[route.describe](route, release, settings)
+        yield path, _OPERATIONS[route.describe](route, release, settings) | named
 
 
 def _predict(route: Route, release: Release, _: ServingSettings) -> Schema:
@@ -118,7 +123,9 @@ def _explain(route: Route, release: Release, settings: ServingSettings) -> Schem
 
 
 def _infer(route: Route, release: Release, _: ServingSettings) -> Schema:
-    return _post(f"{route.title}: {release.name}", inference_body(release), inference_answer(release), None)
+    return _post(
+        f"{route.title}, {release.name}", inference_body(release), inference_answer(release), made_up_tensors(release)
+    )
 
 
 def _made_up_body(release: Release) -> Schema:
@@ -144,8 +151,8 @@ def _get(route: Route) -> Schema:
     }
 
 
-def _post(title: str, body: Schema, answer: Schema, example: Mapping[str, Any] | None) -> Schema:
-    media = {"schema": body, **({"example": example} if example else {})}
+def _post(title: str, body: Schema, answer: Schema, example: Mapping[str, Any]) -> Schema:
+    media = {"schema": body, "example": example}
     return {
         "summary": title,
         "requestBody": {"required": True, "content": {"application/json": media}},

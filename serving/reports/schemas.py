@@ -7,7 +7,7 @@ from molino.contracts.release import Release
 from serving.features import ServedFeature, serve_features
 from serving.features.base import NUMBERS
 from serving.inference.bounds import read_max_rows
-from serving.inference.tensors import DATATYPES
+from serving.inference.tensors import DATATYPES, describe
 
 Schema = dict[str, Any]
 WIDE = 1e12
@@ -63,6 +63,24 @@ def made_up_value(served: ServedFeature) -> Any:
     high = schema["maximum"] if feature.maximum is None else feature.maximum
     middle = min(max(1, low), high) if high - low > WIDE else (low + high) / 2
     return int(middle) if schema["type"] == "integer" or middle == int(middle) else float(f"{middle:.6g}")
+
+
+def made_up_tensors(release: Release) -> Schema:
+    """Return a body of the Open Inference Protocol with one row of made-up values."""
+    served = serve_features(release)
+    values = [made_up_value(feature) for feature in served]
+    signature = release.signature
+    if signature.layout == "matrix":
+        data = [int(value) if isinstance(value, bool) else value for value in values]
+        (tensor,) = signature.inputs
+        return {"inputs": [{**describe(tensor), "shape": [1, len(data)], "data": data}]}
+    asked = {feature.feature.name: (feature.datatype, value) for feature, value in zip(served, values, strict=True)}
+    return {
+        "inputs": [
+            {**describe(tensor, asked[tensor.name][0]), "shape": [1], "data": [asked[tensor.name][1]]}
+            for tensor in signature.inputs
+        ]
+    }
 
 
 def _nullable(schema: Schema) -> Schema:

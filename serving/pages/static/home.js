@@ -1,55 +1,105 @@
-// The models in service, and a form to try each one.
-import { ask, bindKeyForm, make, readKey } from "./ask.js";
+// The models in service, each with its figures and a form to try it.
+import { addCopyButtons, ask, bindKeyForm, curlOf, make, reasonOf } from "./ask.js";
+import { showAnswer, showMoves } from "./answer.js";
+import { fillForm, readForm } from "./form.js";
+import { showUsage } from "./usage.js";
+
+/** From so many models on they are a list to filter, each closed. */
+const MANY = 10;
+const REFRESH_MS = 5000;
 
 const list = document.querySelector("#models");
 const card = document.querySelector("#model-card");
+const filter = document.querySelector("#filter");
 
-const attempt = bindKeyForm(load);
-if (readKey()) attempt();
+filter.addEventListener("input", narrow);
+setInterval(refresh, REFRESH_MS);
+document.addEventListener("visibilitychange", refresh);
+bindKeyForm(load);
 
 async function load() {
-  const answer = await ask("/models").catch(() => ({ status: 0 }));
-  if (!answer.ok) return answer.content?.detail ?? "The server can't be reached.";
-  const monitor = (await ask("/monitor")).content;
-  const names = answer.content.models.map((model) => model.name);
-  const models = await Promise.all(names.map(async (name) => (await ask(`/models/${name}`)).content));
-  list.replaceChildren(...models.map((model) => show(model, monitor.models[model.name])));
+  const answer = await ask("/models");
+  if (!answer.ok) return answer;
+  const { models } = answer.content;
+  list.replaceChildren(...models.map(show));
   list.hidden = false;
   document.querySelector("#empty").hidden = models.length > 0;
-  document.querySelector("#key-form").hidden = true;
+  document.querySelector("#find").hidden = models.length < MANY;
+  narrow();
+  if (models.length < MANY) await Promise.all([...list.children].map(open));
   const first = list.querySelector(".try");
-  if (first) first.open = true;
+  if (first && models.length < MANY) first.open = true;
   return null;
 }
 
-function show(model, usage) {
-  const section = card.content.cloneNode(true).querySelector("section");
-  const find = (selector) => section.querySelector(selector);
-  section.id = model.name;
-  find(".title").textContent = model.title ?? model.name;
-  find(".sub").textContent = model.version ? `${model.name} · ${model.task} of ${model.target}` : model.name;
-  find(".badge").textContent = model.version ? `version ${model.version}` : "not served";
-  find(".description").textContent = model.description ?? "";
-  if (model.failure) {
-    find(".failure").textContent = `Can't be served: ${model.failure}`;
-    find(".failure").hidden = false;
-  }
-  if (!model.version) {
-    for (const part of section.querySelectorAll(":scope > details")) part.remove();
-    return section;
-  }
-  find(".metrics").append(...Object.entries(model.metrics).map(showMetric));
-  find(".lineage dl").append(...showLineage(model));
-  find(".usage .line").textContent = describeUsage(usage);
-  find(".usage table").append(...showDrift(usage.drift));
-  fillForm(section, model);
-  return section;
+function narrow() {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const models = [...list.children];
+  for (const model of models) model.hidden = !words.every((word) => model.dataset.words.includes(word));
+  const shown = models.filter((model) => !model.hidden).length;
+  document.querySelector("#found").textContent = `${shown} of ${models.length} models`;
 }
 
-function showMetric([name, score]) {
-  const range = `${name} (${short(score.low)} to ${short(score.high)})`;
-  return make("li", { title: "Held-out rows, with the 95 % confidence interval" },
-    make("b", { textContent: short(score.value) }), make("span", { textContent: range }));
+function show(model) {
+  const element = card.content.cloneNode(true).querySelector(".model");
+  const find = (selector) => element.querySelector(selector);
+  element.id = model.name;
+  element.dataset.name = model.name;
+  element.dataset.words = `${model.name} ${model.title ?? ""} ${model.task ?? ""}`.toLowerCase();
+  find(".title").textContent = model.title ?? model.name;
+  find(".sub").textContent = [model.name, model.task].filter(Boolean).join(" · ");
+  find(".badge").textContent = model.version ? `version ${model.version}` : "not served";
+  fail(element, model.failure ? `Can't be served: ${model.failure}` : "");
+  element.addEventListener("toggle", () => element.open && open(element));
+  return element;
+}
+
+function fail(element, text) {
+  const failure = element.querySelector(".failure");
+  failure.textContent = text;
+  failure.hidden = !text;
+}
+
+/** Open a model's card; what is in it is asked for once. */
+async function open(element) {
+  element.open = true;
+  if (element.dataset.filled) return;
+  element.dataset.filled = "true";
+  const answer = await ask(`/models/${encodeURIComponent(element.dataset.name)}`);
+  if (!answer.ok) {
+    fail(element, reasonOf(answer));
+    delete element.dataset.filled;
+    return;
+  }
+  if (answer.content.version) fill(element, answer.content);
+}
+
+function fill(element, model) {
+  const find = (selector) => element.querySelector(selector);
+  find(".about").hidden = false;
+  find(".sub").textContent = `${model.name} · ${model.task} of ${model.target}`;
+  find(".description").textContent = model.description ?? "";
+  find(".metrics").append(...Object.entries(model.metrics).map(([name, score]) => showMetric(name, score, model)));
+  find(".held-out").hidden = Object.keys(model.metrics).length === 0;
+  find(".lineage dl").append(...showLineage(model));
+  find(".usage").addEventListener("toggle", refresh);
+  fillForm(find(".features"), model, () => grey(element, true));
+  find(".features").addEventListener("submit", (event) => {
+    event.preventDefault();
+    predict(element, model);
+  });
+  addCopyButtons(element);
+}
+
+function showMetric(name, score, model) {
+  const hundredths = score.unit === "%";
+  const unit = score.unit === "target" ? (model.target_unit ?? "") : (score.unit ?? "");
+  const [value, low, high] = [score.value, score.low, score.high].map((number) => short(hundredths ? 100 * number : number));
+  const better = score.better ? `, ${score.better} is better` : "";
+  return make("li", {},
+    make("span", { className: "name", textContent: score.title || name }),
+    make("b", {}, value, make("small", { textContent: unit ? ` ${unit}` : "" })),
+    make("span", { textContent: `${low} to ${high}${better}` }));
 }
 
 function showLineage(model) {
@@ -59,93 +109,39 @@ function showLineage(model) {
     make("dt", { textContent: key }), make("dd", { textContent: value })]);
 }
 
-function describeUsage(usage) {
-  const latency = usage.latency_ms.p50 === null ? "" : `, p50 ${usage.latency_ms.p50} ms, p99 ${usage.latency_ms.p99} ms`;
-  return `${usage.requests} requests, ${usage.rows} rows${latency}`;
+/** Ask for the figures again where somebody looks at them. */
+async function refresh() {
+  const looked = [...list.querySelectorAll(".model[open] .usage[open]")];
+  if (document.hidden || looked.length === 0) return;
+  const monitor = await ask("/monitor");
+  for (const usage of looked) showUsage(usage, monitor, usage.closest(".model").dataset.name, REFRESH_MS / 1000);
 }
 
-function showDrift(features) {
-  const head = ["feature", "drift", "PSI", "rows", "missing", "outside"];
-  return [
-    make("tr", {}, ...head.map((text) => make("th", { textContent: text, scope: "col" }))),
-    ...Object.entries(features).map(([name, drift]) => make("tr", {},
-      ...[name, drift.level, drift.psi === null ? "–" : drift.psi.toFixed(3), drift.rows, drift.missing, drift.outside]
-        .map((text, column) => make("td", { textContent: text, className: column > 1 ? "number" : "" })))),
-  ];
+function grey(element, stale) {
+  const answer = element.querySelector(".answer");
+  answer.classList.toggle("stale", stale);
+  answer.querySelector(".stale-note").hidden = !stale;
 }
 
-function fillForm(section, model) {
-  const form = section.querySelector(".features");
-  const row = model.example.data[0];
-  form.append(...model.features.map((feature, index) => makeField(model.name, feature, row[index])));
-  const send = make("button", { type: "submit", textContent: "Predict" });
-  form.append(make("div", { className: "send" }, send));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    send.disabled = true;
-    const record = readForm(form, model.features);
-    const body = JSON.stringify({ records: [record] });
-    const answer = await ask(`/models/${model.name}/predict`, { method: "POST", body })
-      .catch(() => ({ ok: false, content: { detail: "The server can't be reached." } }));
-    send.disabled = false;
-    showAnswer(section, model, body, answer);
-  });
-}
-
-function makeField(model, feature, value) {
-  const id = `${model}-${feature.name}`;
-  const range = [feature.minimum, feature.maximum].every((bound) => bound !== null)
-    ? `${feature.minimum} to ${feature.maximum}` : "";
-  const note = [feature.description, [range, feature.unit].filter(Boolean).join(" ")].filter(Boolean).join(", ");
-  return make("div", {}, make("label", { htmlFor: id }, feature.name, make("small", { textContent: note })),
-    makeInput(feature, id, value));
-}
-
-function makeInput(feature, id, value) {
-  const { choices, input } = feature.field;
-  const common = { id, name: feature.name, required: feature.missing === "refuse" };
-  if (choices) {
-    const listed = feature.missing === "refuse" ? choices : ["", ...choices];
-    const select = make("select", common, ...listed.map((choice) =>
-      make("option", { value: choice, textContent: choice || "(missing)" })));
-    select.value = value === null ? "" : String(value);
-    return select;
-  }
-  return make("input", { type: "text", ...common, ...input, value: value ?? "",
-    placeholder: feature.missing === "impute" ? "missing" : "" });
-}
-
-const SENT = { string: (text) => text, number: Number, boolean: (text) => text === "true" };
-
-function readForm(form, features) {
-  return Object.fromEntries(features.map((feature) => {
-    const text = form.elements[feature.name].value;
-    return [feature.name, text === "" ? null : SENT[feature.field.sends](text)];
-  }));
-}
-
-function showAnswer(section, model, body, answer) {
-  const shown = section.querySelector(".answer");
-  const refused = section.querySelector(".refused");
-  shown.hidden = !answer.ok;
-  refused.hidden = answer.ok;
-  if (!answer.ok) {
-    refused.textContent = answer.content?.detail ?? `The server answered ${answer.status}.`;
-    return;
-  }
-  const [prediction] = answer.content.predictions;
-  const value = typeof prediction === "number" ? Number(prediction.toPrecision(6)) : prediction;
-  shown.querySelector(".value").replaceChildren(
-    `${value} `, make("small", { textContent: model.target_unit ?? model.target }));
-  shown.querySelector(".shares").replaceChildren(...Object.entries(answer.content.probabilities?.[0] ?? {}).map(showShare));
-  shown.querySelector(".curl").textContent =
-    `curl -X POST ${location.origin}/models/${model.name}/predict -H 'Content-Type: application/json' ` +
-    `-H "X-API-KEY: $KEY" -d '${body.replaceAll("'", "'\\''")}'`;
-}
-
-function showShare([name, share]) {
-  return make("div", { className: "share" }, make("span", { textContent: name }),
-    make("meter", { value: share, min: 0, max: 1 }), make("span", { textContent: `${(share * 100).toFixed(1)} %` }));
+async function predict(element, model) {
+  const find = (selector) => element.querySelector(selector);
+  const path = `/models/${encodeURIComponent(model.name)}`;
+  const body = JSON.stringify({ records: [readForm(find(".features"), model.features)] });
+  const send = find(".send button");
+  send.disabled = true;
+  const answer = await ask(`${path}/predict`, { method: "POST", body });
+  send.disabled = false;
+  find(".answer").hidden = !answer.ok;
+  find(".refused").hidden = answer.ok;
+  find(".refused").textContent = answer.ok ? "" : reasonOf(answer);
+  if (!answer.ok) return;
+  const still = () => body === JSON.stringify({ records: [readForm(find(".features"), model.features)] });
+  grey(element, !still());
+  showAnswer(element, model, answer.content);
+  find(".curl").textContent = curlOf("POST", `${path}/predict`, body);
+  find(".moved").hidden = true;
+  const explained = await ask(`${path}/explain`, { method: "POST", body });
+  if (still() && explained.ok) showMoves(find(".moved"), model, explained.content.explanations[0]);
 }
 
 function short(number) {

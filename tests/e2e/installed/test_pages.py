@@ -85,7 +85,8 @@ def test_the_serving_page_answers(installation: Installation, browser: Browser) 
         page.fill("#key", KEY)
         page.click("#key-form button")
         page.click("#housing .features button")
-        page.wait_for_selector("#housing .answer:not([hidden])")
+        page.wait_for_selector("#housing .moved")
+        page.set_viewport_size({"width": 1440, "height": 1400})
         shoot(page, "serving")
 
 

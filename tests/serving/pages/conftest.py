@@ -1,0 +1,68 @@
+"""A real browser on a desktop's and on a phone's width, and a server of many models."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bundles import HOUSING_ROW, build_housing, build_penguins
+from running_server import RunningServer, run_server
+
+from molino.contracts.pointer import bundle_path, write_pointer
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+MANY = 12
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=sorted(WIDTHS))
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A page that asks nobody but this machine, whose scripts don't fail, and which its own policy refuses nothing."""
+    context = browser.new_context(viewport=WIDTHS[request.param], permissions=["clipboard-read", "clipboard-write"])
+    made = context.new_page()
+    strayed: list[str] = []
+    made.on("request", lambda sent: sent.url.startswith("http://127.0.0.1:") or strayed.append(sent.url))
+    made.on("pageerror", lambda error: strayed.append(str(error)))
+    made.on("console", lambda said: "Content Security Policy" in said.text and strayed.append(said.text))
+    made.set_default_timeout(15_000)
+    yield made
+    context.close()
+    assert strayed == []
+
+
+def rename(home: Path, model: str, name: str, **changes: Any) -> None:
+    """Make a bundle one of a model of another name, with other keys of its release changed too."""
+    folder = Path(shutil.copytree(bundle_path(home, model, "1"), bundle_path(home, name, "1")))
+    content = json.loads((folder / "release.json").read_text())
+    (folder / "release.json").write_text(json.dumps({**content, "name": name, **changes}))
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of twelve models, `strict` among them, which refuses what is out of range."""
+    home = tmp_path_factory.mktemp("many") / "home"
+    housing = build_housing(home, "1")
+    build_penguins(home, "1")
+    names = [f"model-{number}" for number in range(MANY - 1)]
+    for name in names:
+        rename(home, "penguins" if name.endswith(("1", "3")) else "housing", name)
+    in_range = {"data": [HOUSING_ROW], "predictions": housing.example.predictions[:1]}
+    rename(home, "housing", "strict", serving={**housing.serving, "out_of_range": "refuse"}, example=in_range)
+    write_pointer(home, dict.fromkeys([*names, "strict"], "1"))
+    with run_server(home, home.parent / "log", MOLINO_SERVING_WORKERS=1) as running:
+        yield running
