@@ -1,4 +1,6 @@
-"""`make schema`: write the chart's values.schema.json from values.yaml; `--check` tells whether it is current.
+"""`make schema`: write what the chart says twice from values.yaml; `--check` tells whether it is current.
+
+values.schema.json is what Helm checks values by, and templates/_defaults.tpl the values that an empty section has.
 
 Every key of values.yaml is known with its type and the comment above it, and no other is, but in the free sections
 below, which hold what Kubernetes, Airflow, Postgres and others define.
@@ -7,26 +9,35 @@ below, which hold what Kubernetes, Airflow, Postgres and others define.
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 CHART = Path(__file__).resolve().parent / "molino"
-VALUES, SCHEMA = CHART / "values.yaml", CHART / "values.schema.json"
+VALUES, SCHEMA, DEFAULTS = CHART / "values.yaml", CHART / "values.schema.json", CHART / "templates" / "_defaults.tpl"
 FREE = {"annotations", "limits", "modelCode", "models", "names", "requests"}
 """Sections with keys of the user's own, wherever they are."""
 FREE_PATHS = {"airflow.config", "minio.config", "postgres.config", "serving.config"}
 """Sections that are handed on to a program whose settings are not ours to list."""
 SCHEDULING = {
-    "nodeSelector": {"type": "object"},
-    "tolerations": {"type": "array"},
-    "affinity": {"type": "object"},
-    "priorityClassName": {"type": "string"},
+    "nodeSelector": {"type": ["object", "null"]},
+    "tolerations": {"type": ["array", "null"]},
+    "affinity": {"type": ["object", "null"]},
+    "priorityClassName": {"type": ["string", "null"]},
 }
+OF_THE_PARENT = {
+    "global": {"type": ["object", "null"]},
+    "enabled": {"type": "boolean", "description": "A parent chart's condition for this one."},
+}
+"""What Helm and parent charts put among the values."""
+ACCESS_MODES = ["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"]
 LISTED = {
     "environment": ["development", "production"],
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
+    "postgres.persistence.accessMode": ACCESS_MODES,
+    "minio.persistence.accessMode": ACCESS_MODES,
     "database.sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
 }
 USERS = ["postgres", "airflow", "mlflow", "mlflow-auth"]
@@ -37,9 +48,26 @@ def schema() -> dict[str, Any]:
     values = yaml.compose(VALUES.read_text())
     lines = VALUES.read_text().splitlines()
     made = _schema(values, "", lines)
-    # Helm itself adds this one.
-    made["properties"]["global"] = {"type": "object"}
+    made["properties"] |= OF_THE_PARENT
     return {"$schema": "https://json-schema.org/draft-07/schema#", **made}
+
+
+def defaults() -> str:
+    """Return the template with each value of the chart by its path, down to the sections that are free."""
+    lines = [
+        f"  {json.dumps(path)}: {json.dumps(value)}" for path, value in _leaves(yaml.safe_load(VALUES.read_text()))
+    ]
+    head = "{{/* Made by `make schema` from values.yaml: each value by its path. */}}"
+    return "\n".join([head, '{{- define "molino.defaults" -}}', "{", ",\n".join(lines), "}", "{{- end -}}", ""])
+
+
+def _leaves(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        path = f"{above}{key}"
+        if isinstance(value, dict) and value and key not in FREE and path not in FREE_PATHS:
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
 
 
 def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
@@ -49,9 +77,9 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
     if name == "scheduling":
         return _closed(SCHEDULING)
     if path == "postgres.auth.passwords":
-        return _closed({user: {"type": "string"} for user in USERS})
+        return _closed({user: {"type": ["string", "null"]} for user in USERS})
     if name in FREE or path in FREE_PATHS:
-        return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+        return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
     if isinstance(node, yaml.MappingNode):
         properties = {}
         for key, value in node.value:
@@ -64,7 +92,13 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    """Return an object of these keys alone, but for those by which people name YAML's anchors."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "patternProperties": {"^x-": {}},
+    }
 
 
 def _scalar(value: object) -> dict[str, Any]:
@@ -88,15 +122,16 @@ def _describe(key: yaml.Node, lines: list[str]) -> dict[str, str]:
 def main() -> int:
     """Write the schema, or check it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only tell whether it is out of date")
-    text = json.dumps(schema(), indent=2) + "\n"
+    parser.add_argument("--check", action="store_true", help="only tell whether they are out of date")
+    made = {SCHEMA: json.dumps(schema(), indent=2) + "\n", DEFAULTS: defaults()}
     if not parser.parse_args().check:
-        SCHEMA.write_text(text)
+        for file, text in made.items():
+            file.write_text(text)
         return 0
-    if SCHEMA.is_file() and SCHEMA.read_text() == text:
-        return 0
-    print(f"{SCHEMA.name} is out of date: run make schema", file=sys.stderr)
-    return 1
+    old = [file.name for file, text in made.items() if not file.is_file() or file.read_text() != text]
+    for name in old:
+        print(f"{name} is out of date: run make schema", file=sys.stderr)
+    return 1 if old else 0
 
 
 if __name__ == "__main__":

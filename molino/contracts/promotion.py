@@ -29,8 +29,8 @@ class Promotion(BaseModel):
     target: str
     by: str
     reason: str | None
-    answered: list[float | str]
-    """What the server answered to the release's own example."""
+    answered: list[float | str] | None
+    """What the server answered to the release's own example; none where none is asked."""
     code_revision: str
     started: AwareDatetime
     ended: AwareDatetime

@@ -233,4 +233,4 @@ class DeployResult(Result):
     previous_version: str | None
     endpoint: Address | None
     answered: list[float | str] | None
-    """What the server answered to the release's own example."""
+    """What the server answered to the release's own example; none where none is asked."""

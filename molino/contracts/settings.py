@@ -37,8 +37,8 @@ class Settings(BaseSettings):
     source: Address | None = None
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
     source_schemes: str | None = None
-    """Schemes that sources may have, with commas between, such as `s3,https`. When not set: all, but where
-    `deploy_target` is kubernetes not `file`. Without `file`, files below the model file's folder alone are taken."""
+    """Schemes that sources may have, with commas between, such as `s3,https`. When not set: all, but in a
+    pod not `file`. Without `file`, files below the model file's folder alone are taken."""
     source_hosts: str = ""
     """Hosts, or buckets, that sources may come from, with commas between, such as `data.example.org,*.internal`; a
     redirection leads to no other either. All when empty."""
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     @property
     def in_a_pod(self) -> bool:
         """Whether steps run where the files around them are a pod's own."""
-        return self.deploy_target == "kubernetes"
+        return self.deploy_target == "kubernetes" or self.model_content is not None
 
     @property
     def work_folder(self) -> Path:

@@ -12,10 +12,14 @@ from programs import find
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "molino"
 VALUE_FILES = {"defaults": None, "kind": CHART / "values-kind.yaml", "production": CHART / "values-production.yaml"}
-INGRESSES = ("airflow.ingress.enabled=true", "mlflow.ingress.enabled=true", "tensorboard.ingress.enabled=true")
+INGRESSES = tuple(
+    f"{component}.ingress.{setting}"
+    for component in ("airflow", "mlflow", "tensorboard", "minio")
+    for setting in ("enabled=true", f"host={component}.example.com")
+)
 ALL_ON: dict[str, tuple[str, ...]] = {
-    "defaults": (*INGRESSES, "minio.ingress.enabled=true", "models.own=content"),
-    "kind": (*INGRESSES, "minio.ingress.enabled=true", "models.own=content", "sync=true"),
+    "defaults": (*INGRESSES, "models.own=content"),
+    "kind": (*INGRESSES, "models.own=content", "sync=true"),
     "production": (
         "models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
         "database.sslmode=verify-full", "database.caSecret=own",

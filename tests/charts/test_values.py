@@ -9,7 +9,7 @@ import pytest
 import yaml
 from rendering import CHART, VALUE_FILES, helm, options, pods, refusal, render
 
-from charts.schema import SCHEMA, schema
+from charts.schema import DEFAULTS, OF_THE_PARENT, SCHEMA, defaults, schema
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 
@@ -35,9 +35,13 @@ def test_the_schema_is_current() -> None:
     assert json.loads(SCHEMA.read_text()) == schema(), "run make schema"
 
 
+def test_the_defaults_of_empty_sections_are_current() -> None:
+    assert DEFAULTS.read_text() == defaults(), "run make schema"
+
+
 def test_the_schema_has_the_keys_of_the_values() -> None:
     own, known = keys(VALUES, schema()["properties"])
-    assert own == known - {"global"}
+    assert own == known - OF_THE_PARENT.keys()
 
 
 @pytest.mark.parametrize("setting", ["servng.replicas=2", "serving.replica=2", "airflow.parts.worker.replicas=1"])

@@ -31,7 +31,7 @@ class Rollout:
     client: "MlflowClient"
     log: structlog.stdlib.BoundLogger
 
-    def put_in_service(self, release: Release, previous: str | None) -> list[float | str]:
+    def put_in_service(self, release: Release, previous: str | None) -> list[float | str] | None:
         """Point the target to a release, ask it for its own example and make it the champion; return the answer.
 
         Raises:
@@ -45,7 +45,7 @@ class Rollout:
             self.target.point(model, version)
             self.log.info("pointed to", version=version, previous=previous)
             self.target.wait(model, version)
-            answered = self._ask_example(release)
+            answered = self._ask_example(release) if self.target.endpoint else None
             self.log.info("answered", version=version)
             point_alias(self.client, model, CHAMPION, version)
         except CAUSES as error:

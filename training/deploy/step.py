@@ -34,7 +34,7 @@ def run(context: Context) -> Outcome:
         target=settings.deploy_target,
         version=registered.version,
         previous_version=previous,
-        endpoint=f"{target.endpoint}/models/{model}/predict",
+        endpoint=f"{target.endpoint}/models/{model}/predict" if target.endpoint else None,
         answered=answered,
     )
     return Outcome(result, inputs=(registered.release, registered.onnx))

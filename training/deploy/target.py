@@ -21,8 +21,8 @@ ANSWER_SECONDS = 10.0
 class DeployTarget(Protocol):
     """Points a server to a version of a model, and tells when it serves it."""
 
-    endpoint: str
-    """URL of the server."""
+    endpoint: str | None
+    """URL of the server; none where none is asked."""
 
     def check(self) -> None:
         """Make sure that a server can be asked, before anything is changed.

@@ -1,21 +1,52 @@
-{{/* Every name of the chart: `<release>-<component>`, and the labels that go with it. */}}
+{{/* Every name of the chart: `<base>-<component>`, and the labels that go with it. */}}
+
+{{/* What this copy of the chart is called: `nameOverride`, else the alias by which a parent chart has it, else molino. */}}
+{{- define "molino.chartName" -}}
+{{- .Values.nameOverride | default .Chart.Name -}}
+{{- end -}}
+
+{{/*
+What all names begin with: the release's name, with that of a copy that is called otherwise. A Service's name has 63
+characters at most, the first a letter, and no dot: what must be changed for that has a hash of the whole at its end, so
+that two names stay two.
+*/}}
+{{- define "molino.base" -}}
+{{- $name := include "molino.chartName" . -}}
+{{- $whole := .Values.fullnameOverride | default (eq $name "molino" | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
+{{- $base := regexReplaceAll "[^a-z0-9-]" (lower $whole) "-" -}}
+{{- if not (regexMatch "^[a-z]" $base) }}{{ $base = printf "molino-%s" $base }}{{ end -}}
+{{- if or (ne $base $whole) (gt (len $base) 40) -}}
+{{- $base = printf "%s-%s" ($base | trunc 31 | trimSuffix "-") (sha256sum $whole | trunc 8) -}}
+{{- end -}}
+{{- $base -}}
+{{- end -}}
 
 {{- define "molino.name" -}}
-{{- printf "%s-%s" (.root.Release.Name | trunc 40 | trimSuffix "-") .component -}}
+{{- printf "%s-%s" (include "molino.base" .root) .component -}}
 {{- end -}}
 
 {{- define "molino.selector" -}}
-app.kubernetes.io/name: molino
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "molino.chartName" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{- define "molino.labels" -}}
+{{/* Of pods: nothing that a new version of the chart changes, so that it starts none anew. */}}
+{{- define "molino.podLabels" -}}
 {{ include "molino.selector" . }}
 app.kubernetes.io/part-of: molino
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end -}}
+
+{{- define "molino.labels" -}}
+{{ include "molino.podLabels" . }}
+app.kubernetes.io/version: {{ include "molino.labelValue" .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
+helm.sh/chart: {{ include "molino.labelValue" (printf "%s-%s" .root.Chart.Name .root.Chart.Version) | quote }}
+{{- end -}}
+
+{{/* A version as a label takes it: without +, and of 63 characters at most. */}}
+{{- define "molino.labelValue" -}}
+{{- regexReplaceAll "[^A-Za-z0-9._-]" . "_" | trunc 63 | trimAll "-_." -}}
 {{- end -}}
 
 {{/* The Secret of a component: the user's own, or the one made by this chart. */}}
@@ -24,19 +55,29 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $auth.existingSecret | default (include "molino.name" .) -}}
 {{- end -}}
 
-{{/* `repository:tag` of a component, with the chart-wide registry and tag where it sets none. */}}
+{{/* `repository:tag` of a component. */}}
 {{- define "molino.image" -}}
-{{- $all := .root.Values.image -}}
-{{- $own := (index .root.Values .component).image -}}
-{{- $registry := $own.registry | default $all.registry -}}
-{{- printf "%s%s:%s" (empty $registry | ternary "" (printf "%s/" $registry)) $own.repository ($own.tag | default $all.tag | default .root.Chart.AppVersion) -}}
+{{- include "molino.imageAddress" (dict "root" .root "image" (index .root.Values .component).image) -}}
+{{- end -}}
+
+{{/* `repository:tag` of an image, with the chart-wide registry and tag where it sets none. */}}
+{{- define "molino.imageAddress" -}}
+{{- $registry := include "molino.imagePath" (dict "root" .root "registry" .image.registry) -}}
+{{- printf "%s%s:%s" $registry (trimAll "/" .image.repository) (include "molino.imageTag" (dict "root" .root "tag" .image.tag)) -}}
+{{- end -}}
+
+{{/* What goes before a repository: a registry with one slash after it, or nothing. */}}
+{{- define "molino.imagePath" -}}
+{{- $registry := .registry | default .root.Values.image.registry | trimSuffix "/" -}}
+{{- empty $registry | ternary "" (printf "%s/" $registry) -}}
+{{- end -}}
+
+{{/* A tag has no +, which the version of a chart may have. */}}
+{{- define "molino.imageTag" -}}
+{{- .tag | default .root.Values.image.tag | default (.root.Chart.AppVersion | replace "+" "_") -}}
 {{- end -}}
 
 {{/* Where a browser finds a page: its ingress, else the port that port-forward gives it. Wants ingress, port. */}}
 {{- define "molino.uiUrl" -}}
-{{- if and .ingress.enabled .ingress.host -}}
-{{- empty .ingress.tlsSecret | ternary "http" "https" -}}://{{ .ingress.host }}
-{{- else -}}
-http://localhost:{{ .port }}
-{{- end -}}
+{{- include "molino.ingressUrl" .ingress | default (printf "http://localhost:%v" .port) -}}
 {{- end -}}

@@ -7,7 +7,7 @@ enableServiceLinks: false
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 securityContext:
@@ -21,15 +21,15 @@ securityContext:
 {{- $scheduling := (index .root.Values .component).scheduling }}
 {{- with $scheduling.nodeSelector }}
 nodeSelector:
-  {{- toYaml . | nindent 2 }}
+  {{- range $key, $value := . }}
+  {{ $key | quote }}: {{ include "molino.text" $value | quote }}
+  {{- end }}
 {{- end }}
 {{- with $scheduling.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
+tolerations: {{ toJson . }}
 {{- end }}
 {{- if $scheduling.affinity }}
-affinity:
-  {{- toYaml $scheduling.affinity | nindent 2 }}
+affinity: {{ toJson $scheduling.affinity }}
 {{- else if .replicated }}
 # Replicas go to different nodes, where there are such.
 affinity:
@@ -43,7 +43,47 @@ affinity:
               {{- include "molino.selector" .replicated | nindent 14 }}
 {{- end }}
 {{- with $scheduling.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Requests and limits of a container: quantities, which may be numbers. */}}
+{{- define "molino.resources" -}}
+{{- range $kind := list "requests" "limits" }}
+{{- with index $ $kind }}
+{{ $kind }}:
+  {{- range $name, $quantity := . }}
+  {{ $name | quote }}: {{ include "molino.text" $quantity | quote }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+A volume named `data`: a claim of the StatefulSet's own, made for it, or one that is there. Wants the component's
+`persistence`; `molino.dataClaim` are the claims to make, and `molino.dataVolume` is the claim that there is.
+*/}}
+{{- define "molino.dataVolume" -}}
+{{- with .existingClaim }}
+- name: data
+  persistentVolumeClaim:
+    claimName: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.dataClaim" -}}
+{{- if not .existingClaim }}
+volumeClaimTemplates:
+  - metadata:
+      name: data
+    spec:
+      accessModes: [{{ .accessMode | quote }}]
+      {{- with .storageClass }}
+      storageClassName: {{ eq . "-" | ternary "" . | quote }}
+      {{- end }}
+      resources:
+        requests:
+          storage: {{ .size | quote }}
 {{- end }}
 {{- end -}}
 
@@ -66,7 +106,7 @@ spec:
 {{- end -}}
 
 {{- define "molino.containerDefaults" -}}
-imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy | quote }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -91,7 +131,7 @@ securityContext:
 {{- with .Values.database.caSecret }}
 - name: database-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end -}}
@@ -100,11 +140,11 @@ securityContext:
 {{- define "molino.syncCopy" -}}
 {{- if .root.Values.sync }}
 - name: sync
-  image: {{ include "molino.image" . }}
+  image: {{ include "molino.image" . | quote }}
   args: [sh, -c, cp --recursive --preserve=timestamps /opt/molino/* /sync]
   {{- include "molino.containerDefaults" . | nindent 2 }}
   resources:
-    {{- toYaml .root.Values.operations.resources | nindent 4 }}
+    {{- include "molino.resources" .root.Values.operations.resources | nindent 4 }}
   volumeMounts:
     - {name: sync, mountPath: /sync}
 {{- end }}

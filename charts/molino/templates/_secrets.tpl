@@ -20,11 +20,11 @@ checksum/auth: {{ (index .root.Values .component).auth | toJson | sha256sum }}
 
 {{/* An environment variable that comes from a Secret. */}}
 {{- define "molino.secretEnv" -}}
-- name: {{ .name }}
+- name: {{ .name | quote }}
   valueFrom:
     secretKeyRef:
-      name: {{ .secret }}
-      key: {{ .key }}
+      name: {{ .secret | quote }}
+      key: {{ .key | quote }}
 {{- end -}}
 
 {{/* Host, port and Secret of the database server, built in or external. */}}
@@ -42,10 +42,35 @@ checksum/auth: {{ (index .root.Values .component).auth | toJson | sha256sum }}
 {{- end -}}
 {{- end -}}
 
+{{/* Those who log in at the built-in Postgres, by the parts that are on, as JSON. */}}
+{{- define "molino.databaseUsers" -}}
+{{- $users := list "postgres" -}}
+{{- if .Values.airflow.enabled }}{{ $users = append $users "airflow" }}{{ end -}}
+{{- if .Values.mlflow.enabled }}{{ $users = concat $users (list "mlflow" "mlflow-auth") }}{{ end -}}
+{{- toJson $users -}}
+{{- end -}}
+
+{{/* What each part that is on may do in the object storage, as JSON: `actions`, `bucket`, and a `prefix`. */}}
+{{- define "molino.s3Rights" -}}
+{{- $v := .Values -}}
+{{- $buckets := $v.s3.buckets -}}
+{{- $rights := dict -}}
+{{- if $v.airflow.enabled }}
+{{- $steps := list -}}
+{{- range list $buckets.store $buckets.dvc $buckets.git }}{{ $steps = append $steps (dict "actions" "readwrite" "bucket" .) }}{{ end -}}
+{{- $_ := set $rights "steps" $steps }}
+{{- $_ := set $rights "airflow" (list (dict "actions" "readwrite" "bucket" $buckets.logs)) }}
+{{- end }}
+{{- if $v.mlflow.enabled }}{{ $_ := set $rights "mlflow" (list (dict "actions" "readwrite" "bucket" $buckets.mlflow)) }}{{ end -}}
+{{- if $v.serving.enabled }}{{ $_ := set $rights "serving" (list (dict "actions" "read" "bucket" $buckets.store "prefix" "releases/")) }}{{ end -}}
+{{- if $v.tensorboard.enabled }}{{ $_ := set $rights "tensorboard" (list (dict "actions" "read" "bucket" $buckets.store "prefix" "tensorboard/")) }}{{ end -}}
+{{- toJson $rights -}}
+{{- end -}}
+
 {{/* URL and Secret of the object storage, built in or external. */}}
 {{- define "molino.s3Endpoint" -}}
 {{- if .Values.minio.enabled -}}
-http://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Values.minio.service.port }}
+http://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Values.minio.service.port | toJson }}
 {{- else -}}
 {{- .Values.s3.endpoint -}}
 {{- end -}}
@@ -61,7 +86,7 @@ http://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Value
 {{/* URL of MLflow, built in or external. */}}
 {{- define "molino.mlflowUrl" -}}
 {{- if .Values.mlflow.enabled -}}
-http://{{ include "molino.name" (dict "root" . "component" "mlflow") }}:{{ .Values.mlflow.service.port }}
+http://{{ include "molino.name" (dict "root" . "component" "mlflow") }}:{{ .Values.mlflow.service.port | toJson }}
 {{- else -}}
 {{- .Values.mlflow.externalUrl -}}
 {{- end -}}

@@ -305,3 +305,13 @@ def test_two_deploys_at_once_end_one_after_the_other(runs: Runs, server: Running
 )
 def test_answers_are_compared(found: list, expected: list, same: bool) -> None:
     assert agree(found, expected) is same
+
+
+# Without a server.
+
+
+def test_without_a_server_the_release_becomes_the_champion_unasked(runs: Runs, server: RunningServer) -> None:
+    settings = runs["r1"].settings.model_copy(update={"deploy_target": "none"})
+    result = deploy(RegisteredRun(settings, "r1"))
+    assert (result.version, result.endpoint, result.answered) == ("1", None, None)
+    assert (champion(runs["r1"]), workers(server)) == ("1", {})

@@ -14,7 +14,7 @@
 {{/* Init container that holds a pod until the database is migrated. Wants root, parts: the values of the part. */}}
 {{- define "molino.airflowWait" -}}
 - name: wait-for-migration
-  image: {{ include "molino.image" (dict "root" .root "component" "airflow") }}
+  image: {{ include "molino.image" (dict "root" .root "component" "airflow") | quote }}
   args: [python, /opt/molino/start.py, wait]
   {{- include "molino.containerDefaults" . | nindent 2 }}
   env:
@@ -22,7 +22,7 @@
   envFrom:
     - configMapRef: {name: {{ include "molino.name" (dict "root" .root "component" "airflow") }}}
   resources:
-    {{- toYaml .resources | nindent 4 }}
+    {{- include "molino.resources" .resources | nindent 4 }}
   volumeMounts:
     {{- include "molino.airflowMounts" . | nindent 4 }}
 {{- end -}}

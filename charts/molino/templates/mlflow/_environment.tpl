@@ -11,7 +11,7 @@
 - {name: MLFLOW_SERVER_ENABLE_JOB_EXECUTION, value: "false"}
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
 - {name: MOLINO_DATABASE_PORT, value: {{ include "molino.databasePort" . | quote }}}
-- {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode }}}
+- {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode | quote }}}
 {{- include "molino.databaseCaEnv" . }}
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_PASSWORD" "secret" $database "key" "mlflow-password") }}
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_AUTH_PASSWORD" "secret" $database "key" "mlflow-auth-password") }}
@@ -20,12 +20,12 @@
 {{ include "molino.secretEnv" (dict "name" "MLFLOW_FLASK_SERVER_SECRET_KEY" "secret" $secret "key" "flask-secret-key") }}
 {{ include "molino.secretEnv" (dict "name" "AWS_ACCESS_KEY_ID" "secret" $s3 "key" "mlflow-access-key") }}
 {{ include "molino.secretEnv" (dict "name" "AWS_SECRET_ACCESS_KEY" "secret" $s3 "key" "mlflow-secret-key") }}
-- {name: AWS_DEFAULT_REGION, value: {{ .Values.s3.region }}}
+- {name: AWS_DEFAULT_REGION, value: {{ .Values.s3.region | quote }}}
 - {name: AWS_REQUEST_CHECKSUM_CALCULATION, value: when_required}
 - {name: AWS_RESPONSE_CHECKSUM_VALIDATION, value: when_required}
 - {name: MLFLOW_S3_ENDPOINT_URL, value: {{ include "molino.s3Endpoint" . | quote }}}
-- {name: MOLINO_ARTIFACTS, value: {{ printf "s3://%s" .Values.s3.buckets.mlflow }}}
-- {name: MOLINO_WORKERS, value: {{ .Values.mlflow.config.workers | quote }}}
+- {name: MOLINO_ARTIFACTS, value: {{ printf "s3://%s" .Values.s3.buckets.mlflow | quote }}}
+- {name: MOLINO_WORKERS, value: {{ include "molino.text" .Values.mlflow.config.workers | quote }}}
 - name: MOLINO_ALLOWED_HOSTS
-  value: {{ concat (list $host (printf "%s:*" $host) (printf "%s.%s.svc" $host .Release.Namespace) (printf "%s.%s.svc:*" $host .Release.Namespace)) .Values.mlflow.config.allowedHosts (compact (list .Values.mlflow.ingress.host)) | join "," | quote }}
+  value: {{ concat (list $host (printf "%s:*" $host) (printf "%s.%s.svc" $host .Release.Namespace) (printf "%s.%s.svc:*" $host .Release.Namespace)) .Values.mlflow.config.allowedHosts (include "molino.ingressHosts" .Values.mlflow.ingress | fromJsonArray | compact) | join "," | quote }}
 {{- end -}}

@@ -1,0 +1,174 @@
+"""Every string and number of the values, in spellings that YAML or Kubernetes takes for something else."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rendering import CHART, helm, parse
+from test_kubernetes_versions import conform
+
+from charts.schema import FREE, LISTED, SCHEMA
+from tests.cluster.recipes import KUBERNETES
+
+ANY = (
+    "2025",
+    "1e3",
+    "true",
+    "null",
+    "~",
+    "-",
+    "+1",
+    "*.example.com",
+    "it's",
+    'a"b\\c',
+    "a: b #c",
+    "a\r\nb",
+    "é",
+    "0x1f",
+)
+ONE_LINE = tuple(text for text in ANY if text.isascii() and text.isprintable())
+LONG = tuple(text * 13 for text in ONE_LINE)
+"""Passwords that are long enough for those who ask for that."""
+NAMES = ("2025", "1e3", "true", "null", "0x1f")
+HOSTS = ("*.models.example.com", *NAMES)
+WITHOUT_COLON = tuple(text for text in ONE_LINE if ":" not in text)
+LOGINS = ("mlflow", "tensorboard")
+TAKEN = {
+    "nameOverride": NAMES,
+    "fullnameOverride": NAMES,
+    "serving.auth.apiKey": ("2025", "1e3", "true", "null", "~", "-", "+1", "it's"),
+    "airflow.auth.username": ONE_LINE,
+    "minio.auth.rootUser": ONE_LINE,
+    "minio.auth.rootPassword": LONG,
+    **{f"{one}.auth.username": WITHOUT_COLON for one in LOGINS},
+    **{f"{one}.auth.password": LONG for one in LOGINS},
+}
+"""Spellings by path, where the chart refuses others."""
+PLACES: dict[str, dict[str, Any]] = {
+    "built in": {},
+    "elsewhere": {"postgres.enabled": False, "minio.enabled": False, "mlflow.enabled": False},
+}
+"""Where database, object storage and MLflow are."""
+ELSEWHERE = ("database.host", "database.auth", "database.caSecret", "s3.endpoint", "s3.auth", "mlflow.externalUrl")
+BUILT_IN = ("postgres.auth.existingSecret", "minio.auth.existingSecret")
+LARGE = 33554432
+PORTS = (1, 65535)
+FREE_KEYS = {"models": "own", "modelCode": "own.code.py", "names": "train", "annotations": "example.com/own"}
+
+
+def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every path of the values with the schema of what is there."""
+    for key, below in schema["properties"].items():
+        here = f"{path}.{key}".lstrip(".")
+        if "properties" in below:
+            yield from leaves(below, here)
+        elif here not in ("global", "enabled"):
+            yield here, below
+
+
+def spellings(path: str, schema: dict[str, Any]) -> Sequence[Any]:
+    """Return the values to try at a path."""
+    name = path.rpartition(".")[2]
+    kind = schema.get("type", "")
+    if path in LISTED or kind == "boolean":
+        return []
+    if kind == "integer":
+        return PORTS if "ort" in name else (1, LARGE)
+    if kind == "array":
+        return [[text] for text in (HOSTS if path.endswith("ingress.hosts") else ANY)]
+    if kind == "object":
+        return [{FREE_KEYS.get(name, "OWN"): value} for value in (*ANY, LARGE, 0.5, True)] if _free(path, name) else []
+    if "string" not in kind:
+        return []
+    if path.endswith("ingress.host"):
+        return HOSTS
+    if path.endswith("ingress.path"):
+        return [f"{path.partition('.')[0]}/{text}" for text in ANY]
+    return TAKEN.get(path, ANY)
+
+
+def _free(path: str, name: str) -> bool:
+    return name in FREE or path.endswith(".config")
+
+
+def nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values by path as a values file has them."""
+    made: dict[str, Any] = {}
+    for path, value in values.items():
+        *words, last = path.split(".")
+        place = made
+        for word in words:
+            place = place.setdefault(word, {})
+        place[last] = value
+    return made
+
+
+def rendered(folder: Path, values: dict[str, Any], *arguments: str) -> str:
+    """Return what a values file renders."""
+    file = folder / "values.yaml"
+    file.write_text(json.dumps(nested(values)))
+    done = helm("template", *(arguments or ("molino",)), CHART, "--values", file)
+    assert done.returncode == 0, f"{values}: {done.stderr}"
+    return done.stdout
+
+
+def faults(text: str) -> str:
+    """Return what is no YAML, has a key twice, or isn't of Kubernetes' types, read as Kubernetes reads it."""
+    done = conform(text, KUBERNETES)
+    return done.stdout + done.stderr
+
+
+SPELLINGS = {path: spellings(path, below) for path, below in leaves(json.loads(SCHEMA.read_text()))}
+ROUNDS = range(max(map(len, SPELLINGS.values())))
+
+
+def spelled(place: str, turn: int) -> dict[str, Any]:
+    """Return a spelling of every value that is used where database, storage and MLflow are; another one each turn."""
+    unused = BUILT_IN if place == "elsewhere" else ELSEWHERE
+    values = {
+        path: found[turn % len(found)] for path, found in SPELLINGS.items() if found and not path.startswith(unused)
+    }
+    switches = {f"{path.rpartition('.')[0]}.enabled": True for path in values if path.endswith("ingress.host")}
+    return values | switches | PLACES[place]
+
+
+@pytest.mark.parametrize("turn", ROUNDS)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_value_is_what_it_says_however_it_looks(place: str, turn: int, tmp_path: Path) -> None:
+    values = spelled(place, turn)
+    assert len(values) > 100
+    assert faults(rendered(tmp_path, values)) == ""
+
+
+@pytest.mark.parametrize("name", ["2025", "1e3", "true", "a.b", "null"])
+def test_a_release_and_a_namespace_may_be_called_what_yaml_takes_for_a_number(name: str, tmp_path: Path) -> None:
+    text = rendered(tmp_path, {}, name, "--namespace", name.replace(".", "-"))
+    assert faults(text) == ""
+    names = {one["metadata"]["name"] for one in parse(text)}
+    assert [one for one in names if not one[0].isalpha() or "." in one] == []
+
+
+def test_a_large_number_is_written_out(tmp_path: Path) -> None:
+    values = {"serving.config": {"MAX_BODY_BYTES": LARGE}, "airflow.config": {"AIRFLOW__CORE__MAX_MAP_LENGTH": 1000000}}
+    text = rendered(tmp_path, values)
+    assert f'value: "{LARGE}"' in text
+    assert '"AIRFLOW__CORE__MAX_MAP_LENGTH": "1000000"' in text
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("it's", "'it''s'"),
+        ("a\\b", r"'a\\b'"),
+        ("a\r\nb", r"'a\r\nb'"),
+        (LARGE, f"'{LARGE}'"),
+        (0.5, "'0.5'"),
+        ("on", "'on'"),
+    ],
+)
+def test_a_setting_of_postgres_is_quoted_as_it_wants(value: object, written: str, tmp_path: Path) -> None:
+    documents = parse(rendered(tmp_path, {"postgres.config": {"own": value}}))
+    (conf,) = (one["data"]["postgresql.conf"] for one in documents if "postgresql.conf" in one.get("data", {}))
+    assert f"own = {written}" in conf.splitlines()
