@@ -12,6 +12,7 @@ import yaml
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.commands import run
+from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
 from tests.e2e.installed.forward import Forward
 
@@ -107,8 +108,15 @@ class Installation:
         return lacking
 
     def wait_ready(self, limit: float = READY_LIMIT) -> None:
-        """Return once every workload has all its pods ready and every Job has ended well."""
-        until("every pod ready", lambda: not self.unready(), limit, self._stuck, LONG_INTERVAL)
+        """Return once every workload has all its pods ready and every Job has ended well.
+
+        Raises:
+            ClusterError: That isn't so within the limit; it says what lacks, with the state of all pods.
+        """
+        try:
+            until("every pod ready", lambda: not self.unready(), limit, self._stuck, LONG_INTERVAL)
+        except ClusterError as error:
+            raise ClusterError(f"{error}: {', '.join(self.unready())}\n{self.state()}") from error
 
     def _stuck(self) -> str | None:
         """Return what keeps a pod from ever coming up."""
