@@ -59,7 +59,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
     build_housing(home)
     give_columns(home)
     write_pointer(home, {"housing": "1", "columns": "2"})
-    service = open_service(ServingSettings(home=home, access_log=False))
+    # Answered where it is asked: the way into a thread is no work by row.
+    service = open_service(ServingSettings(home=home, access_log=False, thread_bytes=2**20))
     service.repository.refresh()
     return service
 
