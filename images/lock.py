@@ -30,6 +30,8 @@ COMPONENTS = ("mlflow", "serving", "tensorboard")
 """Images without the `molino` command: an extra, and nothing of the core but what it names."""
 APART = ("airflow", "operations")
 """Dependency groups, locked by themselves, since Airflow and MLflow disagree on versions of what both need."""
+OVERRIDES = "tool.molino.overrides of pyproject.toml"
+"""Stands in a lock for the temporary file that they are handed over in: each run would have another."""
 STDIN = "-"
 """Stands for the requirements of a component's extra among the options of `uv pip compile`."""
 
@@ -88,7 +90,8 @@ def compile_lock(path: Path, options: list[str], upgrade: bool) -> None:
             input="\n".join(extras()[name]) if STDIN in options else None,
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
-    path.write_text(f"# Made by make lock; don't edit.\n{INPUTS}{digest(options)}\n{path.read_text()}")
+        pins = path.read_text().replace(f"--override {overrides}", OVERRIDES)
+    path.write_text(f"# Made by make lock; don't edit.\n{INPUTS}{digest(options)}\n{pins}")
 
 
 @contextmanager

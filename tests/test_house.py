@@ -154,6 +154,13 @@ def test_training_knows_no_airflow() -> None:
     assert list(importers(sources_of("training"), {"airflow"})) == []
 
 
+def test_locks_name_no_place_of_the_machine_that_made_them() -> None:
+    locks = [*ROOT.glob("requirements*.txt"), *ROOT.glob("images/*/requirements.txt")]
+
+    assert len(locks) > 10
+    assert [lock for lock in locks if re.search(r"(^|\s)/\w+/|://", lock.read_text())] == []
+
+
 def test_only_deploy_knows_kubernetes() -> None:
     others = [path for path in sources_of("training") if not path.is_relative_to(ROOT / "training" / "deploy")]
     assert list(importers(others, {"kubernetes"})) == []
