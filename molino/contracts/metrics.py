@@ -41,6 +41,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("r2", "regression", "higher", "absolute", "Share of variance explained, R²"),
         Metric("accuracy", "classification", "higher", "absolute", "Accuracy", "%"),
         Metric("f1_macro", "classification", "higher", "absolute", "Mean F1 of the classes"),
+        Metric("precision_macro", "classification", "higher", "absolute", "Mean precision of the classes"),
+        Metric("recall_macro", "classification", "higher", "absolute", "Mean recall of the classes"),
         Metric("log_loss", "classification", "lower", "relative", "Log loss", "nats"),
         Metric("roc_auc", "classification", "higher", "absolute", "Area under the ROC curve"),
     )

@@ -47,6 +47,8 @@ def test_regression_metrics_are_those_of_scikit_learn(name, peer, rows):
     [
         ("accuracy", lambda actual, labels, _: metrics.accuracy_score(actual, labels)),
         ("f1_macro", lambda actual, labels, _: metrics.f1_score(actual, labels, average="macro")),
+        ("precision_macro", lambda actual, labels, _: metrics.precision_score(actual, labels, average="macro")),
+        ("recall_macro", lambda actual, labels, _: metrics.recall_score(actual, labels, average="macro")),
         ("log_loss", lambda actual, _, chances: metrics.log_loss(actual, chances)),
         ("roc_auc", lambda actual, _, chances: metrics.roc_auc_score(actual, chances, multi_class="ovr")),
     ],
@@ -57,7 +59,7 @@ def test_classification_metrics_are_those_of_scikit_learn(name, peer, rows):
     assert found == pytest.approx(peer(actual, labels, chances))
 
 
-@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "log_loss", "roc_auc"])
+@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "precision_macro", "recall_macro", "log_loss", "roc_auc"])
 def test_the_interval_is_that_of_resampling_rows_one_by_one(name):
     actual, labels, chances = classification(200)
     found = measure(actual, Predictions(chances, labels), Resamples(200, 0))[name].interval()
@@ -124,6 +126,13 @@ def test_a_class_nobody_has_or_predicts_does_not_count_in_f1():
     actual = np.array([0, 0, 1, 1])
     chances = np.eye(3)[actual]
     assert measure(actual, Predictions(chances, actual), Resamples(4, 0))["f1_macro"].value == 1.0
+
+
+def test_a_class_that_nobody_predicts_counts_0_in_precision_and_one_that_nobody_has_in_recall():
+    actual, labels = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 2])
+    found = measure(actual, Predictions(np.eye(4)[labels], labels), Resamples(4, 0))
+    assert found["precision_macro"].value == pytest.approx((2 / 3 + 0 + 0) / 3)
+    assert found["recall_macro"].value == pytest.approx((1 + 0 + 0) / 3)
 
 
 def test_a_certain_mistake_has_a_finite_log_loss():
