@@ -138,9 +138,11 @@ class StepOperator(KubernetesPodOperator):
         return [status.state.terminated for status in statuses if status.state.terminated]
 
     def _reap(self) -> None:
-        """Delete pods of this step that other runs have left: one run is active at a time, so they have no task."""
-        labels = {MODEL_LABEL: self.labels[MODEL_LABEL], STEP_LABEL: self.labels[STEP_LABEL]}
-        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        """Delete pods of this step that other runs have left: one run is active at a time, so they have no task.
+
+        The chart's labels are asked for too: another release in the namespace may have a model of the same name.
+        """
+        selector = ",".join(f"{name}={value}" for name, value in self.labels.items() if name != RUN_LABEL)
         own = self.labels[RUN_LABEL]
         for pod in self.client.list_namespaced_pod(self.namespace, label_selector=selector).items:
             if pod.metadata.labels.get(RUN_LABEL) != own:

@@ -38,13 +38,13 @@ def migrate(address: str) -> None:
 
 
 def make_user() -> None:
-    """Make the first user, or set its password to what the Secret says now."""
+    """Make the first user, or set its password to what the Secret says now: either may begin with a dash."""
     username, password = os.environ["MOLINO_USERNAME"], os.environ["MOLINO_PASSWORD"]
     airflow(
-        "users", "create", "--role", "Admin", "--username", username, "--password", password,
-        "--firstname", "Molino", "--lastname", "Admin", "--email", f"{username}@molino.invalid",
+        "users", "create", "--role", "Admin", f"--username={username}", f"--password={password}",
+        "--firstname", "Molino", "--lastname", "Admin", f"--email={username}@molino.invalid",
     )  # fmt: skip
-    airflow("users", "reset-password", "--username", username, "--password", password)
+    airflow("users", "reset-password", f"--username={username}", f"--password={password}")
 
 
 def wait(address: str) -> None:

@@ -68,6 +68,12 @@ def test_a_known_storage_class_is_taken(tmp_path: Path) -> None:
     assert (bool(rendered), said) == (True, "")
 
 
+@pytest.mark.parametrize("setting", ["storageClass=-", "existingClaim=own,minio.persistence.storageClass=none-such"])
+def test_no_class_is_looked_for_where_none_is_used(setting: str, tmp_path: Path) -> None:
+    rendered, said = install(tmp_path, storage_class("fast"), settings=(f"minio.persistence.{setting}",))
+    assert (bool(rendered), said) == (True, "")
+
+
 def test_nothing_is_looked_for_where_it_is_not_wanted(tmp_path: Path) -> None:
     settings = ("mlflow.auth.existingSecret=own", "minio.persistence.storageClass=none-such", "checks=false")
     rendered, said = install(tmp_path, settings=settings)

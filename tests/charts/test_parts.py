@@ -1,0 +1,91 @@
+"""Each part on or off: what is rendered refers to nothing that isn't, or is refused in a line."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rendering import pods, refusal, render
+
+PARTS = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
+COMBINATIONS = [dict(zip(PARTS, states, strict=True)) for states in itertools.product((True, False), repeat=len(PARTS))]
+ELSEWHERE = {
+    "minio": ("s3.endpoint=https://s3.example.com", "s3.auth.existingSecret=own"),
+    "mlflow": ("mlflow.externalUrl=https://mlflow.example.com", "mlflow.auth.existingSecret=own"),
+    "postgres": ("database.host=db.example.com", "database.auth.existingSecret=own"),
+}
+"""What is given where a part is off that others need."""
+OWN = ("Secret", "own")
+ALWAYS_THERE = {OWN, ("ServiceAccount", "default")}
+Reference = tuple[str, str]
+
+
+def name_of(parts: dict[str, bool]) -> str:
+    return "+".join(part for part, on in parts.items() if on) or "nothing"
+
+
+def of_pod(spec: dict[str, Any]) -> Iterator[Reference]:
+    """Yield what a pod names."""
+    yield "ServiceAccount", spec.get("serviceAccountName", "default")
+    for volume in spec.get("volumes", []):
+        if "secret" in volume:
+            yield "Secret", volume["secret"]["secretName"]
+        if "configMap" in volume:
+            yield "ConfigMap", volume["configMap"]["name"]
+    for container in [*spec.get("initContainers", []), *spec["containers"]]:
+        yield from (("ConfigMap", one["configMapRef"]["name"]) for one in container.get("envFrom", []))
+        for variable in container.get("env", []):
+            if "secretKeyRef" in variable.get("valueFrom", {}):
+                yield "Secret", variable["valueFrom"]["secretKeyRef"]["name"]
+            yield from of_address(variable.get("value", ""))
+
+
+def of_address(value: str) -> Iterator[Reference]:
+    """Yield the Service that an address of the release leads to."""
+    host = value.partition("//")[2].partition(":")[0].partition("/")[0] or value
+    if host.startswith("molino-") and "," not in host:
+        yield "Service", host
+
+
+def of_settings(data: dict[str, str]) -> Iterator[Reference]:
+    """Yield what Airflow is told for the pods of steps, and the Services that settings lead to."""
+    for key in ("MOLINO_PODS_SECRETS", "MOLINO_PODS_SECRET_FILES"):
+        yield from (("Secret", place.partition("/")[0]) for place in json.loads(data.get(key, "{}")).values())
+    if "MOLINO_PODS_CONFIG_MAP" in data:
+        yield "ConfigMap", data["MOLINO_PODS_CONFIG_MAP"]
+    for key in ("MOLINO_PODS_SERVICE_ACCOUNT", "MOLINO_PODS_DEPLOY_SERVICE_ACCOUNT"):
+        if key in data:
+            yield "ServiceAccount", data[key]
+    for key, value in data.items():
+        if key.startswith(("MOLINO_", "AIRFLOW__")) and key.endswith(("_HOST", "_URL", "_URI", "_ENDPOINT")):
+            yield from of_address(value)
+
+
+def references(documents: list[dict[str, Any]]) -> Iterator[Reference]:
+    """Yield what any object names."""
+    for _, spec, _ in pods(documents):
+        yield from of_pod(spec)
+    for document in documents:
+        if document["kind"] == "ConfigMap":
+            yield from of_settings(document.get("data") or {})
+
+
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=name_of)
+def test_what_is_named_is_there(parts: dict[str, bool]) -> None:
+    off = [part for part, on in parts.items() if not on]
+    settings = [f"{part}.enabled=false" for part in off]
+    documents = render("defaults", *settings, *(one for part in off for one in ELSEWHERE.get(part, ())))
+    there = {(one["kind"], one["metadata"]["name"]) for one in documents} | ALWAYS_THERE
+    assert set(references(documents)) - there == set()
+
+
+@pytest.mark.parametrize("part", ELSEWHERE)
+def test_what_others_need_is_asked_for_where_it_is_off(part: str) -> None:
+    said = refusal("defaults", f"{part}.enabled=false")
+    assert all(setting.partition("=")[0] in said for setting in ELSEWHERE[part])
+
+
+def test_what_no_part_needs_is_not_asked_for() -> None:
+    off = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
+    assert render("defaults", *(f"{part}.enabled=false" for part in off))
