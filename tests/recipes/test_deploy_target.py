@@ -66,7 +66,8 @@ def test_a_name_that_is_none_is_refused_before_any_step_runs(tree: Path) -> None
     }
     command = [sys.executable, "-m", "molino", "step", "ingest", "--model", "housing", "--run-id", "r1"]
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
-    assert done.stderr == "molino: MOLINO_DEPLOY_TARGET: expected one of embedded, journal, kubernetes, not 'moon'\n"
+    known = "embedded, journal, kubernetes, none"
+    assert done.stderr == f"molino: MOLINO_DEPLOY_TARGET: expected one of {known}, not 'moon'\n"
     assert not (tree / "other").exists()
 
 
