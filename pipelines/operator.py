@@ -16,7 +16,7 @@ from kubernetes.client import models as k8s
 from molino.contracts.errors import NOT_AGAIN
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
-from pipelines.pods import MODEL_LABEL, RUN_LABEL, STEP_LABEL, USER, PodSettings, StepPod
+from pipelines.pods import MODEL_LABEL, RUN_LABEL, USER, PodSettings, StepPod
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
