@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from rendering import pods, refusal, render
+from rendering import CHART, VALUE_FILES, helm, pods, refusal, render
 
 PARTS = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
 COMBINATIONS = [dict(zip(PARTS, states, strict=True)) for states in itertools.product((True, False), repeat=len(PARTS))]
@@ -89,3 +89,16 @@ def test_what_others_need_is_asked_for_where_it_is_off(part: str) -> None:
 def test_what_no_part_needs_is_not_asked_for() -> None:
     off = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
     assert render("defaults", *(f"{part}.enabled=false" for part in off))
+
+
+def test_the_notes_name_the_addresses_of_ingresses() -> None:
+    done = helm("install", "molino", CHART, "--dry-run=client", "--values", VALUE_FILES["production"] or "")
+    notes = done.stdout.partition("NOTES:\n")[2]
+
+    assert done.returncode == 0, done.stderr
+    assert [line.split() for line in notes.splitlines() if "https://" in line] == [
+        [component, f"https://{host}.example.com"]
+        for component, host in (
+            ("airflow", "airflow"), ("mlflow", "mlflow"), ("tensorboard", "tensorboard"), ("serving", "molino")
+        )
+    ]  # fmt: skip
