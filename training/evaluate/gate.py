@@ -89,10 +89,12 @@ def _check_baseline(metric: Metric, value: float, baselines: Mapping[str, Measur
     """The floor: a model has to tell more than the best of the answers that look at no feature."""
     hardest = min(baselines, key=lambda name: metric.loss(baselines[name].value))
     floor = baselines[hardest].value
-    better = metric.loss(value) < metric.loss(floor) - EQUAL * abs(floor)
-    return better, (
-        f"The baseline, {hardest}, has {metric.name} {_figure(floor)} there, which it "
-        f"{'beats' if better else 'does not beat'}."
+    told = f"The baseline, {hardest}, has {metric.name} {_figure(floor)} there, which it"
+    if metric.loss(value) < metric.loss(floor) - EQUAL * abs(floor):
+        return True, f"{told} beats."
+    return False, (
+        f"{told} does not beat. Features that tell more of the target, more rows or another candidate may help; "
+        "gate.baseline: false asks for none of it."
     )
 
 

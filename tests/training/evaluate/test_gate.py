@@ -123,6 +123,11 @@ def test_the_harder_of_two_baselines_counts():
     assert (found.accepted, "The baseline, the last value, has rmse 2" in found.reasons[1]) == (False, True)
 
 
+def test_a_baseline_that_is_not_beaten_names_what_would_help():
+    found = decide(model(), "mlp", {"rmse": value(9.5)}, [], FLOOR)
+    assert found.reasons[1].endswith("another candidate may help; gate.baseline: false asks for none of it.")
+
+
 def test_the_baseline_may_be_left_out():
     assert decide(model(baseline=False), "mlp", {"rmse": value(9.5)}, [], FLOOR).accepted
 
