@@ -11,10 +11,13 @@ from trained_run import copy_database
 
 from molino.asked_rows import open_asked
 from molino.contracts.model_file import Source, load_model
+from molino.contracts.pointer import write_pointer
 from molino.contracts.release import Release, release_prefix
 from molino.contracts.settings import Settings
 from serving.inference.model import Model, load_bundle
 from serving.routes.inference import describe_tensors
+from serving.service import open_service
+from serving.settings import ServingSettings
 from training.step import run_step
 from training.stores.file import FolderStore
 
@@ -85,8 +88,12 @@ def test_the_release_shows_dates_as_requests_give_them(release: Release) -> None
     assert release.features[0].options["format"] == "%d.%m.%Y"
 
 
-def test_tensors_take_texts(model: Model) -> None:
-    found = {one["name"]: one["datatype"] for one in describe_tensors(model)["inputs"]}
+def test_tensors_take_texts(model: Model, home: Path) -> None:
+    served = home / "store" / "releases"
+    write_pointer(served, {"sales": "1"})
+    service = open_service(ServingSettings(home=served))
+    service.repository.refresh()
+    found = {one["name"]: one["datatype"] for one in describe_tensors(service, "sales")["inputs"]}
     assert found == {"day": "BYTES", "at": "BYTES"}
     day, at = "2023-01-07", "2023-01-07T05:30:00"
     for columns in ([[day], [at]], [["2023/1/7"], ["2023-01-07 06:30+01:00"]]):

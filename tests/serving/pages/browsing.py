@@ -11,6 +11,9 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((element) => {
     (element.clientWidth && element.scrollWidth > element.clientWidth + 1);
 }).map((element) => element.outerHTML.slice(0, 120))"""
 
+LIST = 10
+"""From so many models on they are a list, of which none is open."""
+
 
 def enter_key(page: Any, key: str = "mercadolibre") -> None:
     page.fill("#key", key)
@@ -18,10 +21,10 @@ def enter_key(page: Any, key: str = "mercadolibre") -> None:
 
 
 def open_home(page: Any, url: str) -> None:
-    """Show the models."""
+    """Show the models: a list of many, or each of a few whole, the form of the first open."""
     page.goto(url)
     enter_key(page)
-    page.wait_for_selector("#models .model")
+    page.wait_for_selector(f"#models .model:nth-child({LIST}), #models .try[open]")
 
 
 def open_docs(page: Any, url: str) -> None:
