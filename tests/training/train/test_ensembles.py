@@ -1,7 +1,6 @@
 """An ensemble from the table to an answer of the serving API: chosen by folds, trained again, released."""
 
 import json
-import warnings
 from pathlib import Path
 
 import mlflow.sklearn
@@ -9,14 +8,13 @@ import numpy as np
 import onnxruntime
 import pytest
 import yaml
+from registered_home import register, result_of
 from trained_run import MODELS, copy_database
 
 from molino.contracts.model_file import load_model
 from molino.contracts.results import RegisterResult, TrainResult
 from molino.contracts.settings import Settings
 from serving.inference.model import load_bundle
-from training.step import read_record, run_step
-from training.stores.file import FolderStore
 from training.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, of its own types
@@ -40,24 +38,13 @@ def settings(mlflow_database, tmp_path_factory):
     content["source"]["uri"] = str(MODELS / "housing" / content["source"]["uri"])
     (folder / "model.yaml").write_text(yaml.safe_dump(content))
     loaded = load_model(folder / "model.yaml")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of DVC and MLflow: the tests of those steps look at them
-        for step in ("ingest", "version", "train"):
-            run_step(step, loaded, "r1", settings)
-    for step in ("evaluate", "register"):
-        run_step(step, loaded, "r1", settings)
+    register(loaded, settings)
     return settings
-
-
-def result_of(settings, step, kind):
-    record = read_record(FolderStore(Path(settings.store_uri)), "housing", "r1", step)
-    assert record is not None
-    return kind.model_validate(record.result)
 
 
 @pytest.fixture(scope="module")
 def trained(settings):
-    return result_of(settings, "train", TrainResult)
+    return result_of(settings, "housing", "train", TrainResult)
 
 
 def test_it_is_trained_after_its_members_and_chosen_by_folds(trained):
@@ -102,7 +89,7 @@ def test_the_weighted_mean_of_its_members_is_what_it_answers(settings, trained, 
 
 
 def test_the_release_is_served(settings):
-    registered = result_of(settings, "register", RegisterResult)
+    registered = result_of(settings, "housing", "register", RegisterResult)
     model = load_bundle(Path(settings.store_uri) / "releases" / "housing" / registered.version)
     body = json.dumps({"data": [list(model.release.example.data[0])]}).encode()
     found = model.predict(model.read(body))

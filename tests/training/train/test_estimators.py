@@ -4,12 +4,12 @@ import hashlib
 import json
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from registered_home import register, result_of
 from trained_run import MODELS, copy_database
 
 from molino.contracts.errors import ModelFileError
@@ -65,30 +65,19 @@ def settings(mlflow_database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("estimators")
     settings = Settings(home=copy_database(mlflow_database, folder / "home"))
     loaded = written(folder, CANDIDATES)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of DVC and MLflow: the tests of those steps look at them
-        for step in ("ingest", "version", "train"):
-            run_step(step, loaded, "r1", settings)
-    for step in ("evaluate", "register"):
-        run_step(step, loaded, "r1", settings)
+    register(loaded, settings)
     return settings
 
 
-def result_of(settings, step, kind):
-    record = read_record(FolderStore(Path(settings.store_uri)), "penguins", "r1", step)
-    assert record is not None
-    return kind.model_validate(record.result)
-
-
 def test_every_candidate_has_a_graph_that_answers_alike(settings):
-    trained = result_of(settings, "train", TrainResult)
+    trained = result_of(settings, "penguins", "train", TrainResult)
     assert trained.failed == {}
     assert [one.kind for one in trained.candidates] == [one["kind"] for one in CANDIDATES]
     assert max(one.parity for one in trained.candidates) < 1e-5
 
 
 def test_the_release_is_served(settings):
-    registered = result_of(settings, "register", RegisterResult)
+    registered = result_of(settings, "penguins", "register", RegisterResult)
     folder = Path(settings.store_uri) / "releases" / "penguins" / registered.version
     model = load_bundle(folder)
     body = json.dumps({"data": [list(model.release.example.data[0])]}).encode()
@@ -114,7 +103,7 @@ def test_changed_own_code_asks_for_the_training_again(settings, tmp_path):
 
 
 def test_serving_runs_no_own_code(settings):
-    registered = result_of(settings, "register", RegisterResult)
+    registered = result_of(settings, "penguins", "register", RegisterResult)
     folder = Path(settings.store_uri) / "releases" / "penguins" / registered.version
     told = subprocess.run([sys.executable, "-c", SERVE, folder], capture_output=True, text=True, check=True, cwd=ROOT)
     assert told.stdout.strip() == "[]"
