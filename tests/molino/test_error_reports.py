@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from failing_graphs import look_up_graph, replace_graph
 from running_server import ROOT, run_server
 
 from molino.contracts.pointer import write_pointer
+from tests.hosted import hosted
 from tests.ports import free_port
 
 KEY = "a-key-that-must-stay-here"
@@ -61,15 +61,8 @@ def sentry() -> Iterator[Sentry]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with hosted(ThreadingHTTPServer(("127.0.0.1", port), Handler)):
         yield sentry
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def tags_of(event: Any) -> Any:

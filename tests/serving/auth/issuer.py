@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from tests.hosted import hosted
 from tests.ports import free_port
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -100,12 +100,5 @@ def run_key_host() -> Iterator[KeyHost]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", host.port), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with hosted(ThreadingHTTPServer(("127.0.0.1", host.port), Handler)):
         yield host
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
