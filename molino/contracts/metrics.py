@@ -23,6 +23,8 @@ class Metric:
     """What people call it in full."""
     unit: Literal["", "target", "%", "nats"] = ""
     """`target`: the target's own; `%`: a share, which people read in hundredths."""
+    undefined: str = "which have one class only"
+    """What is said of rows on which it is undefined."""
 
     def loss(self, value: float) -> float:
         """Return a value, or a difference of two, turned so that lower is better."""
@@ -38,6 +40,9 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         Metric("rmse", "regression", "lower", "relative", "Root mean squared error", "target"),
         Metric("mae", "regression", "lower", "relative", "Mean absolute error", "target"),
+        Metric(
+            "mape", "regression", "lower", "relative", "Mean absolute error as a share", "%", "some with a target of 0"
+        ),
         Metric("r2", "regression", "higher", "absolute", "Share of variance explained, R²"),
         Metric("accuracy", "classification", "higher", "absolute", "Accuracy", "%"),
         Metric("f1_macro", "classification", "higher", "absolute", "Mean F1 of the classes"),
@@ -45,6 +50,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("recall_macro", "classification", "higher", "absolute", "Mean recall of the classes"),
         Metric("log_loss", "classification", "lower", "relative", "Log loss", "nats"),
         Metric("roc_auc", "classification", "higher", "absolute", "Area under the ROC curve"),
+        Metric("pr_auc", "classification", "higher", "absolute", "Area under the precision-recall curve"),
     )
 }
 """Name to metric."""

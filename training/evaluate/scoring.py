@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.errors import MolinoError, StepError
+from molino.contracts.metrics import METRICS
 from molino.contracts.model_file import ModelFile
 from molino.contracts.results import CandidateResult
 from training.graphs.graph import Graph, Predictions, answer_file
@@ -69,7 +70,7 @@ def score(
     for metric in (model.metric, *model.gate.bounds):
         if metric not in measures:
             raise StepError(
-                f"{metric} is undefined on the {len(actual)} held-out rows of {model.name}, which have one class only; "
-                "give more rows, or another metric in the model file"
+                f"{metric} is undefined on the {len(actual)} held-out rows of {model.name}, "
+                f"{METRICS[metric].undefined}; give more rows, or another metric in the model file"
             )
     return Scored(candidate, graph, answers, measures)

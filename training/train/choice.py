@@ -19,17 +19,18 @@ def select(model: ModelFile, candidates: Sequence[CandidateResult]) -> str:
     Raises:
         StepError: the metric is undefined on the validation rows, or in a fold.
     """
-    losses = {one.name: METRICS[model.metric].loss(one.validation[model.metric])
+    metric = METRICS[model.metric]
+    losses = {one.name: metric.loss(one.validation[model.metric])
               for one in candidates if model.metric in one.validation}  # fmt: skip
     if not losses and model.selection.folds:
         raise StepError(
-            f"{model.metric} is undefined in a fold of {model.name}, whose rows have one class only; give more rows, "
-            "fewer selection.folds, split: {kind: stratified}, or another metric in the model file"
+            f"{model.metric} is undefined on the rows of a fold of {model.name}, {metric.undefined}; give more "
+            "rows, fewer selection.folds, split: {kind: stratified}, or another metric in the model file"
         )
     if not losses:
         raise StepError(
-            f"{model.metric} is undefined on the validation rows of {model.name}, which have one class only; give more "
-            "rows, a larger split.validation, or another metric in the model file"
+            f"{model.metric} is undefined on the validation rows of {model.name}, {metric.undefined}; give more rows, "
+            "a larger split.validation, or another metric in the model file"
         )
     return min(losses, key=lambda name: losses[name])
 

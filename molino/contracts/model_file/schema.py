@@ -183,8 +183,8 @@ class Gate(Part):
     `not_worse` refuses what is worse beyond the tolerance with confidence; `better` lets through only what is better
     with confidence. With confidence means: all of the paired 95 % interval of the difference says so."""
     champion_tolerance: float = Field(default=0.0, ge=0)
-    """How much worse is still let through: of rmse, mae and log_loss a share of the release's metric; of the others,
-    which have a scale of their own, a number of the metric's own."""
+    """How much worse is still let through: of rmse, mae, mape and log_loss a share of the release's metric; of the
+    others, which have a scale of their own, a number of the metric's own."""
     baseline: bool = True
     """Whether it must beat the answer that looks at no feature: the mean, the classes' shares, or the last value."""
 

@@ -33,7 +33,12 @@ def rows(request: pytest.FixtureRequest) -> int:
 
 @pytest.mark.parametrize(
     ("name", "peer"),
-    [("rmse", metrics.root_mean_squared_error), ("mae", metrics.mean_absolute_error), ("r2", metrics.r2_score)],
+    [
+        ("rmse", metrics.root_mean_squared_error),
+        ("mae", metrics.mean_absolute_error),
+        ("mape", metrics.mean_absolute_percentage_error),
+        ("r2", metrics.r2_score),
+    ],
 )
 def test_regression_metrics_are_those_of_scikit_learn(name, peer, rows):
     actual, predicted = regression(rows)
@@ -51,6 +56,7 @@ def test_regression_metrics_are_those_of_scikit_learn(name, peer, rows):
         ("recall_macro", lambda actual, labels, _: metrics.recall_score(actual, labels, average="macro")),
         ("log_loss", lambda actual, _, chances: metrics.log_loss(actual, chances)),
         ("roc_auc", lambda actual, _, chances: metrics.roc_auc_score(actual, chances, multi_class="ovr")),
+        ("pr_auc", lambda actual, _, chances: metrics.average_precision_score(np.eye(3)[actual], chances)),
     ],
 )
 def test_classification_metrics_are_those_of_scikit_learn(name, peer, rows):
@@ -59,7 +65,9 @@ def test_classification_metrics_are_those_of_scikit_learn(name, peer, rows):
     assert found == pytest.approx(peer(actual, labels, chances))
 
 
-@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "precision_macro", "recall_macro", "log_loss", "roc_auc"])
+@pytest.mark.parametrize(
+    "name", ["accuracy", "f1_macro", "precision_macro", "recall_macro", "log_loss", "roc_auc", "pr_auc"]
+)
 def test_the_interval_is_that_of_resampling_rows_one_by_one(name):
     actual, labels, chances = classification(200)
     found = measure(actual, Predictions(chances, labels), Resamples(200, 0))[name].interval()
@@ -116,10 +124,19 @@ def test_r2_of_a_constant_target_is_0_unless_all_is_right():
     assert found == [1.0, 0.0]
 
 
-def test_roc_auc_of_a_single_class_is_left_out():
+def test_areas_of_a_single_class_are_left_out():
     chances = np.full((5, 2), 0.5)
     zeros = np.zeros(5, dtype=np.intp)
-    assert "roc_auc" not in measure(zeros, Predictions(chances, zeros), Resamples(5, 0))
+    assert not {"roc_auc", "pr_auc"} & set(measure(zeros, Predictions(chances, zeros), Resamples(5, 0)))
+
+
+def test_mape_of_a_target_of_0_is_left_out():
+    assert "mape" not in measure(np.array([0.0, 2.0]), Predictions(np.array([1.0, 2.0])), Resamples(2, 0))
+
+
+def test_mape_counts_an_error_by_the_size_of_the_target():
+    found = measure(np.array([-2.0, 100.0]), Predictions(np.array([-1.0, 150.0])), Resamples(2, 0))
+    assert found["mape"].value == pytest.approx(0.5)
 
 
 def test_a_class_nobody_has_or_predicts_does_not_count_in_f1():

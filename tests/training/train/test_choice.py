@@ -130,7 +130,7 @@ def test_what_was_left_is_selected(half_failed):
 
 
 def test_every_metric_is_measured_on_validation_rows(half_failed):
-    assert set(half_failed[1].candidates[0].validation) == {"rmse", "mae", "r2"}
+    assert set(half_failed[1].candidates[0].validation) == {"rmse", "mae", "mape", "r2"}
 
 
 def test_a_run_without_any_candidate_names_each_cause(mlflow_database, tmp_path):
