@@ -1,8 +1,33 @@
 {{/* What every pod and container of the chart shares. */}}
 
+{{/*
+A pod template: what is a component's own, in what all pods have. Wants root, component, pod: its spec as YAML, and as it
+needs them annotations: YAML, of: the component whose values hold its scheduling, token, replicated.
+*/}}
+{{- define "molino.podTemplate" -}}
+metadata:
+  labels:
+    {{- include "molino.podLabels" . | nindent 4 }}
+  {{- with .annotations }}
+  annotations:
+    {{- . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "molino.podSpec" . | nindent 2 }}
+{{- end -}}
+
+{{/* The spec of a pod; wants what molino.podTemplate wants. */}}
+{{- define "molino.podSpec" -}}
+{{- $pod := include "molino.yaml" .pod | fromJson -}}
+{{- range concat ($pod.initContainers | default list) $pod.containers -}}
+{{- $_ := merge . (include "molino.containerDefaults" $ | fromYaml) -}}
+{{- end -}}
+{{- toYaml (merge $pod (include "molino.podDefaults" . | fromYaml)) -}}
+{{- end -}}
+
 {{- define "molino.podDefaults" -}}
 automountServiceAccountToken: {{ .token | default false }}
-# The variables that Kubernetes makes of Services, such as MOLINO_SERVING_PORT, are no settings.
+{{- /* The variables that Kubernetes makes of Services, such as MOLINO_SERVING_PORT, are no settings. */}}
 enableServiceLinks: false
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
@@ -18,7 +43,7 @@ securityContext:
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
     type: RuntimeDefault
-{{- $scheduling := (index .root.Values .component).scheduling }}
+{{- $scheduling := (index .root.Values (.of | default .component)).scheduling }}
 {{- with $scheduling.nodeSelector }}
 nodeSelector:
   {{- range $key, $value := . }}
@@ -31,7 +56,7 @@ tolerations: {{ toJson . }}
 {{- if $scheduling.affinity }}
 affinity: {{ toJson $scheduling.affinity }}
 {{- else if .replicated }}
-# Replicas go to different nodes, where there are such.
+{{- /* Replicas go to different nodes, where there are such. */}}
 affinity:
   podAntiAffinity:
     preferredDuringSchedulingIgnoredDuringExecution:
@@ -40,7 +65,7 @@ affinity:
           topologyKey: kubernetes.io/hostname
           labelSelector:
             matchLabels:
-              {{- include "molino.selector" .replicated | nindent 14 }}
+              {{- include "molino.selector" . | nindent 14 }}
 {{- end }}
 {{- with $scheduling.priorityClassName }}
 priorityClassName: {{ . | quote }}
@@ -105,6 +130,7 @@ spec:
 {{- end }}
 {{- end -}}
 
+{{/* What every container has. */}}
 {{- define "molino.containerDefaults" -}}
 imagePullPolicy: {{ .root.Values.image.pullPolicy | quote }}
 securityContext:
@@ -142,7 +168,6 @@ securityContext:
 - name: sync
   image: {{ include "molino.image" . | quote }}
   args: [sh, -c, cp --recursive --preserve=timestamps /opt/molino/* /sync]
-  {{- include "molino.containerDefaults" . | nindent 2 }}
   resources:
     {{- include "molino.resources" .root.Values.operations.resources | nindent 4 }}
   volumeMounts:

@@ -18,13 +18,43 @@ A password that is made once: what the values say, else what the Secret of an ea
 checksum/auth: {{ (index .root.Values .component).auth | toJson | sha256sum }}
 {{- end -}}
 
-{{/* An environment variable that comes from a Secret. */}}
+{{/*
+The Secret of a component that brings none of its own. Wants root, component, plain: what it holds as it is, made: passwords
+by key, made once where they are empty, and as it needs it more: YAML of further data, encoded.
+*/}}
+{{- define "molino.secret" -}}
+{{- $name := include "molino.name" . -}}
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "molino.labels" . | nindent 4 }}
+  annotations:
+    helm.sh/resource-policy: keep
+data:
+  {{- range $key, $value := .plain }}
+  {{ $key }}: {{ $value | b64enc }}
+  {{- end }}
+  {{- range $key, $given := .made }}
+  {{ $key }}: {{ include "molino.password" (dict "root" $.root "secret" $name "key" $key "given" $given) }}
+  {{- end }}
+  {{- with .more }}
+  {{- . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* Environment variables that come from a Secret: a list of its name and of each VARIABLE=key. */}}
 {{- define "molino.secretEnv" -}}
-- name: {{ .name | quote }}
+{{- $secret := first . -}}
+{{- range rest . }}
+{{- $words := splitList "=" . }}
+- name: {{ first $words | quote }}
   valueFrom:
     secretKeyRef:
-      name: {{ .secret | quote }}
-      key: {{ .key | quote }}
+      name: {{ $secret | quote }}
+      key: {{ last $words | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* Host, port and Secret of the database server, built in or external. */}}

@@ -1,4 +1,4 @@
-{{/* How values get into templates; each template begins with `molino.prepare`. */}}
+{{/* How values get into templates; each template takes `molino.prepare` before it renders. */}}
 
 {{/*
 Values as the templates take them: no key is null, and none is missing. A section that is empty in a values file takes its
@@ -37,6 +37,13 @@ by toJson, which is YAML too.
 */}}
 {{- define "molino.text" -}}
 {{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
+{{- end -}}
+
+{{/* YAML that a template has made, as JSON: what is none is a fault of the chart, and is told. */}}
+{{- define "molino.yaml" -}}
+{{- $made := fromYaml . -}}
+{{- if hasKey $made "Error" }}{{ fail (printf "%s in:\n%s" $made.Error .) }}{{ end -}}
+{{- toJson $made -}}
 {{- end -}}
 
 {{/* The value at a path, such as mlflow.auth.password, as text. Wants values, path. */}}

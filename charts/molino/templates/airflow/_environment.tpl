@@ -2,12 +2,9 @@
 {{- define "molino.airflowEnvironment" -}}
 {{- $secret := include "molino.secretName" (dict "root" . "component" "airflow") -}}
 {{- $s3 := include "molino.s3Secret" . -}}
-{{ include "molino.secretEnv" (dict "name" "AIRFLOW_PASSWORD" "secret" (include "molino.databaseSecret" .) "key" "airflow-password") }}
-{{ include "molino.secretEnv" (dict "name" "AIRFLOW__CORE__FERNET_KEY" "secret" $secret "key" "fernet-key") }}
-{{ include "molino.secretEnv" (dict "name" "AIRFLOW__API_AUTH__JWT_SECRET" "secret" $secret "key" "jwt-secret") }}
-{{ include "molino.secretEnv" (dict "name" "AIRFLOW__API__SECRET_KEY" "secret" $secret "key" "api-secret-key") }}
-{{ include "molino.secretEnv" (dict "name" "AWS_ACCESS_KEY_ID" "secret" $s3 "key" "airflow-access-key") }}
-{{ include "molino.secretEnv" (dict "name" "AWS_SECRET_ACCESS_KEY" "secret" $s3 "key" "airflow-secret-key") }}
+{{- include "molino.secretEnv" (list (include "molino.databaseSecret" .) "AIRFLOW_PASSWORD=airflow-password") }}
+{{- include "molino.secretEnv" (list $secret "AIRFLOW__CORE__FERNET_KEY=fernet-key" "AIRFLOW__API_AUTH__JWT_SECRET=jwt-secret" "AIRFLOW__API__SECRET_KEY=api-secret-key") }}
+{{- include "molino.secretEnv" (list $s3 "AWS_ACCESS_KEY_ID=airflow-access-key" "AWS_SECRET_ACCESS_KEY=airflow-secret-key") }}
 {{- include "molino.databaseCaEnv" . }}
 {{- end -}}
 
@@ -16,7 +13,6 @@
 - name: wait-for-migration
   image: {{ include "molino.image" (dict "root" .root "component" "airflow") | quote }}
   args: [python, /opt/molino/start.py, wait]
-  {{- include "molino.containerDefaults" . | nindent 2 }}
   env:
     {{- include "molino.airflowEnvironment" .root | nindent 4 }}
   envFrom:

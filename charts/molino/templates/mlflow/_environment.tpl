@@ -13,13 +13,9 @@
 - {name: MOLINO_DATABASE_PORT, value: {{ include "molino.databasePort" . | quote }}}
 - {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode | quote }}}
 {{- include "molino.databaseCaEnv" . }}
-{{ include "molino.secretEnv" (dict "name" "MLFLOW_PASSWORD" "secret" $database "key" "mlflow-password") }}
-{{ include "molino.secretEnv" (dict "name" "MLFLOW_AUTH_PASSWORD" "secret" $database "key" "mlflow-auth-password") }}
-{{ include "molino.secretEnv" (dict "name" "MLFLOW_AUTH_ADMIN_USERNAME" "secret" $secret "key" "username") }}
-{{ include "molino.secretEnv" (dict "name" "MLFLOW_AUTH_ADMIN_PASSWORD" "secret" $secret "key" "password") }}
-{{ include "molino.secretEnv" (dict "name" "MLFLOW_FLASK_SERVER_SECRET_KEY" "secret" $secret "key" "flask-secret-key") }}
-{{ include "molino.secretEnv" (dict "name" "AWS_ACCESS_KEY_ID" "secret" $s3 "key" "mlflow-access-key") }}
-{{ include "molino.secretEnv" (dict "name" "AWS_SECRET_ACCESS_KEY" "secret" $s3 "key" "mlflow-secret-key") }}
+{{- include "molino.secretEnv" (list $database "MLFLOW_PASSWORD=mlflow-password" "MLFLOW_AUTH_PASSWORD=mlflow-auth-password") }}
+{{- include "molino.secretEnv" (list $secret "MLFLOW_AUTH_ADMIN_USERNAME=username" "MLFLOW_AUTH_ADMIN_PASSWORD=password" "MLFLOW_FLASK_SERVER_SECRET_KEY=flask-secret-key") }}
+{{- include "molino.secretEnv" (list $s3 "AWS_ACCESS_KEY_ID=mlflow-access-key" "AWS_SECRET_ACCESS_KEY=mlflow-secret-key") }}
 - {name: AWS_DEFAULT_REGION, value: {{ .Values.s3.region | quote }}}
 - {name: AWS_REQUEST_CHECKSUM_CALCULATION, value: when_required}
 - {name: AWS_RESPONSE_CHECKSUM_VALIDATION, value: when_required}
