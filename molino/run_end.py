@@ -1,11 +1,13 @@
 """What a person is told at the end of a run: winner and metric, rows set aside and why, and where it all lies."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
 from molino.contracts.reading import read_object
-from molino.contracts.results import EvaluateResult, IngestResult, Verdict
+from molino.contracts.results import EvaluateResult, IngestResult, Verdict, VersionResult
 from molino.contracts.run import Run
 from training.stores.contract import Store
 
@@ -19,6 +21,8 @@ def tell_end(run: Run, store: Store) -> list[tuple[str, str]]:
         told += _winner(read_object(EvaluateResult, run.records["evaluate"].result))
     if "ingest" in run.records:
         told += _rows(read_object(IngestResult, run.records["ingest"].result), store)
+    if "version" in run.records:
+        told += _changes(run.records["version"].result)
     return told
 
 
@@ -50,6 +54,14 @@ def _rows(ingested: IngestResult | str, store: Store) -> list[tuple[str, str]]:
     if ingested.quarantine:
         told.append(("Set aside", place(ingested.quarantine.uri)))
     return [*told, ("Report", place(ingested.report_html.uri))]
+
+
+def _changes(versioned: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the comparison with the last data version said; nothing of a record without one."""
+    told = VersionResult.compared(versioned)
+    more = len(told) - REASONS_SHOWN
+    shown = told[:REASONS_SHOWN] + ([f"and {more} differences more, in molino runs show"] if more > 0 else [])
+    return [("" if index else "Data", line) for index, line in enumerate(shown)]
 
 
 def _reasons(key: str, store: Store) -> list[str]:

@@ -78,6 +78,23 @@ class IngestResult(Result):
         return [*super().tell(content), *(f"feature {name}: {cause}" for name, cause in coarse)]
 
 
+class Change(_Part):
+    """A difference to the last data version, greater than the model file's `quality.checks` let pass."""
+
+    check: str
+    """The key of `quality.checks`."""
+    column: str | None = None
+    """The column; none where the rows as a whole differ."""
+    refused: bool = False
+    """Whether the model file says that there is no new version of such data."""
+    told: str
+    """The difference in words."""
+
+    def __str__(self) -> str:
+        """Say it on one line."""
+        return f"{f'{self.column}: ' if self.column else ''}{self.told} ({self.check})"
+
+
 class VersionResult(Result):
     """The data as git and DVC know it."""
 
@@ -96,6 +113,27 @@ class VersionResult(Result):
     rows: int
     created: bool
     """False when the data was unchanged, so that no commit was made."""
+    compared_with: str | None = None
+    """The revision of the last version, with which the data was compared; none where it wasn't."""
+    changes: tuple[Change, ...] = ()
+    """What differs from it more than the model file lets pass without a warning."""
+
+    @classmethod
+    def compared(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return what the comparison of a recorded result said, in lines for people; none of a version without one."""
+        result = read_object(cls, content)
+        if isinstance(result, str) or "compared_with" not in content:
+            return []
+        if result.compared_with is None:
+            cause = "the last version has no summary, or there is none" if result.created else "the data is unchanged"
+            return [f"nothing to compare with: {cause}"]
+        found = [f"against the last version: {change}" for change in result.changes]
+        return found or [f"much as the last version, {result.compared_with[:12]}"]
+
+    @classmethod
+    def tell(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return the lines, and what the comparison said."""
+        return [*super().tell(content), *cls.compared(content)]
 
 
 class CandidateResult(_Part):

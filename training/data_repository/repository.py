@@ -65,6 +65,12 @@ class DataRepository:
         """Return the commit that last changed a versioned file."""
         return self.git.run("log", "-1", "--format=%H", "--", f"{path}.dvc")
 
+    def file_of(self, revision: str, path: str) -> bytes | None:
+        """Return what a file of git held in a revision; none where it wasn't there."""
+        if not self.git.run("ls-tree", "--name-only", revision, "--", path):
+            return None
+        return self.git.run("show", f"{revision}:{path}").encode()
+
     def configure(self) -> bool:
         """Set DVC up in the work tree, and lead it to the settings' remote; return false where it was so already."""
         path = self.folder / ".dvc" / "config"

@@ -83,7 +83,7 @@ class DatedType(FeatureType[AnyDated]):
     def described(self, rows: int, missing: int) -> Any:
         """Return the profile, whose numbers are codes."""
         unit = "days since 2000-01-01" if self.feature.hours > 1 else "hours since 2000-01-01"
-        return super().described(rows, missing).model_copy(update={"unit": unit})
+        return super().described(rows, missing).model_copy(update={"unit": unit, "moving": True})
 
     def reference(self, present: NDArray[np.float64], rows: int, known: Known) -> Reference:
         """Return bins that hold about as many codes each."""

@@ -39,6 +39,8 @@ class ColumnProfile(BaseModel):
     """5 % of the values lie below it, to within 1/512 of the range; `median` and `p95` likewise."""
     median: float | None = None
     p95: float | None = None
+    moving: bool = False
+    """Of dates and times: with time their mean moves on by itself."""
     edges: tuple[float, ...] | None = None
     """Of numbers: edges of the histogram, one more than `counts`; a value on an edge belongs to the bin above it."""
     whole: bool = False

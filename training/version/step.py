@@ -4,12 +4,13 @@ import random
 import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from molino.contracts.errors import VersionError
 from molino.contracts.model_file import ModelFile
-from molino.contracts.results import IngestResult, VersionResult
+from molino.contracts.results import Change, IngestResult, VersionResult
 from training.data_repository.repository import DataRepository, cloned, link, md5_of
+from training.profiles.changes import changes, read_summary
 from training.step import Context, Outcome
 from training.stores.opening import fetch
 
@@ -18,6 +19,8 @@ PATIENCE_SECONDS = 180.0
 PAUSE_SECONDS = 5.0
 RUN_TRAILER = "Molino-Run"
 REPORT_FILENAME = "quality.json"
+SHOWN_CHANGES = 3
+"""Differences that the message of a refusal has."""
 
 
 def libraries(_model: ModelFile) -> tuple[str, ...]:
@@ -29,7 +32,8 @@ def run(context: Context) -> Outcome:
     """Version the clean rows; rows that are versioned already make no commit.
 
     Raises:
-        VersionError: git or DVC refused, or other pushes were quicker for three minutes.
+        VersionError: git or DVC refused, other pushes were quicker for three minutes, or the data differs from its last
+            version as `quality.checks` refuse.
         StoreError: the clean rows are missing or altered.
     """
     ingest = context.result("ingest", IngestResult)
@@ -37,7 +41,9 @@ def run(context: Context) -> Outcome:
     report = fetch(context.store, ingest.report_json, context.workdir / REPORT_FILENAME)
     path, md5 = f"{context.model.name}/clean.parquet", md5_of(data)
     with cloned(context.workdir, context.settings) as repository:
-        _publish(context, repository, _VersionedData(data, md5, report, path))
+        rows = _VersionedData(data, md5, report, path)
+        comparison = _compared(context, repository, rows)
+        _publish(context, repository, rows)
         revision = repository.last_change(path)
         message = repository.git.run("log", "-1", "--format=%B", revision)
     result = VersionResult(
@@ -48,6 +54,8 @@ def run(context: Context) -> Outcome:
         rows=ingest.clean.rows or 0,
         # A killed step that is run again finds its own commit.
         created=_trailer(context) in message.splitlines(),
+        compared_with=comparison.revision,
+        changes=comparison.changes,
     )
     context.log.info("versioned", revision=revision, created=result.created)
     return Outcome(result=result, inputs=(ingest.clean,), metrics={"created": float(result.created)})
@@ -62,6 +70,64 @@ class _VersionedData:
     report: Path
     path: str
     """Path of the data inside the repository."""
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """What the data is like beside its last version."""
+
+    revision: str | None = None
+    cause: str | None = None
+    """Why there is none to compare with."""
+    changes: tuple[Change, ...] = ()
+
+
+def _compared(context: Context, repository: DataRepository, rows: _VersionedData) -> _Comparison:
+    """Compare the data with its last version, which a killed step that is run again may have made itself.
+
+    Raises:
+        VersionError: it differs as the model file refuses.
+    """
+    revision, last = _last_version(context, repository, rows)
+    if revision is None:
+        return _told(context, _Comparison(cause="it is the first version"))
+    if last == rows.md5:
+        return _Comparison(cause="the data is that of the last version")
+    path = str(PurePosixPath(rows.path).with_name(REPORT_FILENAME))
+    before = read_summary(repository.file_of(revision, path) or b"")
+    now = read_summary(rows.report.read_bytes())
+    if before is None or now is None:
+        return _told(context, _Comparison(cause=f"the last version, {revision[:12]}, has no summary that can be read"))
+    found = changes(before, now, context.model.quality.checks)
+    if refused := [change for change in found if change.refused]:
+        told = "; ".join(map(str, refused[:SHOWN_CHANGES]))
+        more = f"; and {len(refused) - SHOWN_CHANGES} more" if len(refused) > SHOWN_CHANGES else ""
+        keys = ", ".join(dict.fromkeys(f"quality.checks.{change.check}" for change in refused))
+        raise VersionError(
+            f"the data of {context.model.name} differs from its last version, {revision[:12]}: {told}{more}; mend the "
+            f"source, or let it pass by {keys} of the model file"
+        )
+    return _told(context, _Comparison(revision=revision, changes=found))
+
+
+def _told(context: Context, comparison: _Comparison) -> _Comparison:
+    for change in comparison.changes:
+        context.log.warning("data differs from its last version", check=change.check, change=str(change))
+    if comparison.cause:
+        context.log.info("nothing to compare the data with", cause=comparison.cause)
+    return comparison
+
+
+def _last_version(context: Context, repository: DataRepository, rows: _VersionedData) -> tuple[str | None, str | None]:
+    """Return revision and hash of the last version that isn't this run's own; none where there is none."""
+    if not repository.git.start_over():
+        return None, None
+    listed = repository.git.run("log", "-2", "--format=%H", "--", f"{rows.path}.dvc").split()
+    for revision in listed:
+        message = repository.git.run("log", "-1", "--format=%B", revision)
+        if _trailer(context) not in message.splitlines():
+            return revision, repository.md5(rows.path) if revision == listed[0] else None
+    return None, None
 
 
 def _publish(context: Context, repository: DataRepository, rows: _VersionedData) -> None:

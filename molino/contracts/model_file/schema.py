@@ -10,6 +10,7 @@ from molino.contracts.candidates import AnyCandidate
 from molino.contracts.features import AnyFeature
 from molino.contracts.features.base import number_in
 from molino.contracts.metrics import MetricName
+from molino.contracts.model_file.checks import Checks
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.numerals import plain_number
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Header, Part, Word
@@ -133,6 +134,8 @@ class Quality(Part):
     """Above this share of rows that break a rule the step fails."""
     duplicates: Literal["keep", "drop", "quarantine"] = "keep"
     """What to do with rows equal in every feature and the target (the first one stays)."""
+    checks: Checks = Checks()
+    """What is compared with the last data version."""
 
 
 class Selection(Part):
