@@ -207,6 +207,18 @@ class Interval(_Part):
     high: float
 
 
+class Slice(_Part):
+    """The chosen candidate on the held-out rows of one value of a feature."""
+
+    value: str | None
+    """None where it is missing."""
+    rows: int
+    small: bool
+    """Whether there are so few rows that the metrics tell little."""
+    scores: dict[str, Interval]
+    """By metric; without those that are undefined on these rows."""
+
+
 class Verdict(_Part):
     """What the gate decided, and why."""
 
@@ -236,6 +248,8 @@ class EvaluateResult(Result):
     """Classes that the best candidate all but ignores."""
     importance: dict[str, float]
     """Permutation importance of the best candidate: rise of the loss when a feature is shuffled."""
+    slices: dict[str, tuple[Slice, ...]] = Field(default_factory=dict)
+    """By feature: its values, those of most rows first."""
     verdict: Verdict
 
     @classmethod

@@ -8,7 +8,9 @@ SHOWN = frozenset({
     "title", "description", "features.description", "features.unit", "target.description", "target.unit",
 })  # fmt: skip
 """Keys that tell people what they see: they come to bear in the release. After a dot: a key of each item."""
-AFTER_DATA = FOR_AIRFLOW | SHOWN | {"split", "selection", "training", "candidates", "metric", "gate", "serving"}
+AFTER_DATA = (
+    FOR_AIRFLOW | SHOWN | {"split", "selection", "training", "candidates", "metric", "slices", "gate", "serving"}
+)
 """Keys that come to bear once the data is versioned; what isn't named here asks for new data when it changes."""
 AFTER_TRAINING = FOR_AIRFLOW | SHOWN | {"serving"}
 """Keys that come to bear once a candidate is to be released."""
@@ -37,7 +39,7 @@ STEPS = (
         "model",
         "version",
         "train every candidate and export it to ONNX",
-        AFTER_TRAINING,
+        AFTER_TRAINING | {"slices"},
         ("seed", "candidates"),
     ),
     Step(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from molino.contracts.results import CandidateResult, TrainResult, Verdict
+from molino.contracts.results import CandidateResult, Slice, TrainResult, Verdict
 from training.evaluate import plots
 from training.graphs.graph import Predictions
 from training.metrics.resamples import Measure
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PREFIX = "test_"
 PLOTS = "plots"
+SLICES = "slices.json"
 CURVES = ("train_loss", "validation_loss")
 TAG_CHARACTERS = 4000
 
@@ -59,6 +60,19 @@ class EvaluationLog:
             plots.save(figure, folder / f"{name}.png")
         with tracking_errors():
             self.client.log_artifacts(candidate.mlflow_run_id, str(folder), PLOTS)
+
+    def slices(self, metric: str, slices: Mapping[str, Sequence[Slice]]) -> None:
+        """Log the table of the chosen candidate's slices as an artifact of the parent run, and tell the small ones."""
+        if not slices:
+            return
+        content = {name: [one.model_dump(mode="json") for one in found] for name, found in slices.items()}
+        with tracking_errors():
+            self.client.log_dict(self.trained.mlflow_run_id, content, SLICES)
+        for name, found in slices.items():
+            for one in found:
+                score = one.scores.get(metric)
+                told = {} if score is None else {metric: round(score.value, 6)}
+                self.context.log.info("slice", feature=name, value=one.value, rows=one.rows, small=one.small, **told)
 
     def verdict(
         self,

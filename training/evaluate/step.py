@@ -17,6 +17,7 @@ from training.evaluate.ignored import ignored_classes
 from training.evaluate.importance import permutation_importance
 from training.evaluate.log import EvaluationLog
 from training.evaluate.scoring import read_target, score
+from training.evaluate.slices import slice_scores
 from training.graphs.graph import Predictions, read_sample
 from training.metrics.resamples import Measure, Resamples
 from training.step import Context, Outcome
@@ -49,6 +50,7 @@ def run(context: Context) -> Outcome:
     scored = {one.name: score(context, one, held_out, actual, resamples) for one in trained.candidates}
     measures = {name: one.measures for name, one in scored.items()}
     best, chosen = choose(model, trained, measures)
+    slices = slice_scores(held_out, model.slices, actual, scored[best].answers, seed)
     releases = compare_releases(context, HeldOut(held_out, actual, scored[best].answers, seed))
     baselines = baseline_measures(trained.baseline, model.metric, actual, resamples) if trained.baseline else {}
     ignored = _ignored(model, actual, scored[best].answers)
@@ -62,6 +64,7 @@ def run(context: Context) -> Outcome:
     for name, one in scored.items():
         log.candidate(one.candidate, one.measures, one.answers.take(rows), actual[rows],
                       importance if name == best else None)  # fmt: skip
+    log.slices(model.metric, slices)
     log.verdict(best, measures[best], releases.version, list(ignored), verdict)
 
     champion = releases.champion
@@ -76,6 +79,7 @@ def run(context: Context) -> Outcome:
         baseline_scores=_intervals(baselines),
         ignored_classes=tuple(ignored),
         importance=importance,
+        slices=slices,
         verdict=verdict,
     )
     inputs = (trained.held_out, *(one.onnx for one in trained.candidates))

@@ -28,6 +28,7 @@ from training.train.preparation import prepare
 from training.train.reference import reference_statistics
 from training.train.run_log import parent_run
 from training.train.session import Session, Trial
+from training.train.transforms.transform import transform_named
 
 if TYPE_CHECKING:
     import polars as pl
@@ -130,6 +131,8 @@ def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: 
     seed = model.training.seed if context.settings.seed is None else context.settings.seed
     material = prepare(dataset, seed, context.settings.logs_folder / model.name / context.run_id)
     material = replace(material, code=context.loaded.code)
+    for rows in (material.train, material.validation):
+        _check_transform(model, rows)
     _check_target(context, material.train)
     folds = divide(dataset, model.selection.folds) if model.selection.folds else ()
     experiment = context.tracker.open_experiment(model.name)
@@ -147,6 +150,12 @@ def _example(model: ModelFile, held_out: Path) -> "pl.DataFrame":
 
     rows = pl.scan_parquet(held_out).select([feature.name for feature in model.features]).head(1000).collect()
     return typical_rows(rows, EXAMPLE_ROWS)
+
+
+def _check_transform(model: ModelFile, rows: Rows) -> None:
+    """Refuse a target that has values which the model file's transform can't take."""
+    if model.target.transform is not None:
+        transform_named(model.target.transform).check(model.target.name, rows.target)
 
 
 def _check_target(context: Context, train: Rows) -> None:

@@ -18,6 +18,8 @@ class Feature(Part):
 
     ordered: ClassVar[bool] = True
     """Whether values come before and after each other as they stand in the source: rows can be split by time by it."""
+    sliced: ClassVar[bool] = False
+    """Whether its values part rows into slices, each of which metrics are told of."""
 
     name: str = Field(pattern=COLUMN_PATTERN)
     """What requests, graphs and the clean data call it."""

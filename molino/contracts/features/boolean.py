@@ -14,6 +14,7 @@ class Boolean(Feature):
     """True or false; in a CSV also 0 and 1, T and F, yes and no, Y, J and N, on and off."""
 
     ordered = False
+    sliced = True
 
     type: Literal["boolean"]
 

@@ -17,6 +17,7 @@ class Category(Feature):
     """
 
     ordered = False
+    sliced = True
 
     type: Literal["category"]
     values: tuple[Annotated[Word, Field(min_length=1)], ...] | None = Field(default=None, min_length=1)

@@ -1,6 +1,6 @@
 """What no single key of a model file can show to be wrong: keys that contradict each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from molino.contracts.contradictions import Contradiction, Key, reversed_range, unusable_values
@@ -23,6 +23,7 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _metrics(model)
     features = {feature.name: feature for feature in model.features}
     yield from model.split.contradictions(Model(model.task, model.target.name, features))
+    yield from _slices(model, features)
     yield from _resources(model)
     yield from _example(model)
     for index, feature in enumerate(model.features):
@@ -74,6 +75,8 @@ def _target(model: "ModelFile") -> Iterator[Contradiction]:
         yield (*key, "name"), f"{target.name!r} is also a feature; take it out of features"
     if model.task == "classification":
         yield from _classes(target, model.source.excluded)
+        if target.transform is not None:
+            yield (*key, "transform"), "a transform belongs to a regression; take it out or set task: regression"
         return
     if target.classes:
         yield (*key, "classes"), "classes belong to a classification; take them out or set task: classification"
@@ -99,6 +102,16 @@ def _metrics(model: "ModelFile") -> Iterator[Contradiction]:
             yield key, f"expected a metric of a {model.task}: {', '.join(fitting)}"
     for name, bound in model.gate.bounds.items():
         yield from reversed_range(bound, ("gate", "bounds", name))
+
+
+def _slices(model: "ModelFile", features: "Mapping[str, Feature]") -> Iterator[Contradiction]:
+    usable = [name for name, feature in features.items() if feature.sliced]
+    listed = ", ".join(usable) or "none, as no feature is a category or a boolean"
+    for index, name in enumerate(model.slices):
+        if name not in usable:
+            yield ("slices", index), f"{name!r} is no category or boolean among the features; expected one of {listed}"
+        if name in model.slices[:index]:
+            yield ("slices", index), f"{name!r} is named twice; expected each feature once"
 
 
 def _resources(model: "ModelFile") -> Iterator[Contradiction]:

@@ -37,6 +37,8 @@ USUAL_MISSING = (
 """What most often stands where there is no value."""
 
 
+TransformName = Literal["log", "log1p"]
+"""Found by its name in `training/train/transforms`."""
 Place = Annotated[Address, Field(min_length=1)]
 Places = Annotated[
     Annotated[Place, Tag("place")] | Annotated[tuple[Place, ...], Field(min_length=1), Tag("list")],
@@ -116,6 +118,9 @@ class Target(Part):
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
+    transform: TransformName | None = None
+    """Of a regression: what candidates are fitted to in its place, `log` (of y) or `log1p` (of 1 + y). Answers, bounds
+    and metrics are in the target's own unit."""
     missing: Literal["refuse", "drop"] = "refuse"
     """What a row without a target means: one that breaks a rule, or one to leave out."""
     classes: tuple[Annotated[Word, Field(pattern=CLASS_PATTERN)], ...] | None = Field(default=None, min_length=2)
@@ -227,6 +232,8 @@ class ModelFile(Part):
     candidates: tuple[AnyCandidate, ...] = Field(min_length=1)
     metric: MetricName
     """What the best candidate is picked by, and compared with the champion and the baseline."""
+    slices: tuple[str, ...] = ()
+    """Names of categories and booleans: evaluate tells the chosen candidate's metrics of the rows of each value."""
     gate: Gate = Gate()
     schedule: str | None = None
     """Cron expression or Airflow preset of the data pipeline; none means by hand or by event."""

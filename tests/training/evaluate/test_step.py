@@ -259,3 +259,12 @@ def test_a_killed_step_doubles_no_metric(killed):
 def test_a_killed_step_doubles_no_plot(killed):
     files = killed.client.list_artifacts(killed.candidate(GOOD).mlflow_run_id, "plots")
     assert len(files) == len(PLOTS["housing"])
+
+
+def test_slices_are_in_the_record_and_in_mlflow(new_run):
+    run = new_run("penguins", changes={"slices": ["sex"], "gate": {}})
+    found = {one.value: one for one in evaluate(run).slices["sex"]}
+    held_out = read_rows(run.loaded)
+    assert {"female", "male"} <= set(found) <= {*held_out["sex"].cast(str).unique().to_list(), None}
+    assert {"accuracy", "log_loss"} <= set(found["female"].scores)
+    assert "slices.json" in {file.path for file in run.client.list_artifacts(run.trained.mlflow_run_id)}

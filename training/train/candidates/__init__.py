@@ -11,6 +11,7 @@ from molino.contracts.contradictions import Contradiction
 from molino.contracts.model_file import Candidate, LoadedModel, ModelFile
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
+from training.train.candidates.transformed import Transformed, on_scale, scale_of
 
 FIRST = "FIRST"
 """What a kind's module calls the packages that are slow to load after all others."""
@@ -31,9 +32,13 @@ def import_first(candidates: Iterable[Candidate]) -> None:
 
 
 def fit(candidate: Candidate, material: Material) -> Trained:
-    """Train a candidate: its kind is the name of the module that knows how."""
-    trained: Trained = _module_of(candidate).fit(candidate, material)
-    return trained
+    """Train a candidate: its kind is the name of the module that knows how.
+
+    Where the model file has a transform of the target, it is fitted to that; the members of an ensemble have been.
+    """
+    scale = None if candidate.blends else scale_of(material)
+    trained: Trained = _module_of(candidate).fit(candidate, on_scale(material, scale) if scale else material)
+    return Transformed(trained, scale) if scale else trained
 
 
 def faults(candidate: Candidate, loaded: LoadedModel) -> Iterator[Contradiction]:
