@@ -10,6 +10,7 @@ from pathlib import Path
 from molino.contracts.errors import ModelFileError
 from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, ModelFile, parse_model
 from molino.contracts.model_file.own_code import with_code
+from pipelines.pods import fits, packed
 
 BUILT_IN = Path(__file__).resolve().parent / "models"
 EXTRA = "MOLINO_MODELS_EXTRA"
@@ -25,6 +26,8 @@ class ModelFiles:
     """By name: a right model file, and its bytes."""
     code: Mapping[str, Mapping[str, bytes]]
     """By name: the Python files that a model file names."""
+    keys: Mapping[str, Mapping[str, str]]
+    """By name: of a model file of the chart's values, the key of each of its files in their ConfigMap."""
     errors: Mapping[str, str]
     """By name: what is wrong with the others."""
 
@@ -37,12 +40,20 @@ def read_model_files() -> ModelFiles:
         paths |= {path.stem: path for path in sorted(Path(extra).glob("*.yaml"))}
     models: dict[str, tuple[ModelFile, bytes]] = {}
     code = {}
+    keys = {}
     errors = {}
     for name, path in paths.items():
         try:
             content = path.read_bytes()
             model = _parse(name, content)
             code[name] = _code_of(name, model, path, content)
+            if path.name != MODEL_FILENAME:
+                keys[name] = {MODEL_FILENAME: path.name, **{file: f"{name}.{file}" for file in code[name]}}
+            elif not fits(packed(content, code[name])):
+                raise ModelFileError(
+                    f"{path}: the model file is too large for a variable of a pod: give it to the chart by"
+                    f" --set-file models.{name}={MODEL_FILENAME}, and pods mount it"
+                )
             models[name] = model, content
         except ModelFileError as error:
             errors[name] = str(error)
@@ -51,7 +62,7 @@ def read_model_files() -> ModelFiles:
         except Exception as error:  # A bug that one file meets; the DAGs of the others are not to go away by it.
             logging.getLogger(__name__).exception("%s can't be read", path)
             errors[name] = f"{path}: Molino fails to read it ({type(error).__name__}: {error}); please report this"
-    return ModelFiles(models, code, errors)
+    return ModelFiles(models, code, keys, errors)
 
 
 def _code_of(name: str, model: ModelFile, path: Path, content: bytes) -> Mapping[str, bytes]:

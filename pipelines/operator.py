@@ -16,7 +16,7 @@ from kubernetes.client import models as k8s
 from molino.contracts.errors import NOT_AGAIN
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
-from pipelines.pods import MODEL_LABEL, RUN_LABEL, USER, PodSettings, StepPod
+from pipelines.pods import MODEL_FOLDER, MODEL_LABEL, RUN_LABEL, USER, PodSettings, StepPod
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,10 +80,15 @@ class StepOperator(KubernetesPodOperator):
             automount_service_account_token=pod.automount_token,
             security_context=_pod_security(),
             container_security_context=_container_security(),
-            volumes=[k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()), *_secret_volumes(settings)],
+            volumes=[
+                k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
+                *_secret_volumes(settings),
+                *_model_volumes(settings, pod),
+            ],
             volume_mounts=[
                 k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  # inside the pod
                 *_secret_mounts(settings),
+                *_model_mounts(pod),
             ],
             full_pod_spec=_without_service_links(),
             in_cluster=True,
@@ -197,6 +202,18 @@ def _secret_mounts(settings: PodSettings) -> list[k8s.V1VolumeMount]:
         k8s.V1VolumeMount(name=_slug(variable), mount_path=f"{SECRETS}/{_slug(variable)}", read_only=True)
         for variable in settings.secret_files
     ]
+
+
+def _model_volumes(settings: PodSettings, pod: StepPod) -> list[k8s.V1Volume]:
+    """Return the volume of a model file that no variable can hold."""
+    items = [k8s.V1KeyToPath(key=key, path=name) for name, key in pod.model_files.items()]
+    source = k8s.V1ConfigMapVolumeSource(name=settings.models_config_map, items=items)
+    return [k8s.V1Volume(name="model", config_map=source)] if items else []
+
+
+def _model_mounts(pod: StepPod) -> list[k8s.V1VolumeMount]:
+    mount = k8s.V1VolumeMount(name="model", mount_path=MODEL_FOLDER, read_only=True)
+    return [mount] if pod.model_files else []
 
 
 def _slug(variable: str) -> str:

@@ -4,19 +4,23 @@ import base64
 import gzip
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from molino.contracts.model_file import ModelFile, Resources
-from molino.contracts.model_file.own_code import pack_code
+from molino.contracts.model_file import MODEL_FILENAME, ModelFile, Resources
+from molino.contracts.model_file.own_code import digest, pack_code
 
 USER = 10001
 MODEL_LABEL = "molino.dev/model"
 RUN_LABEL = "molino.dev/run"
 STEP_LABEL = "molino.dev/step"
 DEFAULT_RESOURCES = Resources()
+LARGEST_VARIABLE = 2**17 - 64
+"""Characters that a variable's value may have: Linux takes none of 128 KiB, counted with its name."""
+MODEL_FOLDER = "/etc/molino/model"
+"""Where a pod has a model file that no variable can hold."""
 TERMINATION_LOG = "/dev/termination-log"
 """Kubernetes keeps its content in the pod's status: how Airflow learns of a step's result without a sidecar."""
 
@@ -36,6 +40,8 @@ class PodSettings(BaseSettings):
     image_pull_secrets: tuple[str, ...] = ()
     config_map: str = "molino-steps"
     """ConfigMap whose keys are the `MOLINO_*` settings of every step."""
+    models_config_map: str = "molino-models"
+    """ConfigMap of the model files of the chart's values, which a pod mounts where one is too large for a variable."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Variable to `secret/key`: the settings that stay in a Secret."""
     secret_files: Mapping[str, str] = Field(default_factory=dict)
@@ -62,6 +68,8 @@ class StepPod:
     limits: Mapping[str, str]
     service_account: str
     automount_token: bool
+    model_files: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the ConfigMap of model files by the names that they have in `MODEL_FOLDER`; none where variables do."""
 
 
 def step_pod(
@@ -72,6 +80,7 @@ def step_pod(
     run_id: str,
     overrides: Mapping[str, str] | None = None,
     code: Mapping[str, bytes] | None = None,
+    keys: Mapping[str, str] | None = None,
 ) -> StepPod:
     """Return the pod of one step of one run.
 
@@ -83,16 +92,23 @@ def step_pod(
         run_id: may be a template that Airflow fills in later.
         code: the Python files that the model file names, by name.
         overrides: settings of this run, such as its source; empty ones count as unset.
+        keys: of the ConfigMap of model files, by file, where these are in it.
     """
     resources = model.resources.get(step, DEFAULT_RESOURCES)
     image = settings.images.get(step) or f"{settings.image_prefix}{step}:{settings.image_tag}"
     deploys = step == "deploy"
+    handed = packed(model_file, code or {})
+    mounted = keys if keys and not fits(handed) else {}
+    if mounted:
+        handed = {
+            "MOLINO_MODEL_FILE": f"{MODEL_FOLDER}/{MODEL_FILENAME}",
+            "MOLINO_MODEL_DIGEST": digest(model_file, code or {}),
+        }
     return StepPod(
         image=image,
         arguments=("step", step, "--model", model.name, "--run-id", run_id),
         environment={
-            "MOLINO_MODEL_CONTENT": pack(model_file),
-            **({"MOLINO_MODEL_CODE": pack_code(code)} if code else {}),
+            **handed,
             "MOLINO_IMAGE": image,
             "MOLINO_SUMMARY": TERMINATION_LOG,
             **(overrides or {}),
@@ -102,7 +118,18 @@ def step_pod(
         limits={"memory": resources.memory_limit or resources.memory},
         service_account=settings.deploy_service_account if deploys else settings.service_account,
         automount_token=deploys,
+        model_files=mounted,
     )
+
+
+def packed(model_file: bytes, code: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the variables by which a pod gets a model file and its Python files."""
+    return {"MOLINO_MODEL_CONTENT": pack(model_file), **({"MOLINO_MODEL_CODE": pack_code(code)} if code else {})}
+
+
+def fits(handed: Mapping[str, str]) -> bool:
+    """Return whether a pod can be started with these variables."""
+    return all(len(value) <= LARGEST_VARIABLE for value in handed.values())
 
 
 def pack(model_file: bytes) -> str:

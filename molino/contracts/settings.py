@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """A model file itself, in base64 and gzip, that overrides both: how the DAG hands it to a pod."""
     model_code: str | None = None
     """The Python files that the model file names, in base64 and gzip: how they come with it to a pod."""
+    model_digest: str | None = None
+    """Digest of the model file and the Python files beside `model_file`: where they are too large for a variable, a pod
+    has them mounted, and takes none but those that its run began with."""
     source: Address | None = None
     """Source of the rows that overrides the model file's `source.uri`; a path is relative to the working folder."""
     source_schemes: str | None = None
@@ -151,7 +154,7 @@ class Settings(BaseSettings):
     @property
     def in_a_pod(self) -> bool:
         """Whether steps run where the files around them are a pod's own."""
-        return self.deploy_target == "kubernetes" or self.model_content is not None
+        return self.deploy_target == "kubernetes" or bool(self.model_content or self.model_digest)
 
     @property
     def work_folder(self) -> Path:

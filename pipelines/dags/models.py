@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Asset, Param
 from molino.contracts.identifiers import RUN_ID_PATTERN, check_run_id
 from molino.contracts.model_file import ModelFile
 from molino.contracts.steps import STEPS
-from pipelines.model_files import read_model_files
+from pipelines.model_files import ModelFiles, read_model_files
 from pipelines.operator import RUN_TEMPLATE, StepOperator, announcement
 from pipelines.pods import PodSettings, run_id_of, step_pod
 
@@ -51,10 +51,9 @@ def _made_by(events: Mapping[Any, Any]) -> str:
     return str(next(named, ""))
 
 
-def build(
-    model: ModelFile, content: bytes, group: str, settings: PodSettings, code: Mapping[str, bytes] | None = None
-) -> DAG:
+def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, found: ModelFiles) -> DAG:
     """Return one of a model's two DAGs."""
+    code, keys = found.code.get(model.name), found.keys.get(model.name)
     data = Asset(name=f"{model.name}-data", uri=f"molino://{model.name}/data")
     served = Asset(name=f"{model.name}-model", uri=f"molino://{model.name}/model")
     outlet = data if group == "data" else served
@@ -81,7 +80,7 @@ def build(
         before = None
         for step in steps:
             last = step is steps[-1]
-            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, OVERRIDES[group], code)
+            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, OVERRIDES[group], code, keys)
             operator = StepOperator(
                 task_id=step.name,
                 pod=pod,
@@ -122,7 +121,7 @@ def _load() -> dict[str, DAG]:
     """Make the DAGs of every model file that is right; `wrong_model_files.py` shows what is wrong with the others."""
     settings, found = PodSettings(), read_model_files()
     return {
-        f"{name}_{group}": build(model, content, group, settings, found.code.get(name))
+        f"{name}_{group}": build(model, content, group, settings, found)
         for name, (model, content) in found.models.items()
         for group in ("data", "model")
     }

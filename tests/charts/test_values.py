@@ -2,12 +2,14 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from rendering import CHART, VALUE_FILES, helm, options, pods, refusal, render
+from rendering import CHART, VALUE_FILES, helm, options, parse, pods, refusal, render
 
 from charts.schema import DEFAULTS, OF_THE_PARENT, SCHEMA, defaults, schema
 
@@ -124,9 +126,55 @@ def test_an_image_registry_goes_before_every_image() -> None:
     assert [image for image in images if not image.startswith("registry.example/team/")] == []
 
 
+def templates(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the pod template of each workload that goes on running."""
+    return {
+        name: workload["spec"]["template"]
+        for name, _, workload in pods(documents)
+        if workload["kind"] in ("Deployment", "StatefulSet")
+    }
+
+
 def test_an_own_model_file_becomes_a_file_of_airflow() -> None:
     found = [one for one in render("defaults", "models.own=content") if one["metadata"]["name"] == "molino-models"]
     assert found[0]["data"] == {"own.yaml": "content"}
+
+
+def test_an_own_model_file_starts_no_pod_anew() -> None:
+    added = render("defaults", "models.own=content", r"modelCode.own\.code\.py=made=1")
+    assert templates(added) == templates(render())
+
+
+def test_the_pods_of_steps_mount_the_model_files_of_the_release() -> None:
+    documents = render("defaults", "fullnameOverride=ml")
+    (named,) = (one["data"] for one in documents if "MOLINO_PODS_SECRETS" in (one.get("data") or {}))
+    maps = {one["metadata"]["name"] for one in documents if one["kind"] == "ConfigMap"}
+    assert named["MOLINO_PODS_MODELS_CONFIG_MAP"] in maps
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("models.a/b=content", "models.a/b: a model is called by letters, digits, - and _"),
+        (
+            r"modelCode.flats\.own/code\.py=made=1",
+            "modelCode.flats.own/code.py: expected <model>.<file>.py, without folders",
+        ),
+    ],
+)
+def test_a_model_file_with_a_folder_is_refused(setting: str, said: str) -> None:
+    assert said in refusal("defaults", setting)
+
+
+def test_a_new_version_of_the_chart_starts_no_pod_anew(tmp_path: Path) -> None:
+    settings = ("image.tag=one",)
+    copy = tmp_path / "molino"
+    shutil.copytree(CHART, copy)
+    described = (CHART / "Chart.yaml").read_text().replace("0.1.0", "7.0.0+built.1")
+    (copy / "Chart.yaml").write_text(described)
+    done = helm("template", "molino", copy, "--namespace", "molino", *options("defaults", *settings))
+    assert "molino-7.0.0_built.1" in done.stdout, done.stderr
+    assert templates(parse(done.stdout)) == templates(render("defaults", *settings))
 
 
 @pytest.mark.parametrize(

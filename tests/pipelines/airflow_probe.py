@@ -67,4 +67,6 @@ if not bag.import_errors:
     found["inlets"] = {
         task.task_id: [asset.name for asset in task.inlets] for dag in bag.dags.values() for task in dag.tasks
     }
+if "large_model" in bag.dags:
+    found["large"] = rendered(bag.dags["large_model"], "train", {"candidates": None, "run_id": None}, made)
 print("\n" + json.dumps(found))

@@ -4,6 +4,7 @@ Airflow and MLflow can't be installed together, so these tests want an interpret
 installed: `MOLINO_TEST_AIRFLOW=/path/to/python`.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -75,6 +76,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
     own = text.replace("name: housing\n", 'name: own\nschedule: "30 4 * * 1"\n', 1)
     (folder / "models" / "own.yaml").write_text(own)
     (folder / "models" / "broken.yaml").write_text("name: broken\n")
+    noise = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(6000))
+    (folder / "models" / "large.yaml").write_text(text.replace("name: housing\n", f"name: large # {noise}\n", 1))
     return parse(folder / "home", MOLINO_MODELS_EXTRA=str(folder / "models"))
 
 
@@ -133,6 +136,15 @@ def test_a_secret_that_is_a_file_is_mounted_where_its_variable_says(parsed: Pars
     assert volume["secret"] == {"secretName": "deploy-key", "items": [{"key": "ssh-privatekey", "path": path.name}]}
 
 
+def test_a_model_file_that_no_variable_holds_is_mounted(extended: Parsed) -> None:
+    pod = extended["large"]
+    names = {one["mountPath"]: one["name"] for one in container(pod)["volumeMounts"]}
+    (volume,) = (one for one in pod["spec"]["volumes"] if one["name"] == names["/etc/molino/model"])
+    assert volume["configMap"] == {"name": "molino-models", "items": [{"key": "large.yaml", "path": "model.yaml"}]}
+    assert variables(pod)["MOLINO_MODEL_FILE"]["value"] == "/etc/molino/model/model.yaml"
+    assert "MOLINO_MODEL_CONTENT" not in variables(pod)
+
+
 def test_no_service_passes_for_a_setting(parsed: Parsed) -> None:
     assert parsed["ingest"]["spec"]["enableServiceLinks"] is False
 
@@ -183,6 +195,6 @@ def test_a_version_that_no_event_told_of_has_one_though_its_run_was_lost(events:
 
 def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(extended: Parsed, parsed: Parsed) -> None:
     ((file, error),) = extended["errors"].items()
-    others = {dag: tasks for dag, tasks in extended["tasks"].items() if not dag.startswith("own_")}
+    others = {dag: tasks for dag, tasks in extended["tasks"].items() if not dag.startswith(("own_", "large_"))}
     assert (Path(file).name, others) == ("wrong_model_files.py", parsed["tasks"])
     assert "broken/model.yaml" in error

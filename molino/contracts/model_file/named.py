@@ -10,7 +10,7 @@ from pathlib import Path
 
 from molino.contracts.errors import ModelFileError
 from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, find_models, load_model, parse_model
-from molino.contracts.model_file.own_code import unpack_code
+from molino.contracts.model_file.own_code import digest, unpack_code
 from molino.contracts.settings import Settings
 
 LARGEST_BYTES = 2**20
@@ -25,6 +25,8 @@ def load_named_model(settings: Settings, name: str) -> LoadedModel:
     """
     if settings.model_content:
         loaded = _unpack(settings, name, settings.model_content)
+    elif settings.model_file and settings.model_digest:
+        loaded = _mounted(settings, name, settings.model_file, settings.model_digest)
     else:
         loaded = load_model(settings.model_file or _find(settings, name))
     if loaded.file.name != name:
@@ -48,6 +50,18 @@ def _unpack(settings: Settings, name: str, content: str) -> LoadedModel:
     if lacking:
         raise ModelFileError(f"MOLINO_MODEL_CODE: expected the file {lacking[0]}, which the model file names")
     return LoadedModel(file=model, path=path, sha256=hashlib.sha256(data).hexdigest(), code=code)
+
+
+def _mounted(settings: Settings, name: str, path: Path, wanted: str) -> LoadedModel:
+    """Read a model file that a pod has mounted; its place is the same as that of one from the environment.
+
+    Raises:
+        ModelFileError: it isn't the one that the pod was started for.
+    """
+    loaded = load_model(path)
+    if digest(path.read_bytes(), loaded.code) != wanted:
+        raise ModelFileError(f"{path}: the model file was changed while its run went on: start the run again")
+    return loaded.model_copy(update={"path": settings.models.resolve() / name / MODEL_FILENAME})
 
 
 def _find(settings: Settings, name: str) -> Path:

@@ -67,6 +67,11 @@ def digests(code: Mapping[str, bytes]) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(code.items())}
 
 
+def digest(content: bytes, code: Mapping[str, bytes]) -> str:
+    """Return one SHA-256 of a model file with its Python files."""
+    return hashlib.sha256(json.dumps([hashlib.sha256(content).hexdigest(), digests(code)]).encode()).hexdigest()
+
+
 def _read(path: Path, folder: Path) -> bytes:
     """Return a file's bytes.
 
