@@ -30,6 +30,14 @@ def undisturbed(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory)
     return home, home.run("quick")
 
 
+@pytest.fixture(scope="module")
+def lineages(
+    killed: tuple[Home, list[Ended]], undisturbed: tuple[Home, Ended]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The records of both runs."""
+    return killed[0].lineage(killed[1][-1].run_id, "quick"), undisturbed[0].lineage(undisturbed[1].run_id, "quick")
+
+
 def run_and_kill(home: Home, step: str) -> Ended:
     """Run, and kill a step as soon as it has begun its work."""
     process = home.start("quick", "--once")
@@ -64,14 +72,9 @@ def test_the_last_start_answers_the_same(killed: tuple[Home, list[Ended]], undis
 
 
 @pytest.mark.parametrize("step", STEP_NAMES)
-def test_each_step_ends_as_in_an_undisturbed_run(
-    killed: tuple[Home, list[Ended]], undisturbed: tuple[Home, Ended], step: str
-) -> None:
-    def told(where: Home, run_id: str) -> dict[str, Any]:
-        record = where.lineage(run_id, "quick")["records"][step]
-        return {key: record[key] for key in SAME}
-
-    assert told(killed[0], killed[1][-1].run_id) == told(undisturbed[0], undisturbed[1].run_id)
+def test_each_step_ends_as_in_an_undisturbed_run(lineages: tuple[dict[str, Any], dict[str, Any]], step: str) -> None:
+    after_kills, undisturbed = ({key: one["records"][step][key] for key in SAME} for one in lineages)
+    assert after_kills == undisturbed
 
 
 def test_nothing_is_doubled(killed: tuple[Home, list[Ended]]) -> None:

@@ -1,6 +1,7 @@
 """Working folders, homes and environments that aren't as one thinks: each works, or is told in one line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,10 +41,11 @@ def shadowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["molino serve", "serving", "mlflow"])
-def test_a_service_imports_nothing_of_the_working_folder(shadowed: Path, name: str) -> None:
+def test_a_service_imports_nothing_of_the_working_folder(shadowed: Path, mlflow_database: Path, name: str) -> None:
     port = free_port()
     settings = Settings(home=shadowed / "home")
     settings.root.mkdir()
+    shutil.copy(mlflow_database, settings.root / "mlflow.db")
     wanted = services.mlflow(settings, port) if name == "mlflow" else services.serving(settings, port, "housing")
     command = [str(COMMAND), "serve"] if name == "molino serve" else wanted.command
     child = start(name, command, shadowed / "log", wanted.environment)

@@ -37,7 +37,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def planted(place: Path) -> Iterator[dict[str, str]]:
+def planted(place: Path, mlflow_database: Path) -> Iterator[dict[str, str]]:
+    shutil.copy(mlflow_database, place / "mlflow.db")
     with server(place, "ada", PASSWORD) as host:
         content = yaml.safe_load((ROOT / "pipelines" / "models" / "housing" / "model.yaml").read_text())
         content["source"]["uri"] = f"http://ada:{WRITTEN}@{host}/files/housing.csv?token={TOKEN}"

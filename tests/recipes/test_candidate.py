@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tree import changed_files, copy_with_recipe, give_database, molino, run
+from tree import changed_files, copy_with_recipe, give_database, run, steps
 
 CHOSEN = [{"name": "median", "kind": "quantile", "share": 0.5}, {"name": "linear", "kind": "linear"}]
 
@@ -22,8 +22,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(tree: Path, mlflow_database: Path) -> dict[str, object]:
     give_database(tree, mlflow_database)
-    for step in ("ingest", "version", "train"):
-        molino(tree, "step", step, "--model", "housing", "--run-id", "r1")
+    steps(tree, "housing", "ingest", "version", "train")
     record: dict[str, object] = json.loads(
         (tree / "home" / "store" / "runs" / "housing" / "r1" / "train.json").read_text()
     )

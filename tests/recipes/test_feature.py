@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from tree import changed_files, copy_with_recipe, give_database, molino, run
+from tree import changed_files, copy_with_recipe, give_database, run, steps
 
 MODEL = {
     "name": "loans",
@@ -42,8 +42,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(tree: Path, mlflow_database: Path) -> Path:
     give_database(tree, mlflow_database)
-    for step in ("ingest", "version", "train"):
-        molino(tree, "step", step, "--model", "loans", "--run-id", "r1")
+    steps(tree, "loans", "ingest", "version", "train")
     return tree / "home" / "store" / "runs" / "loans" / "r1"
 
 

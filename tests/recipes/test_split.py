@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from tree import ROOT, copy_with, molino, run
+from tree import ROOT, copy_with, give_database, run, steps
 
 KEYS = '''
 from typing import Literal
@@ -81,9 +81,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def store(tree: Path) -> Path:
-    for step in ("ingest", "version", "train", "evaluate", "register"):
-        molino(tree, "step", step, "--model", "plots", "--run-id", "r1")
+def store(tree: Path, mlflow_database: Path) -> Path:
+    give_database(tree, mlflow_database)
+    steps(tree, "plots", "ingest", "version", "train", "evaluate", "register")
     return tree / "home" / "store"
 
 

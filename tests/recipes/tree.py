@@ -78,3 +78,9 @@ def run(root: Path, program: str, **variables: str) -> str:
 def molino(root: Path, *words: str, **variables: str) -> str:
     """Run the copy's `molino` command and return what it prints."""
     return run(root, f"import sys; sys.argv = {['molino', *words]!r}\nfrom molino.cli import main\nmain()", **variables)
+
+
+def steps(root: Path, model: str, *names: str) -> None:
+    """Run steps of the copy one after the other as run `r1`, in one process: it imports what they share once."""
+    words = [["step", name, "--model", model, "--run-id", "r1"] for name in names]
+    run(root, f"from molino.cli import app\nfor words in {words!r}:\n    app(words, standalone_mode=False)")
