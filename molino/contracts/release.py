@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from molino.contracts.address import Address
 from molino.contracts.reading import read_json
@@ -101,6 +101,8 @@ class Lineage(_Part):
     candidate: str
     code_revision: str
     model_file_sha256: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    """The candidate's hyperparameters that a search has found, by the key of the range."""
 
 
 class Score(_Part):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from molino.contracts.address import Address
 from molino.contracts.reading import read_object
@@ -136,6 +136,17 @@ class VersionResult(Result):
         return [*super().tell(content), *cls.compared(content)]
 
 
+class SearchResult(_Part):
+    """What became of the search of a candidate's ranges."""
+
+    trials: int
+    pruned: int
+    """Of these, how many were ended early."""
+    failed: int
+    """And how many could not be trained."""
+    seconds: float
+
+
 class CandidateResult(_Part):
     """One trained candidate, and its ONNX graph."""
 
@@ -155,6 +166,10 @@ class CandidateResult(_Part):
     """Of a choice by folds: the standard deviation of each metric over them."""
     weights: dict[str, float] = Field(default_factory=dict)
     """Of an ensemble: how much each member counts, by its name; they add up to 1."""
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    """What a search has found best, by the key of the range, such as `parameters.max_depth`."""
+    search: SearchResult | None = None
+    """None where the model file gives no range."""
 
 
 class Baseline(_Part):

@@ -95,6 +95,7 @@ def _lineage(context: Context, best: CandidateResult, model_uri: str) -> Lineage
         candidate=best.name,
         code_revision=context.records["train"].code_revision,
         model_file_sha256=context.loaded.sha256,
+        parameters=best.parameters,
     )
 
 

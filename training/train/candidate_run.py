@@ -1,22 +1,25 @@
 """One candidate of a run: trained, measured, exported, compared with its graph, and logged with all that led to it."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from molino.contracts.errors import StepError
+from molino.contracts.metrics import METRICS
 from molino.contracts.model_file import Candidate
-from molino.contracts.results import CandidateResult
+from molino.contracts.results import CandidateResult, SearchResult
 from training.features.fitted import Float32Array
 from training.graphs.graph import Predictions
 from training.metrics.score import values
 from training.splits import JUDGED
 from training.train.candidates import bounded, fit, judged_by, weights_of
-from training.train.candidates.contract import Material, Trained
+from training.train.candidates.contract import Judge, Material, Trained
 from training.train.data import Rows
 from training.train.export import export_candidate
 from training.train.folds import Measured, mean_rounds
@@ -25,6 +28,7 @@ from training.train.parity import check_labels, check_parity, generate_rows, mea
 from training.train.preparation import prepare
 from training.train.progress import Progress
 from training.train.run_log import child_run, log_models, shared_params, upload_tensorboard
+from training.train.search import search
 from training.train.session import Session, Trial
 
 REFITTED = "-refitted"
@@ -44,6 +48,8 @@ def train_candidate(session: Session, candidate: Candidate, members: Mapping[str
         TrackingError: MLflow refused.
     """
     with child_run(session, candidate, candidate.name) as child:
+        found = search(session, candidate, child, partial(_attempt, session)) if candidate.ranges else None
+        candidate = found.candidate if found else candidate
         measured, of_folds = _cross_validate(session, candidate, child, members) if session.folds else (None, ())
         material = replace(session.material, members={name: one.trained for name, one in members.items()})
         trained, seconds = _fit(session, candidate, candidate.name, child, material)
@@ -53,6 +59,8 @@ def train_candidate(session: Session, candidate: Candidate, members: Mapping[str
         else:
             metrics, spreads = measured.means, measured.spreads
         kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads, of_folds)
+        if found:
+            kept = replace(kept, parameters=found.parameters, search=found.result)
         return _keep(session, kept, trained, rounds)
 
 
@@ -75,6 +83,7 @@ def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial])
         trained, seconds = _fit(session, candidate, name, child, material)
         before = trial.result
         kept = _Kept(candidate, name, child, seconds, before.validation, before.validation_spread, ())
+        kept = replace(kept, parameters=before.parameters, search=before.search)
         return _keep(session, kept, trained, trial.rounds)
 
 
@@ -90,27 +99,52 @@ def _cross_validate(
     session: Session, candidate: Candidate, child: str, members: Mapping[str, Trial]
 ) -> tuple[Measured, tuple[Trained, ...]]:
     """Train a candidate on each fold, and measure it on the rows that the fold leaves out."""
-    context, material = session.context, session.material
+    context = session.context
     kept: list[Trained] = []
     found: list[dict[str, float]] = []
     rounds: list[int | None] = []
-    for number, fold in enumerate(session.folds, start=1):
-        folder = material.tensorboard / candidate.name / f"fold-{number}"
-        try:
-            beside = {name: one.of_folds[number - 1] for name, one in members.items()}
-            of_fold = replace(prepare(fold, material.seed, folder), code=material.code, members=beside)
-            trained = _train(candidate, of_fold)
-            judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
-            found.append(measure_rows(judged, bounded(material.model, trained), "the fold's"))
-        except StepError as error:
-            raise StepError(f"fold {number} of {len(session.folds)}: {error}") from error
+    folder = session.material.tensorboard / candidate.name
+    for number, (trained, metrics) in enumerate(_fold_by_fold(session, candidate, folder, members), start=1):
+        found.append(metrics)
         rounds.append(trained.rounds)
         kept.append(trained)
-        context.log.info(f"folds of {candidate.name}", done=number, total=len(session.folds), **_rounded(found[-1]))
+        context.log.info(f"folds of {candidate.name}", done=number, total=len(session.folds), **_rounded(metrics))
     measured = Measured(tuple(found), mean_rounds(rounds))
     named = {f"fold_{name}": history for name, history in measured.history.items()}
     context.tracker.log_history(child, named, first=1)
     return measured, tuple(kept) if session.ensembles else ()
+
+
+def _fold_by_fold(
+    session: Session, candidate: Candidate, logs: Path, members: Mapping[str, Trial]
+) -> Iterator[tuple[Trained, dict[str, float]]]:
+    """Yield a candidate trained on each fold, with its metrics on the rows that the fold leaves out."""
+    material = session.material
+    for number, fold in enumerate(session.folds, start=1):
+        try:
+            beside = {name: one.of_folds[number - 1] for name, one in members.items()}
+            prepared = prepare(fold, material.seed, logs / f"fold-{number}")
+            trained = _train(candidate, replace(prepared, code=material.code, members=beside))
+            judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
+            metrics = measure_rows(judged, bounded(material.model, trained), "the fold's")
+        except StepError as error:
+            raise StepError(f"fold {number} of {len(session.folds)}: {error}") from error
+        yield trained, metrics
+
+
+def _attempt(session: Session, candidate: Candidate, number: int, judge: Judge) -> dict[str, float]:
+    """Return the metrics of a search's trial, by folds or on validation rows; nothing of it is kept."""
+    logs = session.context.workdir / "search" / candidate.name / str(number)
+    if not session.folds:
+        material = replace(session.material, tensorboard=logs, judge=judge)
+        return measure_rows(material.validation, judged_by(material, _train(candidate, material)), "validation")
+    metric, found = METRICS[session.context.model.metric], list[dict[str, float]]()
+    for number, (_, metrics) in enumerate(_fold_by_fold(session, candidate, logs, {}), start=1):
+        found.append(metrics)
+        mean = Measured(tuple(found), None).means.get(metric.name)
+        if mean is not None and number < len(session.folds):
+            judge(number, metric.loss(mean))
+    return Measured(tuple(found), None).means
 
 
 def _fit(session: Session, candidate: Candidate, name: str, child: str, material: Material) -> tuple[Trained, float]:
@@ -144,6 +178,9 @@ class _Kept:
     validation: Mapping[str, float]
     spreads: Mapping[str, float]
     of_folds: tuple[Trained, ...]
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Found by a search."""
+    search: SearchResult | None = None
 
 
 def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -> Trial:
@@ -162,7 +199,7 @@ def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -
     tracker.log_metrics(kept.child, metrics | spreads | {"training_seconds": kept.seconds})
     tracker.log_params(
         kept.child,
-        candidate.model_dump(mode="json")
+        candidate.told
         | shared_params(session)
         | trained.params()
         | {"rows_trained": trained.rows_trained, "sampled": sampled},
@@ -181,6 +218,8 @@ def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -
         validation=dict(kept.validation),
         validation_spread=dict(kept.spreads),
         weights=dict(weights_of(trained)),
+        parameters=dict(kept.parameters),
+        search=kept.search,
     )
     context.log.info("candidate", name=kept.name, rounded=_rounded(metrics | spreads))
     return Trial(result, metrics, rounds, candidate, trained, kept.of_folds)

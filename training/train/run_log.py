@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ from training.step import Context
 from training.train.candidates.contract import Trained
 from training.train.model_log import requirements, save_onnx
 from training.train.session import Session
+from training.train.trials import Ended
 
 if TYPE_CHECKING:
     import onnx
@@ -51,6 +52,34 @@ def child_run(session: Session, candidate: Candidate, name: str) -> Iterator[str
         raise
     finally:
         tracker.close(child, status)
+
+
+@contextmanager
+def trial_run(session: Session, candidate: Candidate, child: str, number: int) -> Iterator[str]:
+    """Open the run of a search's trial below its candidate's; what breaks it off closes it as failed."""
+    tracker, name = session.context.tracker, f"{candidate.name}-trial-{number}"
+    tags = {
+        **session.tags,
+        "molino.candidate": candidate.name,
+        "molino.kind": candidate.kind,
+        "molino.trial": str(number),
+    }
+    run = tracker.open_child(session.experiment, child, session.context.run_id, name, tags)
+    try:
+        yield run
+    except BaseException:
+        tracker.close(run, _FAILED)
+        raise
+
+
+def log_trial(session: Session, mlflow_run_id: str, values: Mapping[str, Any], trial: Ended) -> None:
+    """Log what became of a trial, and close its run."""
+    tracker = session.context.tracker
+    tracker.log_params(mlflow_run_id, values)
+    tracker.log_metrics(mlflow_run_id, {f"validation_{name}": value for name, value in trial.metrics.items()})
+    tags = {"molino.state": trial.state} | ({"molino.failed": trial.cause} if trial.cause else {})
+    tracker.tag(mlflow_run_id, tags)
+    tracker.close(mlflow_run_id, _FAILED if trial.state == "failed" else _FINISHED)
 
 
 def shared_params(session: Session) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """*train*: every candidate of the model file on the same rows, each exported to one ONNX graph that answers alike."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from molino.contracts.contradictions import Contradiction
 from molino.contracts.errors import ModelFileError, StepError
-from molino.contracts.model_file import Candidate, ModelFile, place_of
+from molino.contracts.model_file import Candidate, LoadedModel, ModelFile, place_of
 from molino.contracts.record import Artifact
 from molino.contracts.results import IngestResult, TrainResult, VersionResult
 from training.examples import typical_rows
@@ -27,6 +28,7 @@ from training.train.parity import check_target
 from training.train.preparation import prepare
 from training.train.reference import reference_statistics
 from training.train.run_log import parent_run
+from training.train.search import LIBRARIES as SEARCH_LIBRARIES
 from training.train.session import Session, Trial
 from training.train.transforms.transform import transform_named
 
@@ -40,7 +42,8 @@ PARITY_ROWS = 10_000
 def libraries(model: ModelFile) -> tuple[str, ...]:
     """Return the modules that the work takes and that are slow to import."""
     first, last = (slow_imports(model.candidates, which) for which in (FIRST, LIBRARIES))
-    return (*first, "dvc.repo", "polars", "onnxruntime", "mlflow.onnx", *TRACKING_LIBRARIES, *last)
+    searching = SEARCH_LIBRARIES if any(candidate.ranges for candidate in model.candidates) else ()
+    return (*first, *searching, "dvc.repo", "polars", "onnxruntime", "mlflow.onnx", *TRACKING_LIBRARIES, *last)
 
 
 def run(context: Context) -> Outcome:
@@ -111,10 +114,25 @@ def _check_candidates(context: Context) -> None:
         f"{place_of(context.loaded, ('candidates', index, *key))}: {problem}"
         for index, candidate in enumerate(context.model.candidates)
         if candidate in asked
-        for key, problem in faults(candidate, context.loaded)
+        for key, problem in _faults(candidate, context.loaded)
     ]
     if found:
         raise ModelFileError("\n".join(found))
+
+
+def _faults(candidate: Candidate, loaded: LoadedModel) -> Iterator[Contradiction]:
+    """Yield what a candidate's library finds wrong with it.
+
+    Of one with ranges it is asked about both ends: what is wrong with a range, and what is wrong at either end. What
+    only one combination of values has wrong is a trial's own failure.
+    """
+    if not candidate.ranges:
+        yield from faults(candidate, loaded)
+        return
+    ends = [dict(faults(one, loaded)) for one in candidate.ends]
+    for key, problem in {key: problem for end in reversed(ends) for key, problem in end.items()}.items():
+        if ".".join(map(str, key)) in candidate.ranges or all(key in end for end in ends):
+            yield key, problem
 
 
 def _check_data(path: Path, clean: Artifact, version: VersionResult) -> None:

@@ -1,7 +1,7 @@
 """Other candidates, blended."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from molino.contracts.part import NAME_PATTERN
 
 class Ensemble(Candidate):
     """The mean of other candidates' answers, by weights that are found on validation rows."""
+
+    FIXED: ClassVar[frozenset[str]] = Candidate.FIXED | {"members", "draws"}
 
     kind: Literal["ensemble"]
     members: tuple[Annotated[str, Field(pattern=NAME_PATTERN)], ...] | None = Field(default=None, min_length=2)

@@ -1,6 +1,6 @@
 """An estimator that a Python file beside the model file makes."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -10,6 +10,8 @@ from molino.contracts.part import CODE_PATTERN, FUNCTION_PATTERN
 
 class Python(Candidate):
     """A function of one's own returns a scikit-learn estimator or pipeline; the train step alone runs it."""
+
+    FIXED: ClassVar[frozenset[str]] = Candidate.FIXED | {"file", "function"}
 
     kind: Literal["python"]
     file: str = Field(pattern=CODE_PATTERN)

@@ -1,6 +1,6 @@
 """Any regressor or classifier of scikit-learn that can be exported."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -10,6 +10,8 @@ from molino.contracts.part import ESTIMATOR_PATTERN
 
 class Sklearn(Candidate):
     """An estimator of scikit-learn, named by its import path. The train step says before training what is wrong."""
+
+    FIXED: ClassVar[frozenset[str]] = Candidate.FIXED | {"estimator"}
 
     kind: Literal["sklearn"]
     estimator: str = Field(pattern=ESTIMATOR_PATTERN)

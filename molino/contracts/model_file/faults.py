@@ -11,6 +11,7 @@ from molino.contracts.features import AnyFeature
 from molino.contracts.model_file.document import Key, locate, walk
 from molino.contracts.model_file.schema import CONTRADICTION, ModelFile
 from molino.contracts.part import PATTERN_WORDS
+from molino.contracts.search import RANGES, Range
 from molino.contracts.splits import DEFAULT_KIND, SPLITS
 
 VARIANTS: Mapping[str, tuple[str, Any]] = {"features": ("type", AnyFeature), "candidates": ("kind", AnyCandidate)}
@@ -23,12 +24,18 @@ SILENT = frozenset({"extra_forbidden", "missing", "too_short"})
 
 def explain(error: ValidationError, root: yaml.Node, where: str) -> Iterator[str]:
     """Yield one line per fault; `where` names the file."""
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    for fault in faults:
+        size = len(fault["loc"])
+        if fault["type"] == "too_short" and any(one["loc"][:size] == fault["loc"] != one["loc"] for one in faults):
+            continue  # a list that is too short for want of the entries that are wrong themselves
         if fault["type"] == CONTRADICTION:
             for key, problem in fault["ctx"]["found"]:
                 yield f"{where}:{locate(root, key)[0]}: {'.'.join(map(str, key))}: {problem}"
             continue
         key = _key_of(fault["loc"], fault["type"])
+        if fault["type"] != "extra_forbidden":
+            key = _into_range(key, root)
         line, found = locate(root, key)
         got = f" (got {found!r})" if found is not None and fault["type"] not in SILENT else ""
         yield f"{where}:{line}: {'.'.join(map(str, key))}: {_expectation(dict(fault), key, root)}{got}"
@@ -39,12 +46,25 @@ def _key_of(loc: Key, kind: str) -> Key:
     if len(loc) >= 2 and loc[0] in VARIANTS and isinstance(loc[1], int):
         if kind.startswith("union_tag"):
             return (*loc, VARIANTS[str(loc[0])][0])
-        return (*loc[:2], *loc[3:])
+        return (*loc[:2], *_written(loc[3:]))
     if loc and loc[0] == "split":
         if kind.startswith("union_tag"):
             return ("split", "kind")
         return ("split", *(part for part in loc[2:] if part not in COLUMN_TAGS))
     return tuple(part for part in loc if part != "[key]")
+
+
+def _written(key: Key) -> Key:
+    """Return where in a candidate a range is written."""
+    return (*str(key[1]).split(".", 1), *key[2:]) if key[:1] == (RANGES,) and len(key) > 1 else key
+
+
+def _into_range(key: Key, root: yaml.Node) -> Key:
+    """Return where the value is that stands for a range: a hyperparameter is checked by the range's first one."""
+    if key[:1] != ("candidates",) or len(key) < 3:
+        return key
+    ends: tuple[Key, ...] = (("choices", 0), ("low",))
+    return next((key + end for end in ends if walk(root, key + end) is not None), key)
 
 
 def _expectation(fault: dict[str, Any], key: Key, root: yaml.Node) -> str:
@@ -55,7 +75,9 @@ def _expectation(fault: dict[str, Any], key: Key, root: yaml.Node) -> str:
         case "union_tag_invalid":
             return f"expected one of {context['expected_tags']}"
         case "extra_forbidden":
-            return f"unknown key; expected one of {', '.join(_allowed_keys(key[:-1], root))}"
+            ranged = RANGES in fault["loc"]
+            allowed = list(Range.model_fields) if ranged else _allowed_keys(key[:-1], root)
+            return f"unknown key; expected one of {', '.join(allowed)}"
         case "string_pattern_mismatch":
             pattern = context["pattern"]
             return f"expected {PATTERN_WORDS.get(pattern, f'text that matches {pattern}')}"
@@ -95,8 +117,9 @@ def _allowed_keys(section: Key, root: yaml.Node) -> list[str]:
     for index, name in enumerate(section):
         if name in VARIANTS:
             tag = walk(root, (*section[: index + 2], VARIANTS[str(name)][0]))
-            return list(_variants(str(name))[str(tag.value) if tag else ""].model_fields)
+            part = _variants(str(name))[str(tag.value) if tag else ""]
+            continue
         field = part.model_fields.get(str(name))
         inner = [field.annotation, *get_args(field.annotation)] if field else []
         part = next((kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)), part)
-    return list(part.model_fields)
+    return [name for name, field in part.model_fields.items() if field.alias != RANGES]

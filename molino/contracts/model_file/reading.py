@@ -12,6 +12,7 @@ from molino.contracts.model_file.faults import explain
 from molino.contracts.model_file.loaded import LoadedModel
 from molino.contracts.model_file.own_code import with_code
 from molino.contracts.model_file.schema import ModelFile
+from molino.contracts.search import ranges_apart
 
 MODEL_FILENAME = "model.yaml"
 
@@ -38,7 +39,7 @@ def parse_model(data: bytes, where: str) -> ModelFile:
     root, content = read_yaml(data, where)
     try:
         # JSON mode is as strict about types but takes lists for tuples, which YAML has no word for.
-        return ModelFile.model_validate_json(json.dumps(content))
+        return ModelFile.model_validate_json(json.dumps(ranges_apart(content)))
     except ValidationError as error:
         raise ModelFileError("\n".join(explain(error, root, where))) from error
 

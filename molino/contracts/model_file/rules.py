@@ -31,6 +31,7 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
         yield from feature.contradictions(key, model.source.excluded)
     for index, candidate in enumerate(model.candidates):
         yield from candidate.contradictions(("candidates", index), model.candidates)
+        yield from candidate.wrong_ranges(("candidates", index))
 
 
 def _names(model: "ModelFile") -> Iterator[Contradiction]:

@@ -20,6 +20,8 @@ ROWS_FOR_THREADS = 20_000
 """Below it, threads that wait for each other take longer than the work."""
 TRIED_ROWS = 64
 ROUNDS = "n_estimators"
+DEFAULT_ROUNDS = 100
+"""Of both libraries."""
 
 
 class Boosted(Estimator):
@@ -58,7 +60,7 @@ def floor_to_32_bits(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def tell_losses(material: Material, on_train: Sequence[float], on_validation: Sequence[float]) -> None:
-    """Report the losses of each round."""
+    """Report the losses of each round, where a kind can't as they come."""
     for done, (train, validation) in enumerate(zip(on_train, on_validation, strict=True), start=1):
         material.report(done, len(on_train), float(train), float(validation))
 

@@ -20,6 +20,14 @@ Report = Callable[[int, int, float, float | None], None]
 There is no loss on validation rows where none stop the training."""
 
 
+Judge = Callable[[int, float], None]
+"""Told the number of an epoch or round, and its loss on validation rows; it ends the training by an exception."""
+
+
+def _keep_on(_done: int, _loss: float) -> None:
+    """End nothing."""
+
+
 @dataclass(frozen=True)
 class Material:
     """Data, encoding and seed; the same for every candidate of a run."""
@@ -46,6 +54,14 @@ class Material:
     """By name: other candidates that were trained on the same material."""
     weights: Mapping[str, float] | None = None
     """Of members, where they are known before; validation rows tell them where none."""
+    judge: Judge = _keep_on
+    """Of a search's trial: may end one that isn't worth going on with."""
+
+    def heard(self, done: int, total: int, on_train: float, on_validation: float | None) -> None:
+        """Report an epoch or round as it ends, and let the training be ended; by kinds that can be, in that moment."""
+        self.report(done, total, on_train, on_validation)
+        if on_validation is not None:
+            self.judge(done, on_validation)
 
     @property
     def sampled(self) -> bool:

@@ -128,7 +128,7 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
             on_train = loop.train(in_memory.shuffled(material.seed + epoch))
         on_validation = None if held_back is None else loop.loss(held_back.in_order())
         _write(writer, epoch, on_train, on_validation)
-        material.report(epoch, epochs, on_train, on_validation)
+        material.heard(epoch, epochs, on_train, on_validation)
         if on_validation is None:
             continue
         if on_validation < best:

@@ -1,7 +1,7 @@
 """Gradient boosting of LightGBM, stopped by the validation rows or after a number of rounds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +20,6 @@ from training.train.candidates.boosters import (
     form_of,
     said,
     settled,
-    tell_losses,
 )
 from training.train.candidates.contract import Material
 from training.train.candidates.converted import convert_booster
@@ -118,11 +117,20 @@ def fit(candidate: LightGBM, material: Material) -> LightGBMModel:
         train.target,
         eval_X=(rows, exact(form(validation.features))),
         eval_y=(train.target, validation.target),
-        callbacks=[lightgbm.early_stopping(candidate.patience, verbose=False)],
+        callbacks=[_teller(material), lightgbm.early_stopping(candidate.patience, verbose=False)],
     )
-    losses = [list(of_set.values())[-1] for of_set in estimator.evals_result_.values()]
-    tell_losses(material, losses[0], losses[1])
-    return LightGBMModel(estimator, form, len(train), int(estimator.best_iteration_ or len(losses[0])))
+    return LightGBMModel(estimator, form, len(train), int(estimator.best_iteration_ or estimator.n_iter_))
+
+
+def _teller(material: Material) -> Callable[[Any], None]:
+    """Return a callback that tells the losses of each round as it ends; of several, the last one."""
+
+    def tell(of_round: Any) -> None:
+        """Tell the losses on the training and the validation rows."""
+        losses = {of_set: float(loss) for of_set, _, loss, *_ in of_round.evaluation_result_list}
+        material.heard(of_round.iteration + 1, of_round.end_iteration, *losses.values())
+
+    return tell
 
 
 def _fitted(estimator: Any, rows: Any, target: Any, **more: Any) -> Any:

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from molino.contracts.candidates.xgboost import XGBoost
 from molino.contracts.contradictions import Contradiction
 from molino.contracts.model_file import LoadedModel
-from training.train.candidates.boosters import ROUNDS, Boosted, faults_of, form_of, settled, tell_losses
+from training.train.candidates.boosters import DEFAULT_ROUNDS, ROUNDS, Boosted, faults_of, form_of, settled
 from training.train.candidates.contract import Material
 
 OWN = frozenset({"early_stopping_rounds", "callbacks", "enable_categorical", "feature_types", "missing"})
@@ -50,11 +48,27 @@ def fit(candidate: XGBoost, material: Material) -> XGBoostModel:
         estimator = kind(**parameters).fit(rows, train.target)
         return XGBoostModel(estimator, form, len(train), material.rounds)
     sets = [(rows, train.target), (form(validation.features), validation.target)]
-    estimator = kind(**parameters, early_stopping_rounds=candidate.patience)
+    rounds = int(parameters.get(ROUNDS) or DEFAULT_ROUNDS)
+    estimator = kind(**parameters, early_stopping_rounds=candidate.patience, callbacks=[_teller(material, rounds)])
     estimator.fit(rows, train.target, eval_set=sets, verbose=False)
-    losses: list[Any] = [list(of_set.values())[-1] for of_set in estimator.evals_result().values()]
-    tell_losses(material, np.asarray(losses[0]).tolist(), np.asarray(losses[1]).tolist())
     return XGBoostModel(estimator, form, len(train), int(estimator.best_iteration) + 1)
+
+
+def _teller(material: Material, rounds: int) -> Any:
+    """Return a callback that tells the losses of each round as it ends."""
+    import xgboost
+
+    class Teller(xgboost.callback.TrainingCallback):
+        """Goes along with a training."""
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            """Tell the last losses, and go on."""
+            del model
+            on_train, on_validation = (float(list(of_set.values())[-1][-1]) for of_set in evals_log.values())
+            material.heard(epoch + 1, rounds, on_train, on_validation)
+            return False
+
+    return Teller()
 
 
 def _kind_of(classifies: bool) -> Any:
