@@ -93,6 +93,12 @@ def test_no_secret_is_written_out(documents: list[dict[str, Any]]) -> None:
 def test_only_the_scheduler_has_a_token(documents: list[dict[str, Any]]) -> None:
     holders = [name for name, spec, _ in pods(documents) if spec["automountServiceAccountToken"]]
     assert holders == ["Deployment/molino-airflow-scheduler"]
+    mounting = [
+        name.rpartition("-")[0]
+        for name, spec, _ in pods(documents)
+        if "serviceAccountToken" in str(spec.get("volumes"))
+    ]
+    assert mounting in ([], ["Job/molino-secrets-make"])
 
 
 def test_a_selector_picks_one_workload(documents: list[dict[str, Any]]) -> None:

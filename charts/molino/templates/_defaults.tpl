@@ -66,6 +66,8 @@
   "minio.persistence.size": "20Gi",
   "minio.persistence.existingClaim": "",
   "minio.scheduling": {},
+  "jobs.annotations": {},
+  "jobs.ttlSeconds": 3600,
   "operations.image.registry": "",
   "operations.image.repository": "molino-operations",
   "operations.image.tag": "",

@@ -1,6 +1,14 @@
 {{/*
-A password that is made once: what the values say, else what the Secret of an earlier install holds, else a new one.
-`helm template` and Argo CD can't look into the cluster: give an existingSecret there.
+Whether there is a cluster to ask; with `helm template` and Argo CD there is none. A namespace that is made after this, by
+`--create-namespace`, has no service account yet: then the cluster is told by the namespace that each has.
+*/}}
+{{- define "molino.cluster" -}}
+{{- if or (lookup "v1" "ServiceAccount" .Release.Namespace "default") (lookup "v1" "Namespace" "" "default") -}}true{{- end -}}
+{{- end -}}
+
+{{/*
+A password that is made once: what the values say, else what the Secret of an earlier install holds, else a new one. Nothing
+where no cluster can be asked, and each rendering would make another: a Job of the chart makes it then.
 */}}
 {{- define "molino.password" -}}
 {{- $held := (lookup "v1" "Secret" .root.Release.Namespace .secret).data | default dict -}}
@@ -8,8 +16,10 @@ A password that is made once: what the values say, else what the Secret of an ea
 {{- .given | b64enc -}}
 {{- else if hasKey $held .key -}}
 {{- index $held .key -}}
-{{- else -}}
-{{- randAlphaNum 32 | b64enc -}}
+{{- else if include "molino.cluster" .root -}}
+{{- $made := randAlphaNum 32 | b64enc -}}
+{{- /* Fernet wants its 32 bytes in base64. */ -}}
+{{- eq .key "fernet-key" | ternary ($made | b64enc) $made -}}
 {{- end -}}
 {{- end -}}
 
@@ -20,10 +30,16 @@ checksum/auth: {{ (index .root.Values .component).auth | toJson | sha256sum }}
 
 {{/*
 The Secret of a component that brings none of its own. Wants root, component, plain: what it holds as it is, made: passwords
-by key, made once where they are empty, and as it needs it more: YAML of further data, encoded.
+by key, made once where they are empty. Those that a Job is to make are named in an annotation.
 */}}
 {{- define "molino.secret" -}}
 {{- $name := include "molino.name" . -}}
+{{- $made := dict -}}
+{{- $left := list -}}
+{{- range $key, $given := .made -}}
+{{- $password := include "molino.password" (dict "root" $.root "secret" $name "key" $key "given" $given) -}}
+{{- if $password }}{{ $_ := set $made $key $password }}{{ else }}{{ $left = append $left $key }}{{ end -}}
+{{- end -}}
 apiVersion: v1
 kind: Secret
 metadata:
@@ -32,16 +48,17 @@ metadata:
     {{- include "molino.labels" . | nindent 4 }}
   annotations:
     helm.sh/resource-policy: keep
+    {{- with $left }}
+    molino.dev/made-in-the-cluster: {{ join "," . }}
+    {{- end }}
 data:
   {{- range $key, $value := .plain }}
   {{ $key }}: {{ $value | b64enc }}
   {{- end }}
-  {{- range $key, $given := .made }}
-  {{ $key }}: {{ include "molino.password" (dict "root" $.root "secret" $name "key" $key "given" $given) }}
+  {{- range $key, $value := $made }}
+  {{ $key }}: {{ $value }}
   {{- end }}
-  {{- with .more }}
-  {{- . | nindent 2 }}
-  {{- end }}
+  {{- if not (or .plain $made) }} {}{{ end }}
 {{- end -}}
 
 {{/* Environment variables that come from a Secret: a list of its name and of each VARIABLE=key. */}}
