@@ -71,8 +71,8 @@ class StepOperator(KubernetesPodOperator):
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in settings.image_pull_secrets],
             arguments=list(pod.arguments),
             env_vars=[k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()]
-            + _secrets(settings)
-            + [k8s.V1EnvVar(name=variable, value=_path(variable)) for variable in settings.secret_files],
+            + _secrets(pod)
+            + [k8s.V1EnvVar(name=variable, value=_path(variable)) for variable in pod.secret_files],
             env_from=[k8s.V1EnvFromSource(config_map_ref=k8s.V1ConfigMapEnvSource(name=settings.config_map))],
             labels={**pod.labels, RUN_LABEL: RUN_LABEL_TEMPLATE},
             container_resources=k8s.V1ResourceRequirements(requests=dict(pod.requests), limits=dict(pod.limits)),
@@ -82,12 +82,12 @@ class StepOperator(KubernetesPodOperator):
             container_security_context=_container_security(),
             volumes=[
                 k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
-                *_secret_volumes(settings),
+                *_secret_volumes(pod),
                 *_model_volumes(settings, pod),
             ],
             volume_mounts=[
                 k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  # inside the pod
-                *_secret_mounts(settings),
+                *_secret_mounts(pod),
                 *_model_mounts(pod),
             ],
             full_pod_spec=_without_service_links(),
@@ -177,30 +177,30 @@ def announce(context: "Context", asset: Asset, run_id: str, summary: Mapping[str
     context["outlet_events"][announcement(asset)].add(asset, extra=extra)
 
 
-def _secrets(settings: PodSettings) -> list[k8s.V1EnvVar]:
+def _secrets(pod: StepPod) -> list[k8s.V1EnvVar]:
     """Return the variables that come from Secrets: Airflow knows their names, never their values."""
     found = []
-    for variable, place in settings.secrets.items():
+    for variable, place in pod.secrets.items():
         name, _, key = place.partition("/")
         source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=name, key=key))
         found.append(k8s.V1EnvVar(name=variable, value_from=source))
     return found
 
 
-def _secret_volumes(settings: PodSettings) -> list[k8s.V1Volume]:
+def _secret_volumes(pod: StepPod) -> list[k8s.V1Volume]:
     """Return a volume for each setting that is a file: one key of a Secret, which Airflow never reads."""
     found = []
-    for variable, place in settings.secret_files.items():
+    for variable, place in pod.secret_files.items():
         name, _, key = place.partition("/")
         source = k8s.V1SecretVolumeSource(secret_name=name, items=[k8s.V1KeyToPath(key=key, path=MOUNTED_AS)])
         found.append(k8s.V1Volume(name=_slug(variable), secret=source))
     return found
 
 
-def _secret_mounts(settings: PodSettings) -> list[k8s.V1VolumeMount]:
+def _secret_mounts(pod: StepPod) -> list[k8s.V1VolumeMount]:
     return [
         k8s.V1VolumeMount(name=_slug(variable), mount_path=f"{SECRETS}/{_slug(variable)}", read_only=True)
-        for variable in settings.secret_files
+        for variable in pod.secret_files
     ]
 
 

@@ -19,6 +19,12 @@ STEP_LABEL = "molino.dev/step"
 DEFAULT_RESOURCES = Resources()
 LARGEST_VARIABLE = 2**17 - 64
 """Characters that a variable's value may have: Linux takes none of 128 KiB, counted with its name."""
+NEEDED_BY: Mapping[str, frozenset[str]] = {
+    "MOLINO_API_KEY": frozenset({"deploy"}),
+    "MOLINO_MLFLOW_": frozenset({"train", "evaluate", "register", "deploy"}),
+    "MOLINO_GIT_": frozenset({"version", "train"}),
+}
+"""Steps that get a secret setting, by its beginning; all get what isn't named, such as keys of the object storage."""
 MODEL_FOLDER = "/etc/molino/model"
 """Where a pod has a model file that no variable can hold."""
 TERMINATION_LOG = "/dev/termination-log"
@@ -70,6 +76,10 @@ class StepPod:
     automount_token: bool
     model_files: Mapping[str, str] = field(default_factory=dict)
     """Keys of the ConfigMap of model files by the names that they have in `MODEL_FOLDER`; none where variables do."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variable to `secret/key`: the secret settings that the step needs, and no others."""
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    """The same of those that are files."""
 
 
 def step_pod(
@@ -119,7 +129,15 @@ def step_pod(
         service_account=settings.deploy_service_account if deploys else settings.service_account,
         automount_token=deploys,
         model_files=mounted,
+        secrets=_needed(settings.secrets, step),
+        secret_files=_needed(settings.secret_files, step),
     )
+
+
+def _needed(places: Mapping[str, str], step: str) -> dict[str, str]:
+    """Return the secret settings that a step needs."""
+    kept_from = [beginning for beginning, steps in NEEDED_BY.items() if step not in steps]
+    return {name: place for name, place in places.items() if not name.startswith(tuple(kept_from))}
 
 
 def packed(model_file: bytes, code: Mapping[str, bytes]) -> dict[str, str]:

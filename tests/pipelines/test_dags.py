@@ -35,7 +35,7 @@ def parse(home: Path, **environment: str) -> Parsed:
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
     return parse(
         tmp_path_factory.mktemp("airflow"),
-        MOLINO_PODS_SECRETS='{"MOLINO_API_KEY": "own-secret/api-key"}',
+        MOLINO_PODS_SECRETS='{"MOLINO_S3_SECRET_KEY": "own-secret/s3-key", "MOLINO_API_KEY": "own-secret/api-key"}',
         MOLINO_PODS_SECRET_FILES='{"MOLINO_GIT_SSH_KEY": "deploy-key/ssh-privatekey"}',
     )
 
@@ -124,14 +124,19 @@ def test_a_pod_is_labelled_with_model_run_and_step(parsed: Parsed) -> None:
 
 
 def test_a_secret_stays_where_it_is(parsed: Parsed) -> None:
-    source = variables(parsed["ingest"])["MOLINO_API_KEY"]["valueFrom"]
-    assert source == {"secretKeyRef": {"name": "own-secret", "key": "api-key"}}
+    source = variables(parsed["ingest"])["MOLINO_S3_SECRET_KEY"]["valueFrom"]
+    assert source == {"secretKeyRef": {"name": "own-secret", "key": "s3-key"}}
+
+
+def test_a_step_gets_no_secret_of_another(parsed: Parsed) -> None:
+    assert {"MOLINO_API_KEY", "MOLINO_GIT_SSH_KEY"}.isdisjoint(variables(parsed["ingest"]))
+    assert [one["name"] for one in parsed["ingest"]["spec"]["volumes"]] == ["tmp"]
 
 
 def test_a_secret_that_is_a_file_is_mounted_where_its_variable_says(parsed: Parsed) -> None:
-    path = Path(variables(parsed["ingest"])["MOLINO_GIT_SSH_KEY"]["value"])
-    (mount,) = (one for one in container(parsed["ingest"])["volumeMounts"] if one["mountPath"] == str(path.parent))
-    (volume,) = (one for one in parsed["ingest"]["spec"]["volumes"] if one["name"] == mount["name"])
+    path = Path(variables(parsed["train"])["MOLINO_GIT_SSH_KEY"]["value"])
+    (mount,) = (one for one in container(parsed["train"])["volumeMounts"] if one["mountPath"] == str(path.parent))
+    (volume,) = (one for one in parsed["train"]["spec"]["volumes"] if one["name"] == mount["name"])
     assert mount["readOnly"] is True
     assert volume["secret"] == {"secretName": "deploy-key", "items": [{"key": "ssh-privatekey", "path": path.name}]}
 

@@ -106,6 +106,24 @@ def test_a_large_model_file_of_the_image_says_what_to_do(
     assert said.endswith("give it to the chart by --set-file models.penguins=model.yaml, and pods mount it")
 
 
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_a_step_has_its_own_secrets_alone(step: str) -> None:
+    names = ("MOLINO_S3_SECRET_KEY", "MOLINO_MLFLOW_PASSWORD", "MOLINO_API_KEY")
+    settings = SETTINGS.model_copy(
+        update={"secrets": {name: f"own/{name}" for name in names}, "secret_files": {"MOLINO_GIT_SSH_KEY": "own/key"}}
+    )
+    content = (MODELS / "penguins" / "model.yaml").read_bytes()
+    made = step_pod(settings, parse_model(content, "penguins"), content, step, "run-1")
+    assert {*made.secrets, *made.secret_files} == {
+        "ingest": {"MOLINO_S3_SECRET_KEY"},
+        "version": {"MOLINO_S3_SECRET_KEY", "MOLINO_GIT_SSH_KEY"},
+        "train": {"MOLINO_S3_SECRET_KEY", "MOLINO_MLFLOW_PASSWORD", "MOLINO_GIT_SSH_KEY"},
+        "evaluate": {"MOLINO_S3_SECRET_KEY", "MOLINO_MLFLOW_PASSWORD"},
+        "register": {"MOLINO_S3_SECRET_KEY", "MOLINO_MLFLOW_PASSWORD"},
+        "deploy": {"MOLINO_S3_SECRET_KEY", "MOLINO_MLFLOW_PASSWORD", "MOLINO_API_KEY"},
+    }[step]
+
+
 def test_a_pod_has_the_resources_of_the_model_file() -> None:
     train = pod("train", "\nresources:\n  train: {cpu: '3', memory: 4Gi}\n")
     assert (train.requests, train.limits) == ({"cpu": "3", "memory": "4Gi"}, {"memory": "4Gi"})
