@@ -89,17 +89,25 @@ def made(rendered: str) -> dict[str, dict[str, str]]:
     return {one["metadata"]["name"].removeprefix("molino-"): one["data"] for one in documents}
 
 
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, str]]]:
+    """The Secrets of two installations."""
+    return [made(install(tmp_path_factory.mktemp("made"), values="defaults")[0]) for _ in range(2)]
+
+
 @pytest.mark.parametrize("component", SECRETS)
-def test_what_was_made_once_is_kept(component: str, tmp_path: Path) -> None:
-    first = made(install(tmp_path, values="defaults")[0])
+def test_what_was_made_once_is_kept(component: str, twice: list[dict[str, dict[str, str]]], tmp_path: Path) -> None:
+    first, _ = twice
     held = secret(f"molino-{component}", **first[component])
     assert made(install(tmp_path, held, values="defaults")[0])[component] == first[component]
 
 
 @pytest.mark.parametrize("component", SECRETS)
-def test_what_is_made_is_made_anew_for_each_installation(component: str, tmp_path: Path) -> None:
-    first, second = (made(install(tmp_path, values="defaults")[0])[component] for _ in range(2))
-    assert first != second
+def test_what_is_made_is_made_anew_for_each_installation(
+    component: str, twice: list[dict[str, dict[str, str]]]
+) -> None:
+    first, second = twice
+    assert first[component] != second[component]
 
 
 def test_a_password_of_the_values_goes_before_the_one_that_was_made(tmp_path: Path) -> None:
