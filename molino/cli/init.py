@@ -9,7 +9,13 @@ from molino.cli.identifiers import checked_model
 
 
 def init(
-    table: Annotated[str, typer.Argument(help="CSV or Parquet: a path, s3://… or http(s)://…")],
+    tables: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TABLE...",
+            help="CSV or Parquet: a path, folder or pattern, s3://… or http(s)://…; several are one.",
+        ),
+    ],
     target: Annotated[str, typer.Option(help="The column to predict, as the header has it.")],
     name: Annotated[
         str | None, typer.Option(help="Of the model; the table's where not given.", callback=checked_model)
@@ -20,6 +26,9 @@ def init(
     task: Annotated[
         Literal["regression", "classification"] | None, typer.Option(help="What fits the column where not given.")
     ] = None,
+    headerless: Annotated[
+        bool, typer.Option("--no-header", help="The first row is no header: name the target by its position.")
+    ] = False,
     edit: Annotated[bool, typer.Option("--edit", help="Show what differs from the file that is there.")] = False,
 ) -> None:
     """Write the model file of a table: its types, ranges, categories, and what a model must reach.
@@ -35,7 +44,7 @@ def init(
 
     configure_logs()
     settings = load_settings()
-    made = model_file_of(Wanted(table, target, name, path, task), settings)
+    made = model_file_of(Wanted(tables[0], target, name, path, task, headerless, tuple(tables[1:])), settings)
     if edit:
         print(made.differences() or f"{made.path} is what the table gives.", end="")
         return

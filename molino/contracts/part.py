@@ -14,7 +14,7 @@ CLASS_PATTERN = HEADER_PATTERN
 ESTIMATOR_PATTERN = r"^sklearn(\.[a-z][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*$"
 CODE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}\.py$"
 FUNCTION_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
-DELIMITER_PATTERN = r"^[\t ,;:|^~]$"
+DELIMITER_PATTERN = r"^([\t ,;:|^~]|whitespace)$"
 PATTERN_WORDS = {
     NAME_PATTERN: MODEL_NAME_WORDS,
     COLUMN_PATTERN: "letters, digits and underscores, not beginning with a digit, at most 63; "
@@ -23,7 +23,7 @@ PATTERN_WORDS = {
     ESTIMATOR_PATTERN: "the import path of a scikit-learn estimator, such as sklearn.ensemble.RandomForestRegressor",
     CODE_PATTERN: "the name of a Python file beside the model file, such as my_estimator.py",
     FUNCTION_PATTERN: "the name of a function",
-    DELIMITER_PATTERN: "one of , ; : | ^ ~, a space or a tab",
+    DELIMITER_PATTERN: "one of , ; : | ^ ~, a space, a tab, or whitespace: any number of these two",
 }
 """What the patterns mean, for errors."""
 

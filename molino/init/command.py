@@ -12,10 +12,11 @@ from molino.contracts.identifiers import MODEL_NAME_WORDS, is_model_name
 from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, parse_model
 from molino.contracts.model_file.json_schema import SCHEMA_PATH
 from molino.contracts.settings import Settings
+from molino.contracts.source_files import is_pattern
 from molino.init.document import Draft, text_of
 from molino.init.features import Chosen, LeftOut, choose
 from molino.init.names import feature_names, model_name
-from molino.init.table import Table, read_table
+from molino.init.table import Given, Table, read_table
 from molino.init.target import Task, aim_at, column_named
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Wanted:
     """What was asked for."""
 
     table: str
-    """Path or address."""
+    """Path or address of a file, a folder or a pattern."""
     target: str
     """Name of the column to predict."""
     name: str | None = None
@@ -40,6 +41,15 @@ class Wanted:
     path: Path | None = None
     """Of the model file; that of the model among `MOLINO_MODELS` where none is given."""
     task: Task | None = None
+    headerless: bool = False
+    """Whether the first row of the table holds no names."""
+    more: tuple[str, ...] = ()
+    """Where the rest of the table is, if it isn't in one place."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All places of the table."""
+        return (self.table, *self.more)
 
 
 @dataclass(frozen=True)
@@ -98,17 +108,25 @@ def model_file_of(wanted: Wanted, settings: Settings) -> Written:
         path /= MODEL_FILENAME
     with TemporaryDirectory(prefix="molino-init-") as folder:
         workdir = Path(folder)
-        source = _fetched(wanted.table, path, workdir, settings)
-        where = f"source {source.uri}"
-        table = read_table(source.path, where, workdir, settings.source_largest_unpacked_bytes)
-        draft = _draft(wanted, name, path, source, table)
+        sources = [
+            source
+            for at, table in enumerate(wanted.tables)
+            for source in _fetched(table, path, workdir / str(at), settings)
+        ]
+        where = f"source {', '.join(dict.fromkeys(redacted(table) for table in wanted.tables))}"
+        where = f"source {sources[0].uri}" if len(sources) == 1 else where
+        largest = settings.source_largest_unpacked_bytes
+        given = Given(sources, where, workdir, largest, wanted.target, wanted.headerless)
+        table = read_table(given)
+        draft = _draft(wanted, name, path, where, table)
         text = text_of(draft)
-        _try_out(text, source, workdir, settings)
+        _try_out(text, given)
     return Written(name, path, text, len(draft.chosen), len(draft.left_out) + len(table.nameless))
 
 
 def _name(wanted: Wanted) -> str:
-    stem = Path(wanted.table.rstrip("/").partition("?")[0]).name.split(".")[0]
+    parts = Path(wanted.tables[0].rstrip("/").partition("?")[0]).parts
+    stem = next((part for part in reversed(parts) if not is_pattern(part)), "").split(".")[0]
     name = wanted.name or (model_name(wanted.path.name) if wanted.path and not wanted.path.suffix else "")
     name = name or model_name(stem)
     if not is_model_name(name):
@@ -116,11 +134,11 @@ def _name(wanted: Wanted) -> str:
     return name
 
 
-def _fetched(table: str, path: Path, workdir: Path, settings: Settings) -> "LocalSource":
+def _fetched(table: str, path: Path, workdir: Path, settings: Settings) -> "list[LocalSource]":
     """Bring the table here as ingest does, under the same rules of what a source may be."""
     import structlog
 
-    from training.ingest.source import fetch_source
+    from training.ingest.source import fetch_sources
     from training.step import Context
     from training.stores.opening import open_store
 
@@ -133,12 +151,15 @@ def _fetched(table: str, path: Path, workdir: Path, settings: Settings) -> "Loca
     loaded = LoadedModel(file=parse_model(PROBE, "table"), path=path.resolve(), sha256="")
     given = settings.model_copy(update={"source": Address(table)})
     log = structlog.get_logger().bind(table=table)
-    return fetch_source(Context(given, loaded, "init", "ingest", open_store(settings), {}, workdir, log))
+    workdir.mkdir()
+    return fetch_sources(Context(given, loaded, "init", "ingest", open_store(settings), {}, workdir, log))
 
 
-def _draft(wanted: Wanted, name: str, path: Path, source: "LocalSource", table: Table) -> Draft:
-    where = f"source {source.uri}"
-    target = column_named(table.columns, wanted.target, where)
+def _draft(wanted: Wanted, name: str, path: Path, where: str, table: Table) -> Draft:
+    called = wanted.target
+    if "header" in table.form and called not in table.form["header"] and called.isdigit():
+        called = f"column_{called}"
+    target = column_named(table.columns, called, where)
     aim = aim_at(target, where, wanted.task)
     judged = [choose(column) for column in table.columns if column is not target]
     chosen = [one for one in judged if isinstance(one, Chosen)]
@@ -148,10 +169,10 @@ def _draft(wanted: Wanted, name: str, path: Path, source: "LocalSource", table: 
         raise SourceError(f"{where}: no column is left to predict {wanted.target!r} from ({reasons})")
     return Draft(
         name=name,
-        table=wanted.table,
+        table=", ".join(wanted.tables),
         rows=table.rows,
         columns=len(table.columns) + len(table.nameless),
-        uri=_uri(wanted.table, path, source),
+        uri=[_uri(table, path) for table in wanted.tables],
         source=table.form,
         schema=_schema(path),
         target=target.header,
@@ -163,11 +184,11 @@ def _draft(wanted: Wanted, name: str, path: Path, source: "LocalSource", table: 
     )
 
 
-def _uri(table: str, path: Path, source: "LocalSource") -> str:
+def _uri(table: str, path: Path) -> str:
     """Return the table's address; its name alone where it lies beside the model file."""
     if "://" in table:
         return table
-    absolute = source.path.resolve()
+    absolute = Path(table).expanduser().resolve()
     beside = path.resolve().parent
     return str(absolute.relative_to(beside) if absolute.is_relative_to(beside) else absolute)
 
@@ -178,18 +199,18 @@ def _schema(path: Path) -> str | None:
     return f"../{schema.name}" if schema.is_file() else None
 
 
-def _try_out(text: str, source: "LocalSource", workdir: Path, settings: Settings) -> None:
+def _try_out(text: str, given: Given) -> None:
     """Clean all rows by the model file, as ingest does.
 
     Raises:
         SourceError: too many break a rule.
     """
     from training.ingest.cleaning import Cleaner
-    from training.ingest.open_source import open_source
+    from training.ingest.open_files import OpenFiles
 
     model = parse_model(text.encode(), "model.yaml")
-    where, cleaner = f"source {source.uri}", Cleaner(model)
-    with open_source(source.path, model, where, workdir, settings.source_largest_unpacked_bytes) as opened:
-        for batch in opened.table.batches():
+    cleaner = Cleaner(model)
+    with OpenFiles(given.sources, model, given.workdir, given.largest) as opened:
+        for batch in opened.batches():
             cleaner.clean(batch)
-    cleaner.check(where)
+    cleaner.check(given.where)

@@ -31,7 +31,8 @@ class Draft:
     """What the table is called, for people."""
     rows: int
     columns: int
-    uri: str
+    uri: Sequence[str]
+    """Where its files are."""
     source: Mapping[str, Any]
     """Of `source`, beside `uri`."""
     schema: str | None
@@ -61,7 +62,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield f"title: {scalar(f'{draft.target} of {draft.name}')}"
     yield f"task: {aim.task}  # {aim.reason}"
     yield "source:"
-    yield f"  uri: {scalar(draft.uri)}"
+    yield f"  uri: {scalar(draft.uri[0]) if len(draft.uri) == 1 else _value(draft.uri)}"
     for key, value in draft.source.items():
         yield f"  {key}: {_value(value)}"
     yield f"target: {_named(draft, draft.target, aim.keys)}"

@@ -1,29 +1,33 @@
 """Reads a table as ingest reads it, before there is a model file: every column, and what it holds."""
 
-import csv
 import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molino.contracts.errors import SourceError
 from molino.contracts.features.base import number_in
-from molino.contracts.model_file import ModelFile, parse_model
+from molino.contracts.model_file import ModelFile, Source, parse_model
 from molino.contracts.numerals import DECIMAL_COMMA, SYMBOL, THOUSANDS, plain_number
 from molino.contracts.part import HEADER_PATTERN
+from molino.contracts.source_files import partitions_of
 from molino.contracts.tidy import tidied
 from molino.init.column import Column
+from molino.init.dialect import dialect_of, looks_like_rows
 
 if TYPE_CHECKING:
     import polars as pl
 
-DELIMITERS = ",;\t|"
+    from training.ingest.source import LocalSource
+
 MOST_COLUMNS = 2000
+POSITION = re.compile(r"(?:column_)?([1-9]\d{0,4})")
+"""How a column of a table without a header is named."""
 NUMBERS, MOMENTS = "number", "datetime"
-LOOKED_AT_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -38,22 +42,34 @@ class Table:
     """Positions, from 1, of columns whose name is empty, given twice, or no line of text."""
 
 
-def read_table(path: Path, where: str, workdir: Path, largest: int) -> Table:
-    """Read a whole table.
+@dataclass(frozen=True)
+class Given:
+    """A table that is to be read."""
 
-    Args:
-        path: CSV or Parquet, plain or gzip.
-        where: names it in errors.
-        workdir: takes an unpacked Parquet file.
-        largest: bytes that it may have unpacked.
+    sources: "Sequence[LocalSource]"
+    """Its files: CSV or Parquet, plain or gzip."""
+    where: str
+    """Names it in errors."""
+    workdir: Path
+    """Takes unpacked Parquet files."""
+    largest: int
+    """Bytes that it may have unpacked."""
+    target: str
+    """The column to predict, by name or position."""
+    headerless: bool = False
+    """Whether its first row holds no names; else that is told from the row."""
+
+
+def read_table(given: Given) -> Table:
+    """Read a whole table.
 
     Raises:
         SourceError: it can't be read, or has no rows or too many columns.
     """
-    from training.ingest.csv_text import split_header
     from training.ingest.open_source import preview
 
-    seen = preview(path, where, workdir, largest)
+    first, where = given.sources[0], given.where
+    seen = preview(first.path, where, given.workdir, given.largest)
     form: dict[str, Any] = {}
     dtypes = None if seen.dtypes is None else {tidied(name): dtype for name, dtype in seen.dtypes.items()}
     if dtypes is not None:
@@ -61,9 +77,9 @@ def read_table(path: Path, where: str, workdir: Path, largest: int) -> Table:
     elif not seen.beginning.strip():
         raise SourceError(f"{where}: the file is empty; expected a header and rows")
     else:
-        form = _form(seen.beginning)
-        text = seen.beginning.decode(form.get("encoding", "utf-8"), "ignore").encode()
-        header, _ = split_header(text, form.get("delimiter", ","), where, ())
+        form = dialect_of(seen.beginning)
+        header = _header(seen.beginning, form, given)
+    header += [name for name in partitions_of(first.named) if name not in header]
     if len(header) > MOST_COLUMNS:
         raise SourceError(f"{where}: it has {len(header)} columns, and a model takes {MOST_COLUMNS}")
     counts = Counter(header)
@@ -79,35 +95,39 @@ def read_table(path: Path, where: str, workdir: Path, largest: int) -> Table:
     if len(read) < 2 or all(types[column.header] == MOMENTS for column in read):
         hint = "" if dtypes is not None else "; are its cells parted by one of , ; | or a tab?"
         raise SourceError(f"{where}: expected a column to predict and others to predict it from{hint}")
-    rows = _take_in(read, _probe(read, types, form), path, where, workdir, largest)
+    rows = _take_in(read, _probe(read, types, form), given)
     if not rows:
         raise SourceError(f"{where}: no rows below the header")
     if numerals := _numerals(read):
         form |= numerals
         read = [Column(column.header) for column in read]
         columns = [next((new for new in read if new.header == column.header), column) for column in columns]
-        _take_in(read, _probe(read, types, form), path, where, workdir, largest)
+        _take_in(read, _probe(read, types, form), given)
     return Table(tuple(columns), rows, form, nameless)
 
 
-def _form(beginning: bytes) -> dict[str, Any]:
-    """Return encoding and delimiter of a CSV where they aren't the usual ones."""
-    form: dict[str, Any] = {}
-    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
-        form["encoding"] = "utf-16"
-    elif not _is(beginning, "utf-8"):
-        form["encoding"] = "cp1252" if _is(beginning, "cp1252") else "latin-1"
-    text = beginning.decode(form.get("encoding", "utf-8"), "ignore")
-    delimiter = _delimiter(text)
-    return form | ({} if delimiter == "," else {"delimiter": delimiter})
+def _header(beginning: bytes, form: dict[str, Any], given: Given) -> list[str]:
+    """Return the columns of a CSV; of one without a header they are called by their position, as `form` then says."""
+    from training.ingest.csv_text import split_header
+    from training.ingest.dialect import Rewritten
 
-
-def _is(text: bytes, encoding: str) -> bool:
-    try:
-        text.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+    if "header" in form:
+        return [*form["header"]]
+    source = Source.model_validate_json(json.dumps({"uri": "-", **form}))
+    lines = beginning.decode(source.encoding, "ignore").splitlines(keepends=True)
+    text = "".join(lines[source.skip_lines :]).encode()
+    if source.rewritten:
+        text = Rewritten(BytesIO("".join(lines).encode()), source, given.where).read(1)
+    header, _ = split_header(text, source.separator, given.where, ())
+    named = POSITION.fullmatch(given.target) if given.target not in header and looks_like_rows(header) else None
+    if given.headerless or (named and 1 <= int(named[1]) <= len(header)):
+        form["header"] = header = [f"column_{at}" for at in range(1, len(header) + 1)]
+    elif given.target not in header and looks_like_rows(header):
+        raise SourceError(
+            f"{given.where}: no column {given.target!r}, and its first row looks like any other; of a table without a "
+            f"header name the target by its position, 1 to {len(header)}"
+        )
+    return header
 
 
 def _numerals(columns: Sequence[Column]) -> dict[str, Any]:
@@ -140,24 +160,13 @@ def _stands(sign: str, columns: Sequence[Column]) -> bool:
     return any(sign in cell for column in columns if column.numeric for cell in column.counted)
 
 
-def _delimiter(beginning: str) -> str:
-    """Return the sign that parts the first lines into the most cells, as many in each; a comma where none does."""
-    lines = beginning.splitlines()[:LOOKED_AT_LINES]
-    found = {}
-    for sign in DELIMITERS:
-        widths = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
-        if widths and min(widths) > 1:
-            found[sign] = (len(set(widths)) == 1, min(widths))
-    return max(found, key=lambda sign: found[sign], default=",")
-
-
 def _read_as(dtypes: "Mapping[str, pl.DataType] | None", header: str) -> str | None:
     """Return the type of feature that a column is read as; none where it can't be read."""
     import polars as pl
 
     if dtypes is None:
         return "category"
-    dtype = dtypes[header]
+    dtype = dtypes.get(header, pl.String())  # the folders of a table give columns too
     if dtype == pl.Boolean:
         return "boolean"
     if dtype.is_numeric():
@@ -191,15 +200,15 @@ def _probe(columns: Sequence[Column], types: Mapping[str, str | None], form: Map
     return parse_model(json.dumps(content).encode(), "table")
 
 
-def _take_in(columns: Sequence[Column], probe: ModelFile, path: Path, where: str, workdir: Path, largest: int) -> int:
-    from training.ingest.open_source import open_source
+def _take_in(columns: Sequence[Column], probe: ModelFile, given: Given) -> int:
+    from training.ingest.open_files import OpenFiles
     from training.ingest.rules import moments_as_text as as_text
     from training.ingest.rules import plain_numbers
     from training.ingest.rules import tidied as tidied_cells
 
     rows = 0
-    with open_source(path, probe, where, workdir, largest) as opened:
-        for batch in opened.table.batches():
+    with OpenFiles(given.sources, probe, given.workdir, given.largest) as opened:
+        for batch in opened.batches():
             rows += batch.frame.height
             for index, column in enumerate(columns):
                 cells = tidied_cells(as_text(batch.frame[f"c{index}"]), True, probe.source.missing)

@@ -22,6 +22,7 @@ from training.ingest.csv_text import (
     without_blank_lines,
     without_lines,
 )
+from training.ingest.dialect import Rewritten
 from training.ingest.prefetch import prefetch
 from training.ingest.rules import column_types
 
@@ -36,7 +37,7 @@ class CsvSource:
 
     def __init__(self, file: Readable, model: ModelFile, where: str) -> None:
         self.where = where
-        self.delimiter = model.source.delimiter
+        self.delimiter = model.source.separator
         listed = {value for column in column_types(model) for value in getattr(column.feature, "values", None) or ()}
         # Those that Polars would take for a number are looked for in the numbers.
         words = (word for word in model.source.missing if word and word not in listed and not _is_number(word))
@@ -44,11 +45,12 @@ class CsvSource:
         self.met_missing = False
         """Whether a number's cell has held what means no value."""
         source = model.source
-        self.pieces = pieces(file if source.encoding == "utf-8" else Recoded(file, source.encoding, where), where)
+        text = file if source.encoding == "utf-8" else Recoded(file, source.encoding, where)
+        self.pieces = pieces(Rewritten(text, source, where) if source.rewritten else text, where)
         first = next(self.pieces, b"")
         if not first.strip():
             raise SourceError(f"{where}: the file is empty; expected a header and rows")
-        first = without_lines(first, source.skip_lines)
+        first = without_lines(first, 0 if source.rewritten else source.skip_lines)
         if source.header is None:
             self.header, self.rest = split_header(first, self.delimiter, where, model.headers.values())
         else:

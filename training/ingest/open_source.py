@@ -14,7 +14,7 @@ from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
 from training.ingest.batch import Batch
 from training.ingest.csv_source import CsvSource
-from training.ingest.csv_text import HashedFile, Readable, pieces
+from training.ingest.csv_text import PIECE_BYTES, HashedFile, Readable
 from training.ingest.parquet_source import ParquetSource, column_types_of
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
@@ -85,7 +85,7 @@ class Preview:
     """What can be told of a source without a model file."""
 
     beginning: bytes
-    """The first rows of a CSV, its header among them; empty of Parquet."""
+    """The first bytes of a CSV; empty of Parquet."""
     dtypes: Mapping[str, pl.DataType] | None
     """Of Parquet: each column's type."""
 
@@ -105,7 +105,7 @@ def preview(path: Path, where: str, workdir: Path, largest: int) -> Preview:
             return Preview(
                 b"", column_types_of(_unpack(content, workdir / "source.parquet") if packed else path, where)
             )
-        return Preview(next(pieces(content, where), b""), None)
+        return Preview(content.read(PIECE_BYTES), None)
 
 
 def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: Path, largest: int) -> Table:

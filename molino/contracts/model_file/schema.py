@@ -56,7 +56,15 @@ class Source(Part):
     such as `year=2026` give a column."""
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)
-    """What parts the cells of a CSV."""
+    """What parts the cells of a CSV; `whitespace` is any number of spaces and tabs."""
+    quote: Literal['"', "'", "none"] = '"'
+    """What stands around cells of a CSV that hold delimiters; with `none` quotes are signs as any other."""
+    escape: Literal["doubled", "backslash"] = "doubled"
+    """How a quote stands inside of quotes: twice, or after a backslash, which then goes before delimiters too."""
+    skip_blanks: bool = False
+    """Whether blanks may stand between a delimiter and a quote."""
+    comment: str | None = Field(default=None, min_length=1, max_length=3)
+    """What begins the lines of a CSV that are passed over."""
     encoding: Encoding = "utf-8"
     """How a CSV's text is encoded."""
     decimal: Literal[".", ","] = "."
@@ -77,6 +85,17 @@ class Source(Part):
     def places(self) -> tuple[Address, ...]:
         """Where the files are."""
         return self.uri if isinstance(self.uri, tuple) else (self.uri,)
+
+    @property
+    def separator(self) -> str:
+        """The sign that parts cells once they are read."""
+        return "," if self.delimiter == "whitespace" else self.delimiter
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether a CSV is written by other rules than the usual ones."""
+        usual = (self.quote, self.escape) == ('"', "doubled") and not self.skip_blanks and self.comment is None
+        return not usual or self.delimiter == "whitespace"
 
     @property
     def plain_numbers(self) -> bool:

@@ -1,0 +1,149 @@
+"""How a CSV is written, by its first lines: encoding, comments, delimiter, quotes, and where its header is."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from molino.contracts.features.base import number_in
+
+DELIMITERS = ",;\t|"
+WHITESPACE = "whitespace"
+LOOKED_AT_LINES = 20
+LOOKED_AT_BYTES = 1 << 16
+"""Text in which quotes are looked for."""
+COMMENTS = ("#", "%", "//")
+
+
+def dialect_of(beginning: bytes) -> dict[str, Any]:
+    """Return the keys of `source` that read a CSV, where they aren't the usual ones; `header` of one in a comment."""
+    form: dict[str, Any] = {}
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+        form["encoding"] = "utf-16"
+    elif not _is(beginning, "utf-8"):
+        form["encoding"] = "cp1252" if _is(beginning, "cp1252") else "latin-1"
+    text = beginning.decode(form.get("encoding", "utf-8"), "ignore").removeprefix("\ufeff")
+    lines = text.splitlines(keepends=True)
+    leading, sign = _comments(lines)
+    body = lines[len(leading) :]
+    if sign:
+        form["comment"] = sign
+    delimiter, skipped = _delimiter(body[:LOOKED_AT_LINES])
+    quotes = _quotes("".join(body)[:LOOKED_AT_BYTES], delimiter or ",")
+    if quotes:
+        delimiter, skipped = _delimiter(body[:LOOKED_AT_LINES], **quotes)
+    if delimiter is None and _blanks_part(body[:LOOKED_AT_LINES]):
+        delimiter, quotes = WHITESPACE, {}
+    form |= {} if delimiter in (",", None) else {"delimiter": delimiter}
+    form |= quotes
+    if skipped:
+        form["skip_lines"] = skipped + len(leading)
+    elif leading and (names := _names_in_comment(leading[-1].removeprefix(sign), body, delimiter or ",")):
+        form["header"] = names
+    return form
+
+
+def _is(text: bytes, encoding: str) -> bool:
+    try:
+        text.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data" and error.end == len(text)
+    return True
+
+
+def _comments(lines: Sequence[str]) -> tuple[Sequence[str], str]:
+    """Return the lines of comments before the table, and what begins them; a column may be called # all the same."""
+    for sign in COMMENTS:
+        count = next((at for at, line in enumerate(lines) if not line.startswith(sign)), 0)
+        if count and not lines[count - 1].removeprefix(sign).startswith(tuple(DELIMITERS)):
+            return lines[:count], sign
+    return (), ""
+
+
+def _rows(
+    lines: Sequence[str], delimiter: str, quote: str = '"', escape: str = "", skip_blanks: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of some lines, each with the number of lines before it, up to the first that can't be read."""
+    reader = csv.reader(
+        lines,
+        delimiter=delimiter,
+        quotechar='"' if quote == "none" else quote,
+        quoting=csv.QUOTE_NONE if quote == "none" else csv.QUOTE_MINIMAL,
+        escapechar="\\" if escape == "backslash" else None,
+        skipinitialspace=skip_blanks,
+    )
+    before = 0
+    try:
+        for row in reader:
+            yield before, row
+            before = reader.line_num
+    except csv.Error:
+        return
+
+
+def _delimiter(lines: Sequence[str], **quotes: Any) -> tuple[str | None, int]:
+    """Return the sign that parts the lines into the most cells, as many in each, and how many lines come before these.
+
+    Lines that hold fewer cells before all others have the same number are no part of the table, if what follows them
+    looks like a header. None where no sign parts them.
+    """
+    found: dict[str, tuple[bool, int]] = {}
+    below: dict[str, tuple[int, int]] = {}
+    for sign in DELIMITERS:
+        rows = [(before, row) for before, row in _rows(lines, sign, **quotes) if row]
+        widths = [len(row) for _, row in rows]
+        if widths and min(widths) > 1:
+            found[sign] = (len(set(widths)) == 1, min(widths))
+        if widths and widths[-1] > 1:
+            first = max((at + 1 for at, width in enumerate(widths) if width != widths[-1]), default=0)
+            if 0 < first < len(rows) - 1 and _is_header(rows[first][1]):
+                below[sign] = (widths[-1], rows[first][0])
+    best = max(found, key=lambda sign: found[sign], default=None)
+    if (best is None or not found[best][0]) and below:
+        sign = max(below, key=lambda sign: below[sign][0])
+        return sign, below[sign][1]
+    return best, 0
+
+
+def _is_header(row: Sequence[str]) -> bool:
+    names = [cell.strip() for cell in row]
+    return all(names) and len(set(names)) == len(names) and all(number_in(name) is None for name in names)
+
+
+def _quotes(text: str, delimiter: str) -> dict[str, Any]:
+    """Return the keys that tell of quotes, where these aren't the usual ones."""
+    sign = re.escape(delimiter)
+    if '"' not in text:
+        quoted = re.findall(rf"(?m)(?:^|{sign})'[^'\n]*'(?={sign}|\r?$)", text)
+        lines = text.count("\n") or 1
+        return {"quote": "'"} if len(quoted) * 2 >= lines else {}
+    if not re.search(rf'(?m)(?:^|{sign})[ \t]*"', text):
+        return {"quote": "none"}
+    keys: dict[str, Any] = {}
+    if re.search(rf'\\"(?![ \t]*(?:{sign}|\r?\n|\Z))', text):
+        keys["escape"] = "backslash"
+    if re.search(rf'(?m){sign}[ ]+"[^"\n]*"[ ]*(?:{sign}|\r?$)', text):
+        keys["skip_blanks"] = True
+    return keys
+
+
+def _blanks_part(lines: Sequence[str]) -> bool:
+    """Tell whether runs of blanks part the lines into as many cells each; a header may lack the name of the first."""
+    widths = [len(re.findall(r'"[^"]*"|\S+', line)) for line in lines if line.strip()]
+    return len(widths) > 1 and min(widths) > 1 and len(set(widths[1:])) == 1 and widths[1] - widths[0] in (0, 1)
+
+
+def _names_in_comment(comment: str, body: Sequence[str], delimiter: str) -> list[str] | None:
+    """Return the names that the last comment gives the columns of a table without a header."""
+    if delimiter == WHITESPACE:
+        names, first = comment.split(), next((line.split() for line in body if line.strip()), [])
+    else:
+        (names, *_), (first, *_) = ([row for _, row in _rows(part, delimiter)] or [[]] for part in ([comment], body))
+    names = [name.strip() for name in names]
+    holds_numbers = any(number_in(cell) is not None for cell in first)
+    return names if len(names) == len(first) > 1 and _is_header(names) and holds_numbers else None
+
+
+def looks_like_rows(header: Sequence[str]) -> bool:
+    """Tell whether what stands for a header has numbers in it, as a row has."""
+    return any(number_in(name) is not None for name in header)
