@@ -36,6 +36,7 @@ UNREACHED = 0
 CHUNK_ROWS = 1000
 MOST_STARTS = 3
 """Starts of a prediction whose version changes on the way."""
+INTERVAL_COLUMNS = {"low": "prediction_low", "high": "prediction_high"}
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -108,7 +109,7 @@ class Client:
         except (KeyError, TypeError, ValueError) as error:
             raise self._foreign("/models") from error
 
-    def predict(self, model: str, frame: Frame) -> Frame:
+    def predict(self, model: str, frame: Frame, intervals: bool = False) -> Frame:
         """Return a frame of the same kind with a row per row, by one version of the model.
 
         Many rows go in several requests. Where another version is deployed on the way, all are asked again.
@@ -117,9 +118,11 @@ class Client:
             model: name of the served model.
             frame: a DataFrame of pandas or Polars with a column per feature, in any order; other columns are ignored,
                 and one of a feature that the model imputes may be left out.
+            intervals: whether to ask for prediction intervals, which the model must have.
 
         Returns:
-            `prediction`, and of a classification `probability_<class>` per class; pandas' index is kept.
+            `prediction`, of a classification `probability_<class>` per class, and `prediction_low` and
+            `prediction_high` where intervals are asked for; pandas' index is kept.
 
         Raises:
             ClientError: the server can't be reached, or refuses a row, which is named by its position from 0.
@@ -134,10 +137,10 @@ class Client:
                 answers: list[Answer] = []
                 version = None
                 for first in range(0, len(rows), size):
-                    found, version = self.ask(model, rows[first : first + size], version)
+                    found, version = self.ask(model, rows[first : first + size], version, intervals)
                     answers += found
                     _refuse_faults(answers, first, model)
-                return frame_of(frame, self.answer_columns(served), [answer.values for answer in answers])
+                return frame_of(frame, self.answer_columns(served, intervals), [answer.values for answer in answers])
             except VersionChangedError:
                 if start == MOST_STARTS - 1:
                     raise
@@ -203,12 +206,13 @@ class Client:
         return int(served.get("serving", {}).get("max_rows", CHUNK_ROWS))
 
     @staticmethod
-    def answer_columns(served: Mapping[str, Any]) -> list[str]:
+    def answer_columns(served: Mapping[str, Any], intervals: bool = False) -> list[str]:
         """Return the columns of a model's answers."""
-        return ["prediction", *(f"probability_{name}" for name in served.get("classes") or ())]
+        shares = [f"probability_{name}" for name in served.get("classes") or ()]
+        return ["prediction", *shares, *(INTERVAL_COLUMNS.values() if intervals else ())]
 
     def ask(
-        self, model: str, rows: Sequence[Sequence[Any]], version: str | None = None
+        self, model: str, rows: Sequence[Sequence[Any]], version: str | None = None, intervals: bool = False
     ) -> tuple[list[Answer], str | None]:
         """Return what the model answers to each row, and the version that did.
 
@@ -218,22 +222,22 @@ class Client:
             model: name of the served model.
             rows: values in feature order, no more than the model takes.
             version: the one that must answer; none takes any.
+            intervals: whether prediction intervals are asked for.
 
         Raises:
             ClientError: the server can't be reached, or refuses what isn't about rows.
             VersionChangedError: another version answers.
         """
+        path = f"/models/{quote(model, safe='')}/predict{'?intervals=true' if intervals else ''}"
         answers: dict[int, Answer] = {}
         while left := [index for index in range(len(rows)) if index not in answers]:
             try:
-                answered = self.post(
-                    f"/models/{quote(model, safe='')}/predict", {"data": [rows[index] for index in left]}, self.patience
-                )
+                answered = self.post(path, {"data": [rows[index] for index in left]}, self.patience)
             except ClientError as error:
                 if error.status == TOO_LARGE and len(rows) > 1:
                     half = len(rows) // 2
-                    first, version = self.ask(model, rows[:half], version)
-                    second, version = self.ask(model, rows[half:], version)
+                    first, version = self.ask(model, rows[:half], version, intervals)
+                    second, version = self.ask(model, rows[half:], version, intervals)
                     return [*first, *second], version
                 answers.update(_refused(error, left))
                 continue
@@ -444,4 +448,6 @@ def _columns(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"prediction": value} for value in answer["predictions"]]
     for row, shares in zip(found, answer.get("probabilities") or [], strict=False):
         row.update((f"probability_{name}", share) for name, share in shares.items())
+    for row, ends in zip(found, answer.get("intervals", {}).get("rows", ()), strict=False):
+        row.update((INTERVAL_COLUMNS[end], value) for end, value in ends.items())
     return found

@@ -41,6 +41,7 @@ def predict_csv(
     tell: Callable[[str], None],
     form: Source = PLAIN,
     progress: Callable[[int, int, int], None] | None = None,
+    intervals: bool = False,
 ) -> Predicted:
     """Write a table with the columns of the source and what the model answers to each row.
 
@@ -57,6 +58,7 @@ def predict_csv(
         tell: is given each fault as `<file>:<line>: <feature>: <cause>`; the header is line 1, and each row one.
         form: how a CSV is written and which cells mean no value, as ingest reads them.
         progress: is given the rows done, and the bytes read of how many.
+        intervals: whether `prediction_low` and `prediction_high` are added, the ends of the prediction intervals.
 
     Raises:
         SourceError: the source can't be read, breaks a rule of ingest for tables, or lacks a feature.
@@ -67,7 +69,9 @@ def predict_csv(
         with tempfile.TemporaryDirectory(prefix="molino-predict-") as work:
             folder = Path(work)
             path, where = _local(source, folder)
-            run = _Run(client, model, served, path, where, target, min(batch, client.most_rows(served)), form)
+            run = _Run(
+                client, model, served, path, where, target, min(batch, client.most_rows(served)), form, intervals
+            )
             for start in range(1, MOST_STARTS + 1):
                 try:
                     with replacing(target, folder) as whole:
@@ -106,6 +110,12 @@ class _Run:
     target: Path
     size: int
     form: Source
+    intervals: bool
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are added."""
+        return self.client.answer_columns(self.served, self.intervals)
 
     def write(
         self, whole: Path, folder: Path, tell: Callable[[str], None], progress: Callable[[int, int, int], None] | None
@@ -136,7 +146,7 @@ class _Run:
         version: str | None = None
         rows = predicted = 0
         for part in asked.rows(self.size):
-            answers, version = self.client.ask(self.model, part.values, version)
+            answers, version = self.client.ask(self.model, part.values, version, self.intervals)
             for line, answer in enumerate(answers, part.first_row + 1):
                 for fault in answer.faults:
                     tell(f"{self.where}:{line}: {fault}")
@@ -153,7 +163,7 @@ class _Run:
         Raises:
             SourceError: names it.
         """
-        for name in self.client.answer_columns(self.served):
+        for name in self.columns:
             if name in asked.empty.columns:
                 raise SourceError(
                     f"{self.where}:1: there is a column {name!r} already, which predictions are written to; rename it"
@@ -169,5 +179,5 @@ class _Run:
                 [answer.values.get(name) for answer in answers],
                 pl.String if labels and name == "prediction" else pl.Float64,
             )
-            for name in self.client.answer_columns(self.served)
+            for name in self.columns
         )

@@ -19,6 +19,9 @@ def predict(
     target: Annotated[Path, typer.Argument(help="File to write: a CSV, or as .gz or .parquet says; - is stdout.")],
     model: Annotated[str, typer.Option(help="Name of the served model.", callback=checked_model)],
     batch: Annotated[int, typer.Option(min=1, help="Rows per request.")] = 1000,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Add the ends of prediction intervals, which the model must have.")
+    ] = False,
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a server that restarts or says later.")
     ] = 120.0,
@@ -42,7 +45,7 @@ def predict(
     form = load_named_model(settings, model).file.source if here else PLAIN
     client = Client(settings.serving_url, settings.api_key.get_secret_value(), patience, _tell)
     with _bar() as progress:
-        done = predict_csv(client, model, source, target, batch, _tell, form, progress)
+        done = predict_csv(client, model, source, target, batch, _tell, form, progress, intervals)
     said = f"{done.predicted} of {done.rows} rows predicted by {model} version {done.version}: {target}"
     print(said, file=sys.stderr if str(target) == "-" else sys.stdout)
     if done.predicted < done.rows:

@@ -120,6 +120,31 @@ class Example(_Part):
     predictions: tuple[float | str, ...]
 
 
+class PredictionIntervals(_Part):
+    """Split conformal intervals: each is an answer, less and more the half-width, cut to what the target may be.
+
+    Among new rows like the held-out ones they hold the target of the share `level`, whatever the model.
+    """
+
+    level: float = Field(gt=0, lt=1)
+    half_width: float = Field(ge=0)
+    """In the target's unit."""
+    rows: int
+    """Validation rows, which the model wasn't fitted to, that tell it."""
+    coverage: Score | None = None
+    """Share of the held-out rows that they hold."""
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def around(self, answer: float) -> tuple[float, float]:
+        """Return the ends of the interval of an answer."""
+        low, high = answer - self.half_width, answer + self.half_width
+        return (
+            low if self.minimum is None else max(low, self.minimum),
+            high if self.maximum is None else min(high, self.maximum),
+        )
+
+
 class Release(_Part):
     """`release.json`. Immutable once written; every key that is added later has a default."""
 
@@ -144,6 +169,8 @@ class Release(_Part):
     lineage: Lineage
     split: SplitIdentity | None = None
     """How rows were held out; none in releases from before it was kept."""
+    intervals: PredictionIntervals | None = None
+    """Of a regression whose model file asks for them; none in releases from before there were any."""
     serving: dict[str, Any] = Field(default_factory=dict)
     """The model file's `serving` section, as JSON."""
 

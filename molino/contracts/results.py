@@ -164,6 +164,10 @@ class CandidateResult(_Part):
     """Every metric of the task, by its name, on validation rows, or its mean over the folds."""
     validation_spread: dict[str, float] = Field(default_factory=dict)
     """Of a choice by folds: the standard deviation of each metric over them."""
+    half_width: float | None = None
+    """Of a prediction interval of the model file's level, in the target's unit; none where it asks for none."""
+    calibration_rows: int | None = None
+    """Validation rows that tell it."""
     weights: dict[str, float] = Field(default_factory=dict)
     """Of an ensemble: how much each member counts, by its name; they add up to 1."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
@@ -263,6 +267,8 @@ class EvaluateResult(Result):
     """Classes that the best candidate all but ignores."""
     importance: dict[str, float]
     """Permutation importance of the best candidate: rise of the loss when a feature is shuffled."""
+    coverage: Interval | None = None
+    """Share of the held-out rows that the best candidate's prediction intervals hold; none where there are none."""
     slices: dict[str, tuple[Slice, ...]] = Field(default_factory=dict)
     """By feature: its values, those of most rows first."""
     verdict: Verdict

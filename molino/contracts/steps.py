@@ -8,9 +8,9 @@ SHOWN = frozenset({
     "title", "description", "features.description", "features.unit", "target.description", "target.unit",
 })  # fmt: skip
 """Keys that tell people what they see: they come to bear in the release. After a dot: a key of each item."""
-AFTER_DATA = (
-    FOR_AIRFLOW | SHOWN | {"split", "selection", "training", "candidates", "metric", "slices", "gate", "serving"}
-)
+AFTER_DATA = FOR_AIRFLOW | SHOWN | {
+    "split", "selection", "training", "candidates", "metric", "intervals", "slices", "gate", "serving",
+}  # fmt: skip
 """Keys that come to bear once the data is versioned; what isn't named here asks for new data when it changes."""
 AFTER_TRAINING = FOR_AIRFLOW | SHOWN | {"serving"}
 """Keys that come to bear once a candidate is to be released."""

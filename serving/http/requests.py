@@ -42,6 +42,7 @@ class Request:
         "path",
         "pending",
         "prefix",
+        "query",
         "scopes",
         "started",
         "trace",
@@ -54,6 +55,8 @@ class Request:
         self._state: dict[str, Any] = scope.get("state") or {}
         self.method: str = scope["method"]
         self.path: str = _path_of(scope["path"])
+        self.query: bytes = scope.get("query_string", b"")
+        """What stands after the path's question mark."""
         self.headers: Headers = dict(scope["headers"])
         self.started: float = self._state.get("began") or monotonic()
         """When its first byte came."""

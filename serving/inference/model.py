@@ -159,11 +159,15 @@ class Model:
         ]
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
-    def encode(self, predictions: Predictions, request_id: str) -> bytes:
-        """Return the body of the answer to a predict request."""
+    def encode(self, predictions: Predictions, request_id: str, intervals: bool = False) -> bytes:
+        """Return the body of the answer to a predict request, with the release's prediction intervals where asked."""
         parts = [b'{"predictions":', msgspec.json.encode(predictions.values)]
         if predictions.probabilities is not None:
             parts += (b',"probabilities":', msgspec.json.encode(self._by_class(predictions.probabilities)))
+        known = self.release.intervals
+        if intervals and known is not None:
+            ends = [dict(zip(("low", "high"), known.around(value), strict=True)) for value in predictions.values]
+            parts += (b',"intervals":', msgspec.json.encode({"level": known.level, "rows": ends}))
         parts += (self._suffix, request_id.encode(), b'"}')
         return b"".join(parts)
 

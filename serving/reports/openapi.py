@@ -24,6 +24,7 @@ from serving.reports.schemas import (
     made_up_value,
     predict_answer,
     predict_body,
+    predict_parameters,
 )
 from serving.service import Service
 from serving.settings import ServingSettings
@@ -113,7 +114,9 @@ def _operations(
 
 def _predict(route: Route, release: Release, _: ServingSettings) -> Schema:
     title = f"{route.title}, {release.name}: {release.title}"
-    return _post(title, predict_body(release), predict_answer(release), _made_up_body(release))
+    operation = _post(title, predict_body(release), predict_answer(release), _made_up_body(release))
+    parameters = predict_parameters(release)
+    return operation | {"parameters": parameters} if parameters else operation
 
 
 def _explain(route: Route, release: Release, settings: ServingSettings) -> Schema:

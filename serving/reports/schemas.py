@@ -116,7 +116,21 @@ def predict_answer(release: Release) -> Schema:
         share = {"type": "number", "minimum": -1e-6, "maximum": 1.000001}
         properties["predictions"] = {"type": "array", "items": {"enum": list(release.classes)}}
         properties["probabilities"] = {"type": "array", "items": closed(dict.fromkeys(release.classes, share))}
-    return closed(properties)
+    answer = closed(properties)
+    if release.intervals is not None:
+        ends = closed({end: {"type": "number"} for end in ("low", "high")})
+        level = {"const": release.intervals.level}
+        answer["properties"]["intervals"] = closed({"level": level, "rows": {"type": "array", "items": ends}})
+    return answer
+
+
+def predict_parameters(release: Release) -> list[Schema]:
+    """Return what the query of `/predict` may say."""
+    if release.intervals is None:
+        return []
+    told = f"Answer prediction intervals too, which hold the target of the share {release.intervals.level:g} of rows."
+    schema = {"type": "boolean", "default": False}
+    return [{"name": "intervals", "in": "query", "required": False, "description": told, "schema": schema}]
 
 
 def explain_answer(release: Release) -> Schema:

@@ -1,9 +1,15 @@
 """`POST /predict` and `POST /models/<name>/predict`."""
 
+from urllib.parse import parse_qsl
+
 from serving.http.exchange import Answer
+from serving.http.problems import Problem
 from serving.http.requests import Request
 from serving.inference.model import Model
 from serving.service import Service
+
+INTERVALS = "intervals"
+_SAID = {"true": True, "1": True, "false": False, "0": False}
 
 
 async def answer_predict(service: Service, request: Request, name: str | None = None) -> Answer:
@@ -19,14 +25,35 @@ async def answer_predict(service: Service, request: Request, name: str | None = 
 
 
 def _predict(request: Request, model: Model, body: bytes) -> Answer:
+    intervals = _asks_intervals(request, model) if request.query else False
     rows = model.read(body)
     predictions = model.predict(rows)
     return Answer(
         status=200,
-        body=model.encode(predictions, request.id),
+        body=model.encode(predictions, request.id, intervals),
         request_id=request.id,
         model=model.name,
         version=model.version,
         rows=len(rows),
         caller=request.caller,
     )
+
+
+def _asks_intervals(request: Request, model: Model) -> bool:
+    """Tell whether the query asks for prediction intervals.
+
+    Raises:
+        Problem: 400 where it says neither yes nor no, or the model has none.
+    """
+    given = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)).get(INTERVALS)
+    if given is None:
+        return False
+    if given not in _SAID:
+        raise Problem(400, f"the parameter intervals is true or false, got {given[:64]!r}")
+    if _SAID[given] and model.release.intervals is None:
+        raise Problem(
+            400,
+            f"model {model.name} {model.version} has no prediction intervals; set intervals: {{level: 0.9}} in its "
+            "model file, where its task is regression, and run the pipeline",
+        )
+    return _SAID[given]

@@ -12,6 +12,7 @@ from training.evaluate.baseline import baseline_measures
 from training.evaluate.champion import HeldOut
 from training.evaluate.choice import choose
 from training.evaluate.comparison import compare_releases
+from training.evaluate.coverage import coverage_of, told
 from training.evaluate.gate import decide
 from training.evaluate.ignored import ignored_classes
 from training.evaluate.importance import permutation_importance
@@ -54,7 +55,9 @@ def run(context: Context) -> Outcome:
     releases = compare_releases(context, HeldOut(held_out, actual, scored[best].answers, seed))
     baselines = baseline_measures(trained.baseline, model.metric, actual, resamples) if trained.baseline else {}
     ignored = _ignored(model, actual, scored[best].answers)
-    notes = [*releases.notes, *_about_floor(model, trained), *ignored.values()]
+    coverage = coverage_of(scored[best].candidate, actual, scored[best].answers, resamples)
+    about = told(model, scored[best].candidate, coverage)
+    notes = [*releases.notes, *about, *_about_floor(model, trained), *ignored.values()]
     verdict = decide(model, chosen, measures[best], releases.compared, baselines, notes)
 
     rows = np.sort(np.random.default_rng(seed).permutation(len(actual))[:SAMPLE_ROWS])
@@ -64,8 +67,9 @@ def run(context: Context) -> Outcome:
     for name, one in scored.items():
         log.candidate(one.candidate, one.measures, one.answers.take(rows), actual[rows],
                       importance if name == best else None)  # fmt: skip
+    logged = measures[best] | ({"interval_coverage": coverage} if coverage else {})
     log.slices(model.metric, slices)
-    log.verdict(best, measures[best], releases.version, list(ignored), verdict)
+    log.verdict(best, logged, releases.version, list(ignored), verdict)
 
     champion = releases.champion
     result = EvaluateResult(
@@ -79,6 +83,7 @@ def run(context: Context) -> Outcome:
         baseline_scores=_intervals(baselines),
         ignored_classes=tuple(ignored),
         importance=importance,
+        coverage=coverage.interval() if coverage else None,
         slices=slices,
         verdict=verdict,
     )

@@ -17,6 +17,7 @@ from molino.contracts.release import (
     RELEASE_FILENAME,
     Example,
     Lineage,
+    PredictionIntervals,
     Reference,
     Release,
     Score,
@@ -45,6 +46,7 @@ def build_release(
     scores: Mapping[str, Interval],
     lineage: Lineage,
     split: SplitIdentity | None = None,
+    intervals: PredictionIntervals | None = None,
 ) -> Release:
     """Return `release.json` of one candidate. The same arguments give the same bytes."""
     features = tuple(release_feature(feature, reference[feature.name]) for feature in model.features)
@@ -67,7 +69,24 @@ def build_release(
         example=build_example(features, graph, held_out),
         lineage=lineage,
         split=split,
+        intervals=intervals,
         serving=model.serving.model_dump(mode="json"),
+    )
+
+
+def release_intervals(
+    model: ModelFile, half_width: float | None, rows: int | None, coverage: Interval | None
+) -> PredictionIntervals | None:
+    """Return what a release says of prediction intervals; none where the model file asks for none."""
+    if model.intervals is None or half_width is None:
+        return None
+    return PredictionIntervals(
+        level=model.intervals.level,
+        half_width=half_width,
+        rows=rows or 0,
+        coverage=None if coverage is None else Score(**coverage.model_dump()),
+        minimum=model.target.minimum,
+        maximum=model.target.maximum,
     )
 
 

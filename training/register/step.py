@@ -16,7 +16,7 @@ from molino.contracts.results import (
     VersionResult,
 )
 from training.graphs.graph import Graph
-from training.register.bundle import References, build_release, write_bundle
+from training.register.bundle import References, build_release, release_intervals, write_bundle
 from training.step import Context, Outcome
 from training.stores.opening import fetch
 from training.tracking.registry import CHALLENGER, onnx_model_uri, point_alias, register_once
@@ -65,6 +65,7 @@ def run(context: Context) -> Outcome:
         evaluated.scores[best.name],
         lineage,
         trained.split,
+        release_intervals(model, best.half_width, best.calibration_rows, evaluated.coverage),
     )
     document, graph = write_bundle(context.store, release, onnx)
     context.log.info("bundle written", release=document.uri)

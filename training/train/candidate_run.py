@@ -24,6 +24,7 @@ from training.train.data import Rows
 from training.train.export import export_candidate
 from training.train.folds import Measured, mean_rounds
 from training.train.graph_predictions import graph_predictions
+from training.train.intervals import candidate_half_width
 from training.train.parity import check_labels, check_parity, generate_rows, measure_parity
 from training.train.preparation import prepare
 from training.train.progress import Progress
@@ -61,6 +62,7 @@ def train_candidate(session: Session, candidate: Candidate, members: Mapping[str
         kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads, of_folds)
         if found:
             kept = replace(kept, parameters=found.parameters, search=found.result)
+        kept = replace(kept, half_width=candidate_half_width(material, trained))
         return _keep(session, kept, trained, rounds)
 
 
@@ -84,6 +86,7 @@ def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial])
         before = trial.result
         kept = _Kept(candidate, name, child, seconds, before.validation, before.validation_spread, ())
         kept = replace(kept, parameters=before.parameters, search=before.search)
+        kept = replace(kept, half_width=before.half_width, calibration_rows=before.calibration_rows)
         return _keep(session, kept, trained, trial.rounds)
 
 
@@ -181,6 +184,9 @@ class _Kept:
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
     """Found by a search."""
     search: SearchResult | None = None
+    half_width: float | None = None
+    calibration_rows: int | None = None
+    """That tell the half-width, where they aren't the material's validation rows."""
 
 
 def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -> Trial:
@@ -217,12 +223,20 @@ def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -
         seconds=kept.seconds,
         validation=dict(kept.validation),
         validation_spread=dict(kept.spreads),
+        half_width=kept.half_width,
+        calibration_rows=_calibration_rows(kept, material),
         weights=dict(weights_of(trained)),
         parameters=dict(kept.parameters),
         search=kept.search,
     )
     context.log.info("candidate", name=kept.name, rounded=_rounded(metrics | spreads))
     return Trial(result, metrics, rounds, candidate, trained, kept.of_folds)
+
+
+def _calibration_rows(kept: _Kept, material: Material) -> int | None:
+    if kept.half_width is None:
+        return None
+    return len(material.validation) if kept.calibration_rows is None else kept.calibration_rows
 
 
 def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
 from training.train.folds import divide
+from training.train.intervals import check_rows
 from training.train.parity import check_target
 from training.train.preparation import prepare
 from training.train.reference import reference_statistics
@@ -149,6 +150,7 @@ def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: 
     seed = model.training.seed if context.settings.seed is None else context.settings.seed
     material = prepare(dataset, seed, context.settings.logs_folder / model.name / context.run_id)
     material = replace(material, code=context.loaded.code)
+    check_rows(model, len(material.validation))
     for rows in (material.train, material.validation):
         _check_transform(model, rows)
     _check_target(context, material.train)

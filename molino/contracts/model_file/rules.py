@@ -76,6 +76,8 @@ def _target(model: "ModelFile") -> Iterator[Contradiction]:
         yield (*key, "name"), f"{target.name!r} is also a feature; take it out of features"
     if model.task == "classification":
         yield from _classes(target, model.source.excluded)
+        if model.intervals is not None:
+            yield ("intervals",), "prediction intervals belong to a regression; take them out or set task: regression"
         if target.transform is not None:
             yield (*key, "transform"), "a transform belongs to a regression; take it out or set task: regression"
         return

@@ -216,6 +216,13 @@ class Gate(Part):
     """Whether it must beat the answer that looks at no feature: the mean, the classes' shares, or the last value."""
 
 
+class Intervals(Part):
+    """Prediction intervals of a regression: the answer and as much above it as below."""
+
+    level: float = Field(default=0.9, gt=0, lt=1)
+    """Share of new rows whose target they are to hold."""
+
+
 class Resources(Part):
     """Kubernetes quantities of a step's pod."""
 
@@ -251,6 +258,8 @@ class ModelFile(Part):
     candidates: tuple[AnyCandidate, ...] = Field(min_length=1)
     metric: MetricName
     """What the best candidate is picked by, and compared with the champion and the baseline."""
+    intervals: Intervals | None = None
+    """Prediction intervals, which `/predict` answers where they are asked for; none where not given."""
     slices: tuple[str, ...] = ()
     """Names of categories and booleans: evaluate tells the chosen candidate's metrics of the rows of each value."""
     gate: Gate = Gate()
