@@ -3,7 +3,8 @@
 The locks: `requirements.txt` (every extra: what `make run` installs), `requirements-dev.txt` (that and the dev group),
 `requirements-uv.txt` (the installer itself), `images/step/requirements.txt` (the core: what the command needs), and one
 per image in `images/<name>/requirements.txt`: a step's holds the core and its extra, a component's its extra or its
-dependency group alone, and neither what `tool.molino.left-out` names. Images are held to the versions of
+dependency group alone, and neither what `tool.molino.left-out` names; what serving's image builds from its source is in
+`images/serving/http-parser.txt`. Images are held to the versions of
 `requirements.txt`, but for those of groups. Where all extras are together, what `tool.molino.overrides` names is taken
 whatever others ask for. Each lock carries the SHA-256 of what it was made from, so that the check needs no network and
 doesn't fail because a newer version was published. Pins that are there are kept; `--upgrade` takes the newest.
@@ -65,6 +66,7 @@ def locks() -> dict[Path, list[str]]:
     for extra in extras():
         chosen = [STDIN] if extra in COMPONENTS else ["pyproject.toml", "--extra", extra]
         made[ROOT / "images" / extra / "requirements.txt"] = [*chosen, *held]
+    made[ROOT / "images" / "serving" / "http-parser.txt"] = ["--group", "pyproject.toml:http-parser"]
     for group in APART:
         made[ROOT / "images" / group / "requirements.txt"] = ["--group", f"pyproject.toml:{group}"]
     return made

@@ -38,6 +38,10 @@ CLIENTS_FAULT = {501: 400, 505: 400}
 """What Gunicorn lays to the server is the client's fault: a coding or a version that HTTP/1.1 doesn't know."""
 
 
+# Gunicorn looks for its parser in C once, and keeps what it found with the class that asked first.
+ASGIProtocol._check_h1c_protocol_available()
+
+
 class Connection(ASGIProtocol):  # type: ignore[misc]
     """Gunicorn's protocol, and what is known of when its client last did something."""
 

@@ -7,7 +7,11 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn_h1c import H1CProtocol
 from running_server import RunningServer
+
+from serving.http.connections import Connection
 
 HEAD = b"Host: x\r\nX-API-KEY: mercadolibre\r\n"
 POST = b"POST /predict HTTP/1.1\r\n" + HEAD + b"Content-Type: application/json\r\n"
@@ -135,3 +139,9 @@ def test_the_server_lives_through_broken_frames(server: RunningServer, frames: i
         assert not received.startswith(b"HTTP/1.1 5"), bytes(frame)
 
     assert server.ask("GET", "/ping").status == 200
+
+
+def test_the_parser_in_c_is_found_by_our_connections():
+    """Gunicorn keeps what it found with the class that asked, and a subclass that asks first finds none."""
+    assert Connection._h1c_protocol_class is H1CProtocol
+    assert ASGIProtocol._h1c_has_limits
