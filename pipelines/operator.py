@@ -16,7 +16,7 @@ from kubernetes.client import models as k8s
 from molino.contracts.errors import NOT_AGAIN
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
-from pipelines.pods import MODEL_FOLDER, MODEL_LABEL, RUN_LABEL, USER, PodSettings, StepPod
+from pipelines.pods import CA_FOLDER, MODEL_FOLDER, MODEL_LABEL, RUN_LABEL, USER, PodSettings, StepPod
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -78,17 +78,19 @@ class StepOperator(KubernetesPodOperator):
             container_resources=k8s.V1ResourceRequirements(requests=dict(pod.requests), limits=dict(pod.limits)),
             service_account_name=pod.service_account,
             automount_service_account_token=pod.automount_token,
-            security_context=_pod_security(),
+            security_context=_pod_security(settings),
             container_security_context=_container_security(),
             volumes=[
                 k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
                 *_secret_volumes(pod),
                 *_model_volumes(settings, pod),
+                *_ca_volumes(settings),
             ],
             volume_mounts=[
                 k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  # inside the pod
                 *_secret_mounts(pod),
                 *_model_mounts(pod),
+                *_ca_mounts(settings),
             ],
             full_pod_spec=_without_service_links(),
             in_cluster=True,
@@ -216,6 +218,17 @@ def _model_mounts(pod: StepPod) -> list[k8s.V1VolumeMount]:
     return [mount] if pod.model_files else []
 
 
+def _ca_volumes(settings: PodSettings) -> list[k8s.V1Volume]:
+    """Return the volume of the authorities of one's own."""
+    source = k8s.V1ConfigMapVolumeSource(name=settings.ca_config_map)
+    return [k8s.V1Volume(name="ca", config_map=source)] if settings.ca_config_map else []
+
+
+def _ca_mounts(settings: PodSettings) -> list[k8s.V1VolumeMount]:
+    mount = k8s.V1VolumeMount(name="ca", mount_path=CA_FOLDER, read_only=True)
+    return [mount] if settings.ca_config_map else []
+
+
 def _slug(variable: str) -> str:
     """Return the name of a variable's volume."""
     return variable.lower().replace("_", "-")
@@ -231,12 +244,13 @@ def _without_service_links() -> k8s.V1Pod:
     return k8s.V1Pod(spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")], enable_service_links=False))
 
 
-def _pod_security() -> k8s.V1PodSecurityContext:
+def _pod_security(settings: PodSettings) -> k8s.V1PodSecurityContext:
+    user = USER if settings.fixed_user else None
     return k8s.V1PodSecurityContext(
         run_as_non_root=True,
-        run_as_user=USER,
-        run_as_group=USER,
-        fs_group=USER,
+        run_as_user=user,
+        run_as_group=user,
+        fs_group=user,
         seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
     )
 

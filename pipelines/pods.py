@@ -25,6 +25,8 @@ NEEDED_BY: Mapping[str, frozenset[str]] = {
     "MOLINO_GIT_": frozenset({"version", "train"}),
 }
 """Steps that get a secret setting, by its beginning; all get what isn't named, such as keys of the object storage."""
+CA_FOLDER = "/etc/molino-ca"
+"""Where the chart's variables look for authorities."""
 MODEL_FOLDER = "/etc/molino/model"
 """Where a pod has a model file that no variable can hold."""
 TERMINATION_LOG = "/dev/termination-log"
@@ -55,6 +57,12 @@ class PodSettings(BaseSettings):
     service_account: str = "default"
     deploy_service_account: str = "default"
     """Of the deploy step alone, which changes the serving Deployment."""
+    environment: Mapping[str, str] = Field(default_factory=dict)
+    """Further variables of every pod, such as proxies."""
+    ca_config_map: str = ""
+    """ConfigMap of the authorities that the variables name, which pods mount where there is one."""
+    fixed_user: bool = True
+    """Whether pods run as `USER`; else the cluster says as whom."""
     labels: Mapping[str, str] = Field(default_factory=dict)
     mlflow_url: str = "http://localhost:5000"
     """Where people open MLflow, for the links in Airflow's UI."""
@@ -121,6 +129,7 @@ def step_pod(
             **handed,
             "MOLINO_IMAGE": image,
             "MOLINO_SUMMARY": TERMINATION_LOG,
+            **settings.environment,
             **(overrides or {}),
         },
         labels={**settings.labels, MODEL_LABEL: model.name, STEP_LABEL: step},

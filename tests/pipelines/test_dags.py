@@ -78,7 +78,13 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
     (folder / "models" / "broken.yaml").write_text("name: broken\n")
     noise = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(6000))
     (folder / "models" / "large.yaml").write_text(text.replace("name: housing\n", f"name: large # {noise}\n", 1))
-    return parse(folder / "home", MOLINO_MODELS_EXTRA=str(folder / "models"))
+    return parse(
+        folder / "home",
+        MOLINO_MODELS_EXTRA=str(folder / "models"),
+        MOLINO_PODS_ENVIRONMENT='{"NO_PROXY": ".svc,$(KUBERNETES_SERVICE_HOST)"}',
+        MOLINO_PODS_CA_CONFIG_MAP="authorities",
+        MOLINO_PODS_FIXED_USER="false",
+    )
 
 
 def test_a_schedule_of_the_model_file_starts_the_data_dag(extended: Parsed) -> None:
@@ -148,6 +154,15 @@ def test_a_model_file_that_no_variable_holds_is_mounted(extended: Parsed) -> Non
     assert volume["configMap"] == {"name": "molino-models", "items": [{"key": "large.yaml", "path": "model.yaml"}]}
     assert variables(pod)["MOLINO_MODEL_FILE"]["value"] == "/etc/molino/model/model.yaml"
     assert "MOLINO_MODEL_CONTENT" not in variables(pod)
+
+
+def test_a_pod_has_the_proxies_and_authorities_of_the_chart_and_the_user_of_the_cluster(extended: Parsed) -> None:
+    spec = extended["large"]["spec"]
+    assert variables(extended["large"])["NO_PROXY"]["value"] == ".svc,$(KUBERNETES_SERVICE_HOST)"
+    names = {one["mountPath"]: one["name"] for one in container(extended["large"])["volumeMounts"]}
+    (volume,) = (one for one in spec["volumes"] if one["name"] == names["/etc/molino-ca"])
+    assert volume["configMap"] == {"name": "authorities"}
+    assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 def test_no_service_passes_for_a_setting(parsed: Parsed) -> None:

@@ -19,7 +19,18 @@ spec:
 {{/* The spec of a pod; wants what molino.podTemplate wants. */}}
 {{- define "molino.podSpec" -}}
 {{- $pod := include "molino.yaml" .pod | fromJson -}}
+{{- $env := include "molino.networkEnv" .root | fromJson -}}
+{{- $ca := .root.Values.network.caConfigMap -}}
+{{- if $ca -}}
+{{- $_ := set $pod "volumes" (append ($pod.volumes | default list) (dict "name" "ca" "configMap" (dict "name" $ca))) -}}
+{{- end -}}
 {{- range concat ($pod.initContainers | default list) $pod.containers -}}
+{{- $variables := .env | default list -}}
+{{- range $name, $value := $env }}{{ $variables = append $variables (dict "name" $name "value" $value) }}{{ end -}}
+{{- if $variables }}{{ $_ := set . "env" $variables }}{{ end -}}
+{{- if $ca -}}
+{{- $_ := set . "volumeMounts" (append (.volumeMounts | default list) (dict "name" "ca" "mountPath" "/etc/molino-ca" "readOnly" true)) -}}
+{{- end -}}
 {{- $_ := merge . (include "molino.containerDefaults" $ | fromYaml) -}}
 {{- end -}}
 {{- toYaml (merge $pod (include "molino.podDefaults" . | fromYaml)) -}}
@@ -37,10 +48,12 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   runAsNonRoot: true
-  runAsUser: {{ .user | default 10001 }}
-  runAsGroup: {{ .user | default 10001 }}
-  fsGroup: {{ .user | default 10001 }}
+  {{- if .root.Values.podSecurity.fixedUser }}
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
   fsGroupChangePolicy: OnRootMismatch
+  {{- end }}
   seccompProfile:
     type: RuntimeDefault
 {{- $scheduling := (index .root.Values (.of | default .component)).scheduling }}
@@ -70,6 +83,33 @@ affinity:
 {{- with $scheduling.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
+{{- end -}}
+
+{{/*
+Variables of every container by name, as JSON: proxies, in the two spellings that programs know, what is asked without them,
+and the file of authorities under the names that the libraries know it by.
+*/}}
+{{- define "molino.networkEnv" -}}
+{{- $network := .Values.network -}}
+{{- $env := dict -}}
+{{- range $name, $proxy := dict "HTTP_PROXY" $network.httpProxy "HTTPS_PROXY" $network.httpsProxy -}}
+{{- if $proxy }}{{ $_ := set $env $name $proxy }}{{ $_ := set $env (lower $name) $proxy }}{{ end -}}
+{{- end -}}
+{{- if $env -}}
+{{- $without := list "localhost" "127.0.0.1" "::1" ".svc" ".cluster.local" "$(KUBERNETES_SERVICE_HOST)" -}}
+{{- range list "postgres" "minio" "mlflow" "tensorboard" "serving" "airflow-api-server" -}}
+{{- $without = append $without (include "molino.name" (dict "root" $ "component" .)) -}}
+{{- end -}}
+{{- $without = concat $without (list $network.noProxy) | compact | join "," -}}
+{{- $_ := set $env "NO_PROXY" $without -}}
+{{- $_ := set $env "no_proxy" $without -}}
+{{- end -}}
+{{- if $network.caConfigMap -}}
+{{- range list "SSL_CERT_FILE" "REQUESTS_CA_BUNDLE" "CURL_CA_BUNDLE" "AWS_CA_BUNDLE" "GIT_SSL_CAINFO" -}}
+{{- $_ := set $env . "/etc/molino-ca/ca.crt" -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $env -}}
 {{- end -}}
 
 {{/* Requests and limits of a container: quantities, which may be numbers. */}}
