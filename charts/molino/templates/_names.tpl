@@ -60,10 +60,12 @@ helm.sh/chart: {{ include "molino.labelValue" (printf "%s-%s" .root.Chart.Name .
 {{- include "molino.imageAddress" (dict "root" .root "image" (index .root.Values .component).image) -}}
 {{- end -}}
 
-{{/* `repository:tag` of an image, with the chart-wide registry and tag where it sets none. */}}
+{{/* `repository:tag` or `repository@digest` of an image, with the chart-wide registry and tag where it sets none. */}}
 {{- define "molino.imageAddress" -}}
 {{- $registry := include "molino.imagePath" (dict "root" .root "registry" .image.registry) -}}
-{{- printf "%s%s:%s" $registry (trimAll "/" .image.repository) (include "molino.imageTag" (dict "root" .root "tag" .image.tag)) -}}
+{{- $version := printf ":%s" (include "molino.imageTag" (dict "root" .root "tag" .image.tag)) -}}
+{{- with .image.digest }}{{ $version = printf "@%s" . }}{{ end -}}
+{{- printf "%s%s%s" $registry (trimAll "/" .image.repository) $version -}}
 {{- end -}}
 
 {{/* What goes before a repository: a registry with one slash after it, or nothing. */}}
