@@ -1,14 +1,17 @@
 """Starts a part of Airflow on Postgres: `start.py migrate | user | wait | api-server | scheduler | dag-processor | …`.
 
 `migrate` brings the database to this version's schema and fills in the roles, `user` makes the first user or sets its
-password again, `wait` holds until the schema is there, `alive JOB` tells whether this pod's job still works; every
-other word becomes `airflow <word>`.
+password again, `wait` holds until the schema is there, `alive JOB` tells whether this pod's job still works, and
+removes logs of earlier days; every other word becomes `airflow <word>`.
 """
 
 import importlib
 import os
+import shutil
 import socket
 import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import database
 import psycopg2
@@ -18,6 +21,7 @@ AHEAD = ("pipelines.operator", "pipelines.model_files", "airflow.providers.amazo
 """What DAGs and task logs need. Each task and each parse is a fork of the part that starts it: what that has imported
 beforehand costs them nothing, else a second each time."""
 
+LOGS = Path(os.environ.get("AIRFLOW_HOME", ".")) / "logs" / "dag_processor"
 FRESH_SECONDS = 60
 """How old the last sign of life of a job may be: it leaves one every 5 s."""
 
@@ -66,6 +70,13 @@ def check_alive(address: str, job: str) -> None:
         raise SystemExit(str(error)) from error
 
 
+def forget_logs(folder: Path, today: date) -> None:
+    """Remove what the DAG processor logged before yesterday: it has a folder for each day, and removes none itself."""
+    for day in folder.glob("????-??-??"):
+        if day.name < str(today - timedelta(days=1)):
+            shutil.rmtree(day, ignore_errors=True)
+
+
 def main() -> None:
     """Do what the first argument says."""
     if len(sys.argv) < 2:
@@ -84,6 +95,7 @@ def main() -> None:
         case "wait":
             wait(address)
         case "alive":
+            forget_logs(LOGS, datetime.now(UTC).date())
             check_alive(address, sys.argv[2])
         case "scheduler" | "dag-processor":
             for module in AHEAD:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 KINDS = {
-    "v1": ("Namespace", "Secret", "ServiceAccount", "ConfigMap", "Service", "Pod"),
+    "v1": ("Namespace", "Secret", "ServiceAccount", "ConfigMap", "Service", "Pod", "PersistentVolumeClaim"),
     "apps/v1": ("Deployment", "StatefulSet"),
     "batch/v1": ("Job",),
     "networking.k8s.io/v1": ("Ingress",),
@@ -73,6 +73,27 @@ def storage_class(name: str) -> tuple[str, dict[str, Any]]:
 def namespace(name: str) -> tuple[str, dict[str, Any]]:
     """Return a Namespace, and where it is read."""
     return f"/api/v1/namespaces/{name}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def claims(size: str, now: str = "") -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return MinIO's StatefulSet with the size that its claim was made with, and the claim as it is now."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    grown = spec | {"resources": {"requests": {"storage": now or size}}}
+    release = {"meta.helm.sh/release-name": "molino", "meta.helm.sh/release-namespace": "molino"}
+    metadata = {
+        "name": "molino-minio", "namespace": "molino", "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": release,
+    }  # fmt: skip
+    return (
+        ("/apis/apps/v1/namespaces/molino/statefulsets/molino-minio", {
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata,
+            "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": spec}]},
+        }),
+        ("/api/v1/namespaces/molino/persistentvolumeclaims/data-molino-minio-0", {
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "data-molino-minio-0", "namespace": "molino"}, "spec": grown,
+        }),
+    )  # fmt: skip
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from rendering import CHART, helm, options, parse
-from stand_in_cluster import namespace, secret, stand_in_cluster, storage_class
+from stand_in_cluster import claims, namespace, secret, stand_in_cluster, storage_class
 
 DATABASE = {"airflow-password": "YQ==", "mlflow-password": "Yg==", "mlflow-auth-password": "Yw=="}
 Found = tuple[str, dict[str, Any]]
@@ -115,3 +115,42 @@ def test_a_password_of_the_values_goes_before_the_one_that_was_made(tmp_path: Pa
         tmp_path, secret("molino-mlflow", **HELD), settings=("mlflow.auth.password=another-password",)
     )
     assert base64.b64decode(made(rendered)["mlflow"]["password"]) == b"another-password"
+
+
+def size(rendered: str) -> str:
+    """Return the size that MinIO's claims are made with."""
+    (found,) = (
+        one for one in parse(rendered) if one["metadata"]["name"] == "molino-minio" and one["kind"] == "StatefulSet"
+    )
+    return str(found["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"])
+
+
+def test_a_larger_volume_says_how_it_grows(tmp_path: Path) -> None:
+    _, said = install(tmp_path, *claims("5Gi"), settings=("minio.persistence.size=40Gi",))
+    assert "minio.persistence.size: the claim data-molino-minio-0 has 5Gi" in said
+    assert (
+        """patch pvc data-molino-minio-0 --patch '{"spec": {"resources": {"requests": {"storage": "40Gi"}}}}'""" in said
+    )
+
+
+def test_a_volume_that_has_grown_is_taken_and_the_statefulset_left(tmp_path: Path) -> None:
+    rendered, said = install(tmp_path, *claims("5Gi", "40Gi"), settings=("minio.persistence.size=40Gi",))
+    assert (said, size(rendered)) == ("", "5Gi")
+
+
+def test_a_size_in_another_unit_is_the_same(tmp_path: Path) -> None:
+    rendered, said = install(tmp_path, *claims("5Gi"), settings=("minio.persistence.size=5120Mi",))
+    assert (said, size(rendered)) == ("", "5Gi")
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("existingClaim=own", "minio.persistence.existingClaim: a StatefulSet's claim can't be changed: kubectl"),
+        ("accessMode=ReadWriteMany", "minio.persistence.accessMode is ReadWriteOnce there"),
+        ("storageClass=fast", "minio.persistence.storageClass is that of the cluster there"),
+    ],
+)
+def test_what_a_volume_cannot_become_is_said(setting: str, said: str, tmp_path: Path) -> None:
+    settings = (f"minio.persistence.{setting}",)
+    assert said in install(tmp_path, storage_class("fast"), *claims("5Gi"), settings=settings)[1]

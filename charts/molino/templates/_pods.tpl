@@ -125,8 +125,8 @@ and the file of authorities under the names that the libraries know it by.
 {{- end -}}
 
 {{/*
-A volume named `data`: a claim of the StatefulSet's own, made for it, or one that is there. Wants the component's
-`persistence`; `molino.dataClaim` are the claims to make, and `molino.dataVolume` is the claim that there is.
+A volume named `data`: a claim of the StatefulSet's own, made for it, or one that is there. `molino.dataVolume` is the claim
+that there is, and wants the component's `persistence`; `molino.dataClaim` are the claims to make, and wants root, component.
 */}}
 {{- define "molino.dataVolume" -}}
 {{- with .existingClaim }}
@@ -137,6 +137,9 @@ A volume named `data`: a claim of the StatefulSet's own, made for it, or one tha
 {{- end -}}
 
 {{- define "molino.dataClaim" -}}
+{{- $persistence := (index .root.Values .component).persistence -}}
+{{- $made := include "molino.madeClaim" . | fromJson -}}
+{{- with $persistence -}}
 {{- if not .existingClaim }}
 volumeClaimTemplates:
   - metadata:
@@ -148,8 +151,24 @@ volumeClaimTemplates:
       {{- end }}
       resources:
         requests:
-          storage: {{ .size | quote }}
+          storage: {{ dig "resources" "requests" "storage" .size $made | quote }}
 {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* What the claims of a component's StatefulSet in the cluster are made by, as JSON: no upgrade can change that. */}}
+{{- define "molino.madeClaim" -}}
+{{- $set := dict -}}
+{{- if .root.Values.checks -}}
+{{- $set = lookup "apps/v1" "StatefulSet" .root.Release.Namespace (include "molino.name" .) | default dict -}}
+{{- end -}}
+{{- range dig "spec" "volumeClaimTemplates" list $set }}{{ toJson .spec }}{{ else }}{}{{ end -}}
+{{- end -}}
+
+{{/* A quantity as a number of bytes. */}}
+{{- define "molino.bytes" -}}
+{{- $factors := dict "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- mulf (regexFind "^[0-9.]+" . | float64) (get $factors (regexFind "[A-Za-z]*$" .) | default 1 | float64) | printf "%.0f" -}}
 {{- end -}}
 
 {{/* Of several replicas, one at a time may be taken away. Wants replicas besides root and component. */}}
