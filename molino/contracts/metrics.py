@@ -43,6 +43,17 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "mape", "regression", "lower", "relative", "Mean absolute error as a share", "%", "some with a target of 0"
         ),
+        Metric("pinball_10", "regression", "lower", "relative", "Pinball loss of the quantile 0.1", "target"),
+        Metric("pinball_90", "regression", "lower", "relative", "Pinball loss of the quantile 0.9", "target"),
+        Metric(
+            "poisson_deviance",
+            "regression",
+            "lower",
+            "relative",
+            "Mean Poisson deviance",
+            "",
+            "some with a target below 0 or an answer that isn't above it",
+        ),
         Metric("r2", "regression", "higher", "absolute", "Share of variance explained, R²"),
         Metric("accuracy", "classification", "higher", "absolute", "Accuracy", "%"),
         Metric("f1_macro", "classification", "higher", "absolute", "Mean F1 of the classes"),

@@ -43,7 +43,10 @@ from training.metrics.score import values
 print(json.dumps(values(np.array([1.0, 2.0, 4.0]), Predictions(np.array([1.05, 2.0, 4.8])))))
 """
     found = json.loads(run(tree, program))
-    assert (set(found), found["within_tenth"]) == ({"rmse", "mae", "within_tenth", "mape", "r2"}, pytest.approx(2 / 3))
+    assert (set(found), found["within_tenth"]) == (
+        {"rmse", "mae", "within_tenth", "mape", "pinball_10", "pinball_90", "poisson_deviance", "r2"},
+        pytest.approx(2 / 3),
+    )
 
 
 def test_the_schema_for_editors_knows_it(tree: Path) -> None:

@@ -75,7 +75,11 @@ class Cleaner:
         self.model = model
         self.columns = rules.column_types(model)
         self.faults = rules.RuleSet(
-            (*(rule for column in self.columns for rule in column.faults()), *rules.split_faults(model))
+            (
+                *(rule for column in self.columns for rule in column.faults()),
+                *rules.split_faults(model),
+                *rules.weight_faults(model),
+            )
         )
         self.drops = rules.RuleSet(rule for column in self.columns for rule in column.drops())
         self.schema = {column.name: column.clean_type() for column in self.columns}
@@ -108,6 +112,7 @@ class Cleaner:
     def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
         source = self.model.source
         kept = [rules.tidied(frame[name], True, source.missing) for name in self.model.columns_kept]
+        kept = [rules.plain_numbers(one, source) if one.name == self.model.weight else one for one in kept]
         return rules.typed(frame, self.columns, source).with_columns(kept)
 
     def _breaches(

@@ -129,6 +129,14 @@ def _bare(text: pl.Series, missing: tuple[str, ...]) -> pl.Series:
     return bare.set(bare.is_in(["", *missing]), None)
 
 
+def weight_faults(model: ModelFile) -> Iterator[Rule]:
+    """Yield the rules of the column that rows are weighted by."""
+    if model.weight is not None:
+        number = pl.col(model.weight).cast(pl.Float64, strict=False)
+        usable = number.is_finite() & (number >= 0)
+        yield Rule(model.weight, "no weight, which is a number of 0 or more", ~usable.fill_null(value=False))
+
+
 def split_faults(model: ModelFile) -> Iterator[Rule]:
     """Yield the rules of the columns that rows are split by and that are no feature."""
     kind = known(model.split.kind)

@@ -38,12 +38,15 @@ class Rows:
     target: NDArray[Any]
     """[n]: float64 of a regression, the class's position as int64 of a classification."""
 
+    weights: NDArray[np.float64] | None = None
+    """[n]: how much each counts in training; none where all count alike."""
+
     def __len__(self) -> int:
         return len(self.target)
 
     def take(self, index: NDArray[np.intp]) -> "Rows":
         """Return some of the rows."""
-        return Rows(self.features[index], self.target[index])
+        return Rows(self.features[index], self.target[index], None if self.weights is None else self.weights[index])
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Dataset:
         self.types = [type_of(feature) for feature in model.features]
         self.rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
         self.columns = (*model.columns, *model.columns_kept)
+        self.trained_on = (*model.columns, *((model.weight,) if model.weight else ()))
         identity = identify(model, split_seed)
         placement = self._place(identity)
         kind = known(identity.kind)
@@ -127,7 +131,7 @@ class Dataset:
         """Return all rows of a part, or, of more than `most`, about as many drawn by the seed."""
         total = self.count(part)
         found = []
-        for start, piece, of_part in self._pieces(self.model.columns):
+        for start, piece, of_part in self._pieces(self.trained_on):
             chosen = of_part == part
             if total > most:
                 chosen &= uniforms(start, len(piece), seed, SAMPLE_STREAM) < most / total
@@ -142,7 +146,7 @@ class Dataset:
         for first in range(0, len(starts), buffered):
             found = []
             for start in starts[first : first + buffered]:
-                piece, of_part = self._piece(int(start), self.model.columns)
+                piece, of_part = self._piece(int(start), self.trained_on)
                 found.append(self._rows(piece, of_part == part))
             rows = _joined(found)
             yield rows.take(rng.permutation(len(rows)))
@@ -209,7 +213,9 @@ class Dataset:
         features = np.empty((len(piece), len(self.model.features)), np.float32)
         for index, column in enumerate(self.types):
             features[:, index] = column.codes(piece[column.name], self.overview.values.get(column.name))
-        return Rows(features, self._target(piece[self.model.target.name]))
+        weight = self.model.weight
+        weights = None if weight is None else piece[weight].cast(pl.Float64).to_numpy()
+        return Rows(features, self._target(piece[self.model.target.name]), weights)
 
     def _target(self, column: "pl.Series") -> NDArray[Any]:
         import polars as pl
@@ -229,4 +235,9 @@ def _count_values(seen: dict[str, "pl.DataFrame"], piece: "pl.DataFrame", names:
 
 
 def _joined(found: list[Rows]) -> Rows:
-    return Rows(np.concatenate([rows.features for rows in found]), np.concatenate([rows.target for rows in found]))
+    weights = [rows.weights for rows in found if rows.weights is not None]
+    return Rows(
+        np.concatenate([rows.features for rows in found]),
+        np.concatenate([rows.target for rows in found]),
+        np.concatenate(weights) if weights else None,
+    )

@@ -7,6 +7,7 @@ from molino.contracts.errors import StepError
 from molino.contracts.model_file import ModelFile
 from training.splits import TRAIN, VALIDATION
 from training.train.candidates.contract import Material
+from training.train.class_weights import weighed, weighing
 from training.train.data import Dataset, Rows
 from training.train.encoding import fit_encoding
 
@@ -25,13 +26,14 @@ def prepare(dataset: Dataset, seed: int, tensorboard: Path) -> Material:
     model, most = dataset.model, dataset.model.training.sample_rows
     train = dataset.sample(TRAIN, most, seed)
     _check_classes(model, train)
+    weigh = weighing(model, train)
     return Material(
         model=model,
         encoding=fit_encoding(model, dataset.overview.values, train.features),
-        train=train,
-        validation=dataset.sample(VALIDATION, most, seed),
+        train=weigh(train),
+        validation=weigh(dataset.sample(VALIDATION, most, seed)),
         rows_train=dataset.count(TRAIN),
-        stream=partial(dataset.stream, TRAIN),
+        stream=weighed(partial(dataset.stream, TRAIN), weigh),
         seed=seed,
         tensorboard=tensorboard,
         report=lambda *_: None,

@@ -1,10 +1,13 @@
 """Gradient boosting of scikit-learn."""
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from molino.contracts.candidates.base import Candidate
+from molino.contracts.candidates.losses import wrong_quantile
+from molino.contracts.contradictions import Contradiction, Key
 
 
 class GradientBoosting(Candidate):
@@ -16,3 +19,12 @@ class GradientBoosting(Candidate):
     max_leaf_nodes: int = Field(default=31, ge=2)
     min_samples_leaf: int = Field(default=20, ge=1)
     l2_regularization: float = Field(default=0.0, ge=0)
+    loss: Literal["squared_error", "absolute_error", "quantile", "poisson"] | None = None
+    """Of a regression: the mean (squared_error, the default), the median, a quantile, or the mean of counts."""
+    quantile: float | None = Field(default=None, gt=0, lt=1)
+    """Of loss: quantile, the share of rows whose target is to lie below the answer."""
+
+    def contradictions(self, key: Key, candidates: Sequence[Candidate]) -> Iterator[Contradiction]:
+        """Yield a quantile without its loss, and the other way round."""
+        yield from super().contradictions(key, candidates)
+        yield from wrong_quantile(self, key)

@@ -24,6 +24,7 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     features = {feature.name: feature for feature in model.features}
     yield from model.split.contradictions(Model(model.task, model.target.name, features))
     yield from _slices(model, features)
+    yield from _weights(model)
     yield from _resources(model)
     yield from _example(model)
     for index, feature in enumerate(model.features):
@@ -105,6 +106,21 @@ def _metrics(model: "ModelFile") -> Iterator[Contradiction]:
             yield key, f"expected a metric of a {model.task}: {', '.join(fitting)}"
     for name, bound in model.gate.bounds.items():
         yield from reversed_range(bound, ("gate", "bounds", name))
+
+
+def _weights(model: "ModelFile") -> Iterator[Contradiction]:
+    parts: list[Feature | Target] = [*model.features, model.target]
+    taken = {part.header: part.name for part in parts} | {name: name for name in model.columns}
+    if model.weight in taken:
+        yield ("weight",), f"{model.weight!r} is {taken[model.weight]!r} already, a feature or the target"
+    weights, key = model.training.class_weight, ("training", "class_weight")
+    if weights is not None and model.target.classes is None:
+        yield key, "classes belong to a classification; take it out or set task: classification"
+    elif isinstance(weights, dict):
+        for name in weights:
+            if name not in (model.target.classes or ()):
+                listed = ", ".join(model.target.classes or ())
+                yield (*key, name), f"{name!r} is no class of the target; expected of {listed}"
 
 
 def _slices(model: "ModelFile", features: "Mapping[str, Feature]") -> Iterator[Contradiction]:

@@ -183,6 +183,9 @@ class Training(Part):
     seed: int = Field(default=0, ge=0)
     sample_rows: int = Field(default=500_000, ge=100)
     """A candidate that can't stream trains on at most this many rows, drawn by the seed."""
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+    """Of a classification: how much a row of each class counts in training, 1 where it isn't named. `balanced`: every
+    class as much as any other. Probabilities are then no longer shares of rows; metrics count every row alike."""
     parity_tolerance: float = Field(default=1e-4, gt=0)
     """Greatest |ONNX - native| relative to the target's spread (regression), or of a probability (classification)."""
 
@@ -210,8 +213,8 @@ class Gate(Part):
     `not_worse` refuses what is worse beyond the tolerance with confidence; `better` lets through only what is better
     with confidence. With confidence means: all of the paired 95 % interval of the difference says so."""
     champion_tolerance: float = Field(default=0.0, ge=0)
-    """How much worse is still let through: of rmse, mae, mape and log_loss a share of the release's metric; of the
-    others, which have a scale of their own, a number of the metric's own."""
+    """How much worse is still let through: of r2 and the metrics of classes but log_loss, which have a scale of their
+    own, a number of the metric's own; of the others a share of the release's metric."""
     baseline: bool = True
     """Whether it must beat the answer that looks at no feature: the mean, the classes' shares, or the last value."""
 
@@ -251,6 +254,9 @@ class ModelFile(Part):
     source: Source
     target: Target
     features: tuple[AnyFeature, ...] = Field(min_length=1, max_length=2000)
+    weight: Header | None = None
+    """Column of the source that tells how much each row counts in training: a number of 0 or more, and no feature.
+    Metrics count every row alike."""
     quality: Quality = Quality()
     split: AnySplit = Auto()
     selection: Selection = Selection()
@@ -301,5 +307,11 @@ class ModelFile(Part):
 
     @property
     def columns_kept(self) -> tuple[str, ...]:
-        """Columns of the clean data that rows are split by, and that are no feature."""
-        return tuple(column for column in self.split.columns if column not in self.columns)
+        """Columns of the clean data that rows are split or weighted by, and that are no feature."""
+        wanted = (*self.split.columns, *((self.weight,) if self.weight else ()))
+        return tuple(column for column in dict.fromkeys(wanted) if column not in self.columns)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows count differently in training."""
+        return self.weight is not None or self.training.class_weight is not None

@@ -37,6 +37,8 @@ def rows(request: pytest.FixtureRequest) -> int:
         ("rmse", metrics.root_mean_squared_error),
         ("mae", metrics.mean_absolute_error),
         ("mape", metrics.mean_absolute_percentage_error),
+        ("pinball_10", lambda actual, answers: metrics.mean_pinball_loss(actual, answers, alpha=0.1)),
+        ("pinball_90", lambda actual, answers: metrics.mean_pinball_loss(actual, answers, alpha=0.9)),
         ("r2", metrics.r2_score),
     ],
 )
@@ -167,3 +169,17 @@ def test_the_roc_curve_is_that_of_scikit_learn():
     actual, _, chances = classification(300)
     false_rate, true_rate, _ = metrics.roc_curve(actual == 1, chances[:, 1], drop_intermediate=False)
     assert np.allclose(np.stack(roc_curve(actual == 1, chances[:, 1])), np.stack([false_rate, true_rate]))
+
+
+def test_poisson_deviance_is_that_of_scikit_learn(rows):
+    rng = np.random.default_rng(4)
+    means = rng.uniform(0.1, 9, rows)
+    actual = rng.poisson(means).astype(float)
+    found = measure(actual, Predictions(means), Resamples(rows, 0))["poisson_deviance"].value
+    assert found == pytest.approx(metrics.mean_poisson_deviance(actual, means))
+
+
+@pytest.mark.parametrize(("actual", "answer"), [(-1.0, 1.0), (1.0, 0.0), (1.0, -2.0)])
+def test_poisson_deviance_of_what_no_count_can_be_is_left_out(actual, answer):
+    found = measure(np.array([1.0, actual]), Predictions(np.array([1.0, answer])), Resamples(2, 0))
+    assert "poisson_deviance" not in found

@@ -1,5 +1,6 @@
 """Histogram gradient boosting of scikit-learn, stopped by the validation rows or after a number of rounds."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.candidates.gradient_boosting import GradientBoosting
+from molino.contracts.contradictions import Contradiction
 from molino.contracts.errors import StepError
+from molino.contracts.model_file import LoadedModel
 from training.features.fitted import Float32Array
 from training.train.candidates.boosters import ROWS_FOR_THREADS, floor_to_32_bits, form_of, tell_losses
 from training.train.candidates.contract import Material
 from training.train.candidates.forms import Placed
+from training.train.candidates.losses import answered, wrong_loss
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, SKOPS, TREES, save_sklearn
 from training.train.export import Export
 
@@ -50,7 +54,8 @@ class Boosting:
         attributes = tree_attributes(trees, first_target=int(binary))
         attributes["base_values"] = [0.0, *base.tolist()] if binary else base.tolist()
         attributes["n_targets"] = targets + int(binary)
-        return graph.node("TreeEnsembleRegressor", [self.form.export(graph)], "raw", ml=True, **attributes)
+        raw = graph.node("TreeEnsembleRegressor", [self.form.export(graph)], "raw", ml=True, **attributes)
+        return answered(graph, raw, self.estimator)
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""
@@ -66,13 +71,20 @@ class Boosting:
         return int(self.estimator.n_iter_)
 
 
+def faults(candidate: GradientBoosting, loaded: LoadedModel) -> Iterator[Contradiction]:
+    """Yield a loss that can't be had here."""
+    yield from wrong_loss(candidate, loaded.file)
+
+
 def fit(candidate: GradientBoosting, material: Material) -> Boosting:
     """Train on the rows in memory."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     form = form_of(material)
     kind = HistGradientBoostingClassifier if material.classes else HistGradientBoostingRegressor
+    own = {} if candidate.loss is None else {"loss": candidate.loss, "quantile": candidate.quantile}
     estimator = kind(
+        **own,
         learning_rate=candidate.learning_rate,
         max_iter=material.rounds or candidate.max_iter,
         max_leaf_nodes=candidate.max_leaf_nodes,
@@ -90,9 +102,16 @@ def fit(candidate: GradientBoosting, material: Material) -> Boosting:
         encoded = form(train.features)
         encoded[:, np.isnan(encoded).all(axis=0)] = 0  # scikit-learn can't bin a column without any value
         if material.rounds:
-            estimator.fit(encoded, train.target)
+            estimator.fit(encoded, train.target, sample_weight=train.weights)
             return Boosting(estimator, form, len(train))
-        estimator.fit(encoded, train.target, X_val=form(validation.features), y_val=validation.target)
+        estimator.fit(
+            encoded,
+            train.target,
+            sample_weight=train.weights,
+            X_val=form(validation.features),
+            y_val=validation.target,
+            sample_weight_val=validation.weights,
+        )
     on_train, on_validation = -estimator.train_score_, -estimator.validation_score_
     rounds = estimator.n_iter_
     tell_losses(material, on_train[1:], on_validation[1:])  # the first are from before any round

@@ -26,8 +26,8 @@ PREDICT_ROWS = 16_384
 DENSE_BYTES = 1 << 24
 """Of rows in their dense form at a time: one-hot columns of many values would take more memory than the rows."""
 
-Portion = tuple[Float32Array, NDArray[Any]]
-"""Rows in their dense form, and their scaled target."""
+Portion = tuple[Float32Array, NDArray[Any], Float32Array]
+"""Rows in their dense form, their scaled target, and how much each counts."""
 
 
 class Network:
@@ -112,9 +112,13 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
     network = Network(net, candidate.activation, material.encoding, centre, spread, material.rows_train)
     loop = _Loop(candidate, net, regression)
 
+    mean_weight = 1.0 if material.train.weights is None else float(material.train.weights.mean())
+
     def scaled(rows: Rows) -> Portion:
         labels = (rows.target - centre) / spread if regression else rows.target
-        return material.encoding.dense(rows.features), labels.astype(np.float32 if regression else np.int64)
+        weights = np.ones(len(rows)) if rows.weights is None else rows.weights / mean_weight
+        typed = labels.astype(np.float32 if regression else np.int64)
+        return material.encoding.dense(rows.features), typed, weights.astype(np.float32)
 
     most = max(1, material.encoding.rows_within(DENSE_BYTES) // candidate.batch_size) * candidate.batch_size
     held_back = None if material.rounds else _Portions(material.validation, scaled, most)
@@ -160,51 +164,53 @@ class _Loop:
         optimizer.build(net.trainable_variables)
         size = candidate.batch_size
 
-        def train_portion(features: Any, labels: Any) -> Any:
+        def train_portion(features: Any, labels: Any, weights: Any) -> Any:
             total = tf.zeros([], tf.float32)
             for start in tf.range(0, tf.shape(labels)[0], size):
                 batch, of_batch = features[start : start + size], labels[start : start + size]
+                counted = weights[start : start + size]
                 with tf.GradientTape() as tape:
-                    loss = _batch_loss(net(batch, training=True), of_batch, regression)
+                    loss = _batch_loss(net(batch, training=True), of_batch, counted, regression)
                     whole = loss + tf.add_n(net.losses) if net.losses else loss
                 gradients = tape.gradient(whole, net.trainable_variables)
                 optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
                 total += loss * tf.cast(tf.shape(of_batch)[0], tf.float32)
             return total
 
-        def loss_of_portion(features: Any, labels: Any) -> Any:
-            return _batch_loss(net(features, training=False), labels, regression)
+        def loss_of_portion(features: Any, labels: Any, weights: Any) -> Any:
+            return _batch_loss(net(features, training=False), labels, weights, regression)
 
         rows = tf.TensorSpec([None, net.input_shape[1]], tf.float32)
         of_rows = tf.TensorSpec([None], tf.float32 if regression else tf.int64)
-        self.train_portion = tf.function(train_portion, input_signature=[rows, of_rows])
-        self.loss_of_portion = tf.function(loss_of_portion, input_signature=[rows, of_rows])
+        counts = tf.TensorSpec([None], tf.float32)
+        self.train_portion = tf.function(train_portion, input_signature=[rows, of_rows, counts])
+        self.loss_of_portion = tf.function(loss_of_portion, input_signature=[rows, of_rows, counts])
 
     def train(self, portions: Iterator[Portion]) -> float:
         """Go through all rows once and return the mean loss."""
         total, rows = 0.0, 0
-        for features, labels in portions:
-            total += float(self.train_portion(features, labels))
+        for features, labels, weights in portions:
+            total += float(self.train_portion(features, labels, weights))
             rows += len(labels)
         return total / rows
 
     def loss(self, portions: Iterator[Portion]) -> float:
         """Return the mean loss of rows, without dropout or penalty."""
         losses, rows = [], []
-        for features, labels in portions:
+        for features, labels, weights in portions:
             for start in range(0, len(labels), PREDICT_ROWS):
                 part = slice(start, start + PREDICT_ROWS)
-                losses.append(float(self.loss_of_portion(features[part], labels[part])))
+                losses.append(float(self.loss_of_portion(features[part], labels[part], weights[part])))
                 rows.append(len(labels[part]))
         return losses[0] if len(losses) == 1 else float(np.average(losses, weights=rows))
 
 
-def _batch_loss(raw: Any, labels: Any, regression: bool) -> Any:
+def _batch_loss(raw: Any, labels: Any, weights: Any, regression: bool) -> Any:
     import tensorflow as tf
 
     if regression:
-        return tf.reduce_mean(tf.square(raw[:, 0] - labels))
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, raw))
+        return tf.reduce_mean(weights * tf.square(raw[:, 0] - labels))
+    return tf.reduce_mean(weights * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, raw))
 
 
 class _Portions:
@@ -233,8 +239,8 @@ class _Portions:
         """Yield all rows in an order that the seed gives."""
         order = np.random.default_rng(seed).permutation(len(self.rows))
         if self.kept is not None:
-            features, labels = self.kept
-            yield features[order], labels[order]
+            features, labels, weights = self.kept
+            yield features[order], labels[order], weights[order]
         else:
             yield from _encoded(self.rows.take(order), self.scaled, self.most)
 

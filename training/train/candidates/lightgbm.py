@@ -109,12 +109,14 @@ def fit(candidate: LightGBM, material: Material) -> LightGBMModel:
     parameters = settled(candidate.parameters, material, verbosity=-1, deterministic=True, force_row_wise=True)
     rows = exact(form(train.features))
     if material.rounds:
-        estimator = _fitted(kind(**parameters), rows, train.target)
+        estimator = _fitted(kind(**parameters), rows, train.target, sample_weight=train.weights)
         return LightGBMModel(estimator, form, len(train), material.rounds)
     estimator = _fitted(
         kind(**parameters),
         rows,
         train.target,
+        sample_weight=train.weights,
+        eval_sample_weight=None if train.weights is None else [train.weights, validation.weights],
         eval_X=(rows, exact(form(validation.features))),
         eval_y=(train.target, validation.target),
         callbacks=[_teller(material), lightgbm.early_stopping(candidate.patience, verbose=False)],

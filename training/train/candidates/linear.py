@@ -1,5 +1,6 @@
 """Ridge regression, or logistic regression with an L2 penalty: the baseline."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.candidates.linear import Linear
+from molino.contracts.contradictions import Contradiction
+from molino.contracts.model_file import LoadedModel
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material
+from training.train.candidates.losses import answered, wrong_loss
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, SKOPS, save_sklearn
 from training.train.encoding import Encoding
 from training.train.export import Export
@@ -47,7 +51,8 @@ class LinearModel:
             weights, bias = np.vstack([np.zeros_like(weights), weights]), np.array([0.0, bias[0]])
         factors = graph.constant("linear/weights", weights.T.astype(np.float32))
         product = graph.node("MatMul", [graph.dense(), factors], "linear/product")
-        return graph.node("Add", [product, graph.constant("linear/bias", bias.astype(np.float32))], "raw")
+        raw = graph.node("Add", [product, graph.constant("linear/bias", bias.astype(np.float32))], "raw")
+        return answered(graph, raw, self.estimator)
 
     def save_native(self, folder: Path, requirements: list[str]) -> None:
         """Save as an MLflow scikit-learn model."""
@@ -58,20 +63,37 @@ class LinearModel:
         return {}
 
 
+def faults(candidate: Linear, loaded: LoadedModel) -> Iterator[Contradiction]:
+    """Yield a loss that can't be had here."""
+    yield from wrong_loss(candidate, loaded.file)
+
+
+def _of_loss(candidate: Linear, sparse: bool) -> Any:
+    """Return the regressor of a candidate's loss."""
+    from sklearn.linear_model import PoissonRegressor, QuantileRegressor, Ridge
+
+    if candidate.loss == "quantile":
+        return QuantileRegressor(quantile=candidate.quantile, alpha=candidate.alpha)
+    if candidate.loss == "poisson":
+        return PoissonRegressor(alpha=candidate.alpha, max_iter=MAX_ITERATIONS)
+    return Ridge(alpha=candidate.alpha, **(SPARSE_RIDGE if sparse else {}))
+
+
 def fit(candidate: Linear, material: Material) -> LinearModel:
     """Train on the rows in memory."""
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import LogisticRegression
 
     rows = material.train
     sparse = 8 * len(rows) * material.encoding.width > DENSE_BYTES
     if material.classes:
         estimator = LogisticRegression(C=1 / candidate.alpha, max_iter=MAX_ITERATIONS)
     else:
-        estimator = Ridge(alpha=candidate.alpha, **(SPARSE_RIDGE if sparse else {}))
+        estimator = _of_loss(candidate, sparse)
     estimator.fit(
         material.encoding.sparse(rows.features)
         if sparse
         else material.encoding.dense(rows.features).astype(np.float64),
         rows.target,
+        sample_weight=rows.weights,
     )
     return LinearModel(estimator, material.encoding, len(rows))

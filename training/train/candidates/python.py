@@ -15,6 +15,7 @@ from training.train.candidates.contract import Material
 from training.train.candidates.estimator import Estimator, exact, refuse_too_large
 from training.train.candidates.forms import Dense
 from training.train.candidates.usable import unusable
+from training.train.candidates.weights import refused, weighted
 
 SEED = "random_state"
 METHODS = ("fit", "predict", "get_params", "set_params")
@@ -29,7 +30,7 @@ def faults(candidate: Python, loaded: LoadedModel) -> Iterator[Contradiction]:
     except StepError as error:
         yield ("file",), str(error)
         return
-    problem = unusable(estimator, loaded.file.task)
+    problem = unusable(estimator, loaded.file.task) or (refused(estimator) if loaded.file.weighted else None)
     if problem:
         yield ("file",), problem
 
@@ -40,7 +41,7 @@ def fit(candidate: Python, material: Material) -> Estimator:
     refuse_too_large(material, form)
     estimator.set_params(**_open_seeds(estimator, material.seed))
     try:
-        fitted = estimator.fit(exact(form(rows.features)), rows.target)
+        fitted = estimator.fit(exact(form(rows.features)), rows.target, **weighted(estimator, rows))
     except Exception as error:  # of whatever kind: it is not our code
         raise StepError(_told(candidate.file, error)) from error
     shown = {"code_sha256": hashlib.sha256(material.code[candidate.file]).hexdigest()}

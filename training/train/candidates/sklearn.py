@@ -17,6 +17,7 @@ from training.train.candidates.estimator import Estimator, exact, refuse_too_lar
 from training.train.candidates.forms import Dense
 from training.train.candidates.sklearn_model import SKOPS
 from training.train.candidates.usable import unusable
+from training.train.candidates.weights import refused, weighted
 
 FIRST = (SKOPS,)
 SEED = "random_state"
@@ -36,6 +37,9 @@ def faults(candidate: Sklearn, loaded: LoadedModel) -> Iterator[Contradiction]:
     problem = unusable(estimator, loaded.file.task)
     if problem:
         yield ("estimator",), f"{problem}; those that can be: {', '.join(convertible_estimators(loaded.file.task))}"
+    problem = refused(estimator) if loaded.file.weighted else None
+    if problem:
+        yield ("estimator",), problem
     yield from _wrong_values(estimator)
 
 
@@ -47,7 +51,8 @@ def fit(candidate: Sklearn, material: Material) -> Estimator:
         parameters.setdefault(SEED, material.seed)
     form, rows = Dense(material.encoding), material.train
     refuse_too_large(material, form)
-    estimator = kind(**parameters).fit(exact(form(rows.features)), rows.target)
+    estimator = kind(**parameters)
+    estimator.fit(exact(form(rows.features)), rows.target, **weighted(estimator, rows))
     return Estimator(estimator, form, len(rows))
 
 

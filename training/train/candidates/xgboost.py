@@ -45,12 +45,15 @@ def fit(candidate: XGBoost, material: Material) -> XGBoostModel:
     parameters = settled(candidate.parameters, material, verbosity=0)
     rows = form(train.features)
     if material.rounds:
-        estimator = kind(**parameters).fit(rows, train.target)
+        estimator = kind(**parameters).fit(rows, train.target, sample_weight=train.weights)
         return XGBoostModel(estimator, form, len(train), material.rounds)
     sets = [(rows, train.target), (form(validation.features), validation.target)]
     rounds = int(parameters.get(ROUNDS) or DEFAULT_ROUNDS)
     estimator = kind(**parameters, early_stopping_rounds=candidate.patience, callbacks=[_teller(material, rounds)])
-    estimator.fit(rows, train.target, eval_set=sets, verbose=False)
+    counted = None if train.weights is None else [train.weights, validation.weights]
+    estimator.fit(
+        rows, train.target, sample_weight=train.weights, eval_set=sets, sample_weight_eval_set=counted, verbose=False
+    )
     return XGBoostModel(estimator, form, len(train), int(estimator.best_iteration) + 1)
 
 

@@ -1,0 +1,28 @@
+"""Which loss a candidate is trained by, where its kind has several."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from molino.contracts.contradictions import Contradiction, Key
+
+QUANTILE = "quantile"
+
+
+class Lossy(Protocol):
+    """A candidate that names its loss."""
+
+    @property
+    def loss(self) -> str | None:
+        """The loss; none takes the task's own."""
+
+    @property
+    def quantile(self) -> float | None:
+        """Which quantile of the target is answered."""
+
+
+def wrong_quantile(candidate: Lossy, key: Key) -> Iterator[Contradiction]:
+    """Yield that a quantile is given without its loss, or the loss without a quantile."""
+    if candidate.loss == QUANTILE and candidate.quantile is None:
+        yield (*key, "quantile"), "this key is required by loss: quantile; 0.5 is the median"
+    if candidate.loss != QUANTILE and candidate.quantile is not None:
+        yield (*key, "quantile"), "a quantile belongs to loss: quantile; take it out, or set that loss"
