@@ -8,13 +8,14 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from published import module_file
 
 MODULE, DOCUMENT = "k8s.io/kubernetes", "api/openapi-spec/swagger.json"
-DEFINITIONS = "_definitions.json"
+POINTER = "#/definitions/"
 LOCATION = "{{.ResourceKind}}{{.KindSuffix}}.json"
 """How kubeconform finds the schema of a kind, below the folder of a version."""
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
@@ -44,19 +45,42 @@ def folder(version: str) -> Path:
 
 
 def files(definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return each file by name: one with all definitions, and one per kind that points into it."""
-    found: dict[str, Any] = {DEFINITIONS: {"definitions": {name: strict(one) for name, one in definitions.items()}}}
-    found[DEFINITIONS]["definitions"][QUANTITY] = {"type": ["string", "number"]}
+    """Return the file of each kind by name, with the definitions that it takes alone: all of them are slow to read."""
+    found: dict[str, Any] = {}
+    known = {name: strict(one) for name, one in definitions.items()} | {QUANTITY: {"type": ["string", "number"]}}
     for name, definition in definitions.items():
         for kind in definition.get("x-kubernetes-group-version-kind", []):
             group = kind["group"].partition(".")[0]
             suffix = "-".join(filter(None, [kind["kind"].lower(), group, kind["version"]]))
-            found[f"{suffix}.json"] = {"$ref": f"{DEFINITIONS}#/definitions/{name}"}
+            found[f"{suffix}.json"] = {"$ref": POINTER + name, "definitions": taken(name, known)}
     return found
 
 
+def taken(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition, and those that it points to, at any depth."""
+    found: dict[str, Any] = {}
+    waiting = {name}
+    while waiting:
+        one = waiting.pop()
+        found[one] = known[one]
+        waiting |= set(pointed(known[one])) - found.keys()
+    return found
+
+
+def pointed(schema: Any) -> Iterator[str]:
+    """Yield the names of the definitions that a schema points to."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from pointed(one)
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"].removeprefix(POINTER)
+        for one in schema.values():
+            yield from pointed(one)
+
+
 def strict(schema: Any) -> Any:
-    """Return a schema that takes no other keys than it names, at any depth, and points into the file of all."""
+    """Return a schema that takes no other keys than it names, at any depth."""
     if isinstance(schema, list):
         return [strict(one) for one in schema]
     if not isinstance(schema, dict):

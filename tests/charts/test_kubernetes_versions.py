@@ -49,9 +49,22 @@ def test_the_oldest_version_is_the_oldest_that_the_chart_takes() -> None:
 def test_a_schema_takes_no_more_than_it_names() -> None:
     kind = {"group": "apps.k8s.io", "kind": "Box", "version": "v1"}
     definition = {"properties": {"size": {"type": "string", "format": "int-or-string"}, "lid": {"type": "object"}}}
-    made = files({"own.Box": definition | {"x-kubernetes-group-version-kind": [kind]}})
-    assert made["box-apps-v1.json"] == {"$ref": "_definitions.json#/definitions/own.Box"}
-    assert made["_definitions.json"]["definitions"]["own.Box"] == {
+    made = files({"own.Box": definition | {"x-kubernetes-group-version-kind": [kind]}})["box-apps-v1.json"]
+    assert made["$ref"] == "#/definitions/own.Box"
+    assert made["definitions"]["own.Box"] == {
         "properties": {"size": {"type": ["string", "integer"]}, "lid": {"type": "object"}},
         "additionalProperties": False,
     }
+
+
+def test_a_schema_has_what_it_points_to_and_nothing_else() -> None:
+    kind = {"group": "", "kind": "Box", "version": "v1"}
+    definitions = {
+        "own.Box": {
+            "properties": {"lid": {"$ref": "#/definitions/own.Lid"}},
+            "x-kubernetes-group-version-kind": [kind],
+        },
+        "own.Lid": {"properties": {"boxes": {"type": "array", "items": {"$ref": "#/definitions/own.Box"}}}},
+        "own.Bag": {"type": "string"},
+    }
+    assert set(files(definitions)["box-v1.json"]["definitions"]) == {"own.Box", "own.Lid"}
