@@ -26,6 +26,9 @@ def init(
     task: Annotated[
         Literal["regression", "classification"] | None, typer.Option(help="What fits the column where not given.")
     ] = None,
+    query: Annotated[
+        str | None, typer.Option(help="What is read from a database, whose SQLAlchemy URL the table is then.")
+    ] = None,
     headerless: Annotated[
         bool, typer.Option("--no-header", help="The first row is no header: name the target by its position.")
     ] = False,
@@ -44,7 +47,7 @@ def init(
 
     configure_logs()
     settings = load_settings()
-    made = model_file_of(Wanted(tables[0], target, name, path, task, headerless, tuple(tables[1:])), settings)
+    made = model_file_of(Wanted(tables[0], target, name, path, task, headerless, query, tuple(tables[1:])), settings)
     if edit:
         print(made.differences() or f"{made.path} is what the table gives.", end="")
         return

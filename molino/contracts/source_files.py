@@ -9,8 +9,15 @@ from urllib.parse import unquote
 
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".gz")
 """Of the files of a folder that are read."""
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+"""What SQLAlchemy calls databases, before a driver's name."""
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """What stands in a folder's name where a column has no value."""
+
+
+def is_database(scheme: str) -> bool:
+    """Tell whether the scheme of an address is that of a database."""
+    return scheme.partition("+")[0] in DATABASES
 
 
 def is_pattern(name: str) -> bool:

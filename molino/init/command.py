@@ -1,6 +1,7 @@
 """From a table to a model file: reads, chooses, writes, and tries the file on the table."""
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from molino.contracts.identifiers import MODEL_NAME_WORDS, is_model_name
 from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, parse_model
 from molino.contracts.model_file.json_schema import SCHEMA_PATH
 from molino.contracts.settings import Settings
-from molino.contracts.source_files import is_pattern
+from molino.contracts.source_files import is_database, is_pattern
 from molino.init.document import Draft, text_of
 from molino.init.features import Chosen, LeftOut, choose
 from molino.init.names import feature_names, model_name
@@ -26,6 +27,10 @@ PROBE = b"""{"name": "table", "title": "table", "task": "regression", "source": 
 "features": [{"name": "x", "type": "number"}], "candidates": [{"name": "linear", "kind": "linear"}], "metric": "rmse"}
 """
 """A model file before there is one: by it the table is fetched, as ingest fetches a source."""
+
+
+PASSWORD_BY_VARIABLE = re.compile(r"[^:/]+://[^:/@]*(:\$\{\w+\})?@[^@]*$")
+"""An address that holds a user at most, and names the variable that holds the password."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Wanted:
     task: Task | None = None
     headerless: bool = False
     """Whether the first row of the table holds no names."""
+    query: str | None = None
+    """Of a database: what is read from it."""
     more: tuple[str, ...] = ()
     """Where the rest of the table is, if it isn't in one place."""
 
@@ -111,7 +118,7 @@ def model_file_of(wanted: Wanted, settings: Settings) -> Written:
         sources = [
             source
             for at, table in enumerate(wanted.tables)
-            for source in _fetched(table, path, workdir / str(at), settings)
+            for source in _fetched(table, wanted.query, path, workdir / str(at), settings)
         ]
         where = f"source {', '.join(dict.fromkeys(redacted(table) for table in wanted.tables))}"
         where = f"source {sources[0].uri}" if len(sources) == 1 else where
@@ -134,7 +141,7 @@ def _name(wanted: Wanted) -> str:
     return name
 
 
-def _fetched(table: str, path: Path, workdir: Path, settings: Settings) -> "list[LocalSource]":
+def _fetched(table: str, query: str | None, path: Path, workdir: Path, settings: Settings) -> "list[LocalSource]":
     """Bring the table here as ingest does, under the same rules of what a source may be."""
     import structlog
 
@@ -143,12 +150,20 @@ def _fetched(table: str, path: Path, workdir: Path, settings: Settings) -> "list
     from training.stores.opening import open_store
 
     plain = table.partition("?")[0]
-    if redacted(plain) != plain:
+    database = is_database(Address(plain).scheme)
+    if database != (query is not None):
+        expected = (
+            "a database, and --query what is read of it" if query is not None else "--query, for it is a database"
+        )
+        raise SourceError(f"source {redacted(table)}: expected {expected}")
+    if redacted(plain) != plain and not (database and PASSWORD_BY_VARIABLE.match(plain)):
         raise SourceError(
             f"source {redacted(table)}: its address holds a secret, which no model file may; give one without, or set "
             "AWS_ACCESS_KEY_ID and its like"
         )
-    loaded = LoadedModel(file=parse_model(PROBE, "table"), path=path.resolve(), sha256="")
+    probe = parse_model(PROBE, "table")
+    probe = probe.model_copy(update={"source": probe.source.model_copy(update={"query": query})})
+    loaded = LoadedModel(file=probe, path=path.resolve(), sha256="")
     given = settings.model_copy(update={"source": Address(table)})
     log = structlog.get_logger().bind(table=table)
     workdir.mkdir()
@@ -173,7 +188,7 @@ def _draft(wanted: Wanted, name: str, path: Path, where: str, table: Table) -> D
         rows=table.rows,
         columns=len(table.columns) + len(table.nameless),
         uri=[_uri(table, path) for table in wanted.tables],
-        source=table.form,
+        source=({"query": wanted.query} if wanted.query else {}) | dict(table.form),
         schema=_schema(path),
         target=target.header,
         names=feature_names([target.header, *(one.header for one in chosen)]),
@@ -187,7 +202,9 @@ def _draft(wanted: Wanted, name: str, path: Path, where: str, table: Table) -> D
 def _uri(table: str, path: Path) -> str:
     """Return the table's address; its name alone where it lies beside the model file."""
     if "://" in table:
-        return table
+        scheme, _, database = table.partition(":///")
+        is_file = scheme.partition("+")[0] == "sqlite" and database
+        return f"{scheme}:///{Path(database).expanduser().resolve()}" if is_file else table
     absolute = Path(table).expanduser().resolve()
     beside = path.resolve().parent
     return str(absolute.relative_to(beside) if absolute.is_relative_to(beside) else absolute)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from molino.contracts.address import Address
 from molino.contracts.errors import SourceError, StoreError
-from molino.contracts.source_files import ENDINGS, files_of, fits, is_part, is_pattern
+from molino.contracts.source_files import ENDINGS, files_of, fits, is_database, is_part, is_pattern
 from training.ingest.http_source import download
 from training.ingest.source_rules import SourceRules
 from training.step import Context
@@ -70,7 +70,10 @@ def _places(context: Context) -> tuple[Address, ...]:
 
 def _fetched(address: Address, context: Context, rules: SourceRules, before: int) -> list[LocalSource]:
     """Fetch the files of one address; `before` it there are that many."""
-    match rules.check(address):
+    scheme = rules.check(address)
+    if is_database(scheme):
+        return _from_a_database(address, context, rules, before)
+    match scheme:
         case "http" | "https":
             local = _scratch(context, before)
             download(address, local, rules, context.log)
@@ -80,6 +83,18 @@ def _fetched(address: Address, context: Context, rules: SourceRules, before: int
         case _:
             path = address.path
             return _from_path(path, rules) if path else _from_a_store(address, context, rules, before)
+
+
+def _from_a_database(address: Address, context: Context, rules: SourceRules, before: int) -> list[LocalSource]:
+    from training.ingest.database import Query, read_database
+
+    text = context.model.source.query
+    if text is None:
+        raise SourceError(f"source {address}: it is a database; expected source.query in the model file")
+    folder = Path() if context.settings.source else context.loaded.path.parent
+    local = _scratch(context, before)
+    read_database(Query(address, text, folder), local, rules)
+    return [LocalSource(path=local, uri=str(address), key=str(address))]
 
 
 def _scratch(context: Context, before: int) -> Path:

@@ -15,6 +15,7 @@ from molino.contracts.model_file.rules import contradictions
 from molino.contracts.numerals import plain_number
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Header, Part, Word
 from molino.contracts.record import StepName
+from molino.contracts.source_files import is_database
 from molino.contracts.splits import AnySplit
 from molino.contracts.splits.auto import Auto
 from molino.contracts.tidy import tidied
@@ -54,6 +55,9 @@ class Source(Part):
     """A path relative to the model file, an absolute path, `s3://…` or `http(s)://…`; CSV or Parquet, plain or gzip.
     Also a folder, a pattern such as `data/*.csv`, or a list: files with the same columns are one table, and folders
     such as `year=2026` give a column."""
+    query: str | None = Field(default=None, min_length=1)
+    """What is read from a database, whose SQLAlchemy URL `uri` is then, such as `postgresql://app:${PASSWORD}@db/sales`;
+    passwords stand in environment variables."""
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)
     """What parts the cells of a CSV; `whitespace` is any number of spaces and tabs."""
@@ -105,6 +109,17 @@ class Source(Part):
     def plain_number(self, cell: str) -> str:
         """Return a cell as programs write a number."""
         return cell if self.plain_numbers else plain_number(cell, self.decimal, self.thousands, self.symbols)
+
+    @model_validator(mode="after")
+    def _asks_a_database(self) -> Self:
+        databases = [place for place in self.places if is_database(place.scheme)]
+        if self.query is not None and (len(databases) != 1 or len(self.places) != 1):
+            raise ValueError("query asks a database; expected one SQLAlchemy URL as uri, such as sqlite:///sales.db")
+        if databases and self.query is None:
+            raise ValueError("uri is a database; expected a query beside it, such as query: SELECT * FROM sales")
+        if any(place.login and place.login[1] and not place.login[1].startswith("${") for place in databases):
+            raise ValueError("uri holds a password; name an environment variable in its place, such as ${PASSWORD}")
+        return self
 
     @model_validator(mode="after")
     def _parts_numbers_by_different_signs(self) -> Self:
