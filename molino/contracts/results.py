@@ -216,6 +216,15 @@ class TrainResult(Result):
     baseline: Baseline | None = None
     failed: dict[str, str] = Field(default_factory=dict)
     """Candidate to cause, of those that could not be trained."""
+    full: CandidateResult | None = None
+    """The chosen candidate trained again on all rows, to be served; `candidates` has the one that is judged."""
+
+    @classmethod
+    def tell(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return the lines, and whether what serves was trained on all rows."""
+        full = read_object(CandidateResult, content.get("full"))
+        more = [f"{full.name} trained again on all rows, to be served"] if isinstance(full, CandidateResult) else []
+        return [*super().tell(content), *more]
 
 
 class Interval(_Part):

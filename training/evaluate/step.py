@@ -57,7 +57,7 @@ def run(context: Context) -> Outcome:
     ignored = _ignored(model, actual, scored[best].answers)
     coverage = coverage_of(scored[best].candidate, actual, scored[best].answers, resamples)
     about = told(model, scored[best].candidate, coverage)
-    notes = [*releases.notes, *about, *_about_floor(model, trained), *ignored.values()]
+    notes = [*releases.notes, *about, *_about_floor(model, trained), *_about_full(trained), *ignored.values()]
     verdict = decide(model, chosen, measures[best], releases.compared, baselines, notes)
 
     rows = np.sort(np.random.default_rng(seed).permutation(len(actual))[:SAMPLE_ROWS])
@@ -95,6 +95,13 @@ def _about_floor(model: ModelFile, trained: TrainResult) -> list[str]:
     if model.gate.baseline and trained.baseline is None:
         return ["No baseline is in the record of train, so that the candidate isn't compared with one."]
     return []
+
+
+def _about_full(trained: TrainResult) -> list[str]:
+    if trained.full is None:
+        return []
+    return [f"What serves is {trained.full.name} trained again on all rows, those for tests with them; "
+            "the metrics are those of the one before."]  # fmt: skip
 
 
 def _ignored(model: ModelFile, actual: NDArray[Any], answers: Predictions) -> dict[str, str]:

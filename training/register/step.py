@@ -47,7 +47,8 @@ def run(context: Context) -> Outcome:
         return Outcome(nothing, status="rejected")
     model, client = context.model, context.tracker.client
     trained = context.result("train", TrainResult)
-    best = next(one for one in trained.candidates if one.name == evaluated.best)
+    judged = next(one for one in trained.candidates if one.name == evaluated.best)
+    best = trained.full if trained.full is not None and trained.full.name == judged.name else judged
     lineage = _lineage(context, best, onnx_model_uri(client, best.mlflow_run_id))
     tags = _tags(lineage, best, evaluated)
     registered = register_once(client, model.name, context.run_id, best.mlflow_run_id, lineage.mlflow_model_uri, tags)

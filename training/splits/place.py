@@ -68,6 +68,8 @@ def unseen(identity: SplitIdentity | None, rows: "pl.DataFrame") -> NDArray[np.b
     """
     if identity is None:
         return "its release doesn't say which rows it was trained on"
+    if identity.all_rows:
+        return "it was trained again on all rows, those for tests with them, so that it may have seen any of these"
     kind = kind_of(identity.kind)
     if kind is None:
         return f"its rows were split by {identity.kind!r}, which this version of Molino doesn't know"

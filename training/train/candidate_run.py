@@ -34,6 +34,8 @@ from training.train.session import Session, Trial
 
 REFITTED = "-refitted"
 """Ends the name of the MLflow run and the files of a candidate that is trained again."""
+FULL = "-full"
+"""And of one that is trained on all rows, for what serves."""
 
 
 def train_candidate(session: Session, candidate: Candidate, members: Mapping[str, Trial]) -> Trial:
@@ -66,7 +68,7 @@ def train_candidate(session: Session, candidate: Candidate, members: Mapping[str
         return _keep(session, kept, trained, rounds)
 
 
-def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial]) -> Trial:
+def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial], suffix: str = REFITTED) -> Trial:
     """Train the chosen candidate again on a session's own material, for as many rounds as were best before.
 
     It has a child run of its own; what chose it is what was measured before. Of an ensemble, all members are trained
@@ -77,7 +79,7 @@ def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial])
         TrackingError: MLflow refused.
     """
     candidate = trial.candidate
-    name = candidate.name + REFITTED
+    name = candidate.name + suffix
     with child_run(session, candidate, name) as child:
         members = _again(session, trial, trials)
         known = weights_of(trial.trained) or None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from training.splits import TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.opening import sha256_of
 from training.tracking.tracker import LIBRARIES as TRACKING_LIBRARIES
-from training.train.candidate_run import refit_candidate, train_candidate
+from training.train.candidate_run import FULL, refit_candidate, train_candidate
 from training.train.candidates import FIRST, LIBRARIES, faults, import_first, slow_imports
 from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
@@ -80,10 +80,11 @@ def run(context: Context) -> Outcome:
         final, material = _final(session, dataset)
         if final is not dataset:
             trials[chosen] = _refit(replace(session, material=material), trials[chosen], trials)
+        whole = _on_all_rows(session, dataset, trials[chosen], trials) if context.model.selection.refit_full else None
         metrics = {f"{name}.{metric}": value for name, one in trials.items() for metric, value in one.metrics.items()}
         context.tracker.log_metrics(session.parent, metrics)
     candidates = tuple(trial.result for trial in trials.values())
-    reference = _reference(context, final, material)
+    reference = _reference(context, *(whole.seen if whole else (final, material)))
     result = TrainResult(
         revision=version.revision,
         mlflow_experiment_id=session.experiment,
@@ -94,13 +95,15 @@ def run(context: Context) -> Outcome:
         rows_train=dataset.count(TRAIN),
         rows_validation=dataset.count(VALIDATION),
         rows_test=dataset.count(TEST),
-        split=dataset.split.model_copy(update={"refitted": final is not dataset}),
+        split=dataset.split.model_copy(update={"refitted": final is not dataset, "all_rows": whole is not None}),
         selected=chosen,
         selection="folds" if session.folds else "validation",
         baseline=baseline(final, material.train),
         failed=failed,
+        full=whole.trial.result if whole else None,
     )
-    outputs = (held_out, reference, *(candidate.onnx for candidate in candidates))
+    graphs = (*candidates, result.full) if result.full else candidates
+    outputs = (held_out, reference, *(candidate.onnx for candidate in graphs))
     return Outcome(result, inputs=(clean,), outputs=outputs, metrics=metrics)
 
 
@@ -244,6 +247,36 @@ def _refit(session: Session, chosen: Trial, trials: Mapping[str, Trial]) -> Tria
             f"candidate {name}, trained again on training and validation rows: {cause}; "
             "set selection.refit: false in the model file to keep it as it was chosen"
         ) from error
+
+
+class _Whole(NamedTuple):
+    """The chosen candidate, trained on all rows."""
+
+    trial: Trial
+    seen: tuple[Dataset, Material]
+
+
+def _on_all_rows(session: Session, dataset: Dataset, chosen: Trial, trials: Mapping[str, Trial]) -> _Whole:
+    """Train the chosen candidate on every row, for what serves; what is told of it was measured before.
+
+    Raises:
+        StepError: it can't be trained, or its graph answers otherwise than the native model.
+        TrackingError: MLflow refused.
+    """
+    everything = dataset.divided(np.full(dataset.rows, TRAIN, np.uint8))
+    material = prepare(everything, session.material.seed, session.material.tensorboard)
+    material = replace(material, code=session.material.code)
+    rows = everything.sample(TRAIN, PARITY_ROWS, material.seed)
+    name = chosen.candidate.name
+    try:
+        trial = refit_candidate(replace(session, material=material, held_out_rows=rows), chosen, trials, FULL)
+    except StepError as error:
+        cause = str(error).removeprefix(f"candidate {name}: ")
+        raise StepError(
+            f"candidate {name}, trained again on all rows: {cause}; "
+            "set selection.refit_full: false in the model file to serve it as it is judged"
+        ) from error
+    return _Whole(trial, (everything, material))
 
 
 def _reference(context: Context, dataset: Dataset, material: Material) -> Artifact:

@@ -185,6 +185,9 @@ class Selection(Part):
     refit: bool | None = None
     """Whether the chosen one is trained again, on training and validation rows, for as many rounds or epochs as were
     best before; when not given, it is where folds choose."""
+    refit_full: bool = False
+    """Whether what serves is trained once more after that, on all rows, those for tests with them. The metrics told are
+    those of the one before, which test rows have judged; later candidates can't be compared with it."""
 
     @property
     def refits(self) -> bool:

@@ -22,3 +22,5 @@ class SplitIdentity(BaseModel):
     """Of kinds that depend on the data: the two cuts between the parts, per class, or of the one column that orders."""
     refitted: bool = False
     """True where the model was refitted on training and validation rows."""
+    all_rows: bool = False
+    """True where what serves was refitted on all rows: none of them is one that it hasn't seen."""
