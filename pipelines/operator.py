@@ -81,7 +81,7 @@ class StepOperator(KubernetesPodOperator):
             security_context=_pod_security(settings),
             container_security_context=_container_security(),
             volumes=[
-                k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
+                k8s.V1Volume(name="tmp", empty_dir=_empty_dir(settings)),
                 *_secret_volumes(pod),
                 *_model_volumes(settings, pod),
                 *_ca_volumes(settings),
@@ -216,6 +216,10 @@ def _model_volumes(settings: PodSettings, pod: StepPod) -> list[k8s.V1Volume]:
 def _model_mounts(pod: StepPod) -> list[k8s.V1VolumeMount]:
     mount = k8s.V1VolumeMount(name="model", mount_path=MODEL_FOLDER, read_only=True)
     return [mount] if pod.model_files else []
+
+
+def _empty_dir(settings: PodSettings) -> k8s.V1EmptyDirVolumeSource:
+    return k8s.V1EmptyDirVolumeSource(size_limit=settings.empty_dir_size or None)
 
 
 def _ca_volumes(settings: PodSettings) -> list[k8s.V1Volume]:

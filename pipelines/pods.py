@@ -61,6 +61,8 @@ class PodSettings(BaseSettings):
     """Further variables of every pod, such as proxies."""
     ca_config_map: str = ""
     """ConfigMap of the authorities that the variables name, which pods mount where there is one."""
+    empty_dir_size: str = ""
+    """Size of a pod's own volume above which it is evicted, such as `10Gi`; the node's bounds when empty."""
     fixed_user: bool = True
     """Whether pods run as `USER`; else the cluster says as whom."""
     labels: Mapping[str, str] = Field(default_factory=dict)

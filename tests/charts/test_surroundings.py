@@ -63,6 +63,14 @@ def test_a_cluster_may_say_as_whom_pods_run() -> None:
     assert of_steps(documents)["MOLINO_PODS_FIXED_USER"] == "false"
 
 
+def test_the_size_of_volumes_that_go_with_their_pod_may_be_bounded() -> None:
+    documents = render("defaults", "emptyDirs.sizeLimit=10Gi")
+    own = [one["emptyDir"] for _, spec, _ in pods(documents) for one in spec.get("volumes", []) if "emptyDir" in one]
+    assert own
+    assert [one for one in own if one["sizeLimit"] != "10Gi"] == []
+    assert of_steps(documents)["MOLINO_PODS_EMPTY_DIR_SIZE"] == "10Gi"
+
+
 def images(documents: list[dict[str, Any]]) -> set[str]:
     return {container["image"] for _, container, _ in containers(documents)}
 

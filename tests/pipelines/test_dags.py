@@ -84,6 +84,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
         MOLINO_PODS_ENVIRONMENT='{"NO_PROXY": ".svc,$(KUBERNETES_SERVICE_HOST)"}',
         MOLINO_PODS_CA_CONFIG_MAP="authorities",
         MOLINO_PODS_FIXED_USER="false",
+        MOLINO_PODS_EMPTY_DIR_SIZE="10Gi",
     )
 
 
@@ -162,6 +163,7 @@ def test_a_pod_has_the_proxies_and_authorities_of_the_chart_and_the_user_of_the_
     names = {one["mountPath"]: one["name"] for one in container(extended["large"])["volumeMounts"]}
     (volume,) = (one for one in spec["volumes"] if one["name"] == names["/etc/molino-ca"])
     assert volume["configMap"] == {"name": "authorities"}
+    assert next(one["emptyDir"] for one in spec["volumes"] if one["name"] == "tmp") == {"sizeLimit": "10Gi"}
     assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 

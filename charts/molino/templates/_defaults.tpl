@@ -11,6 +11,7 @@
   "network.httpsProxy": "",
   "network.noProxy": "",
   "network.caConfigMap": "",
+  "emptyDirs.sizeLimit": "",
   "podSecurity.fixedUser": true,
   "sentry.dsn": "",
   "environment": "production",

@@ -24,6 +24,12 @@ spec:
 {{- if $ca -}}
 {{- $_ := set $pod "volumes" (append ($pod.volumes | default list) (dict "name" "ca" "configMap" (dict "name" $ca))) -}}
 {{- end -}}
+{{- with .root.Values.emptyDirs.sizeLimit -}}
+{{- $limit := . -}}
+{{- range $volume := $pod.volumes -}}
+{{- if hasKey $volume "emptyDir" }}{{ $_ := set $volume.emptyDir "sizeLimit" $limit }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- range concat ($pod.initContainers | default list) $pod.containers -}}
 {{- $variables := .env | default list -}}
 {{- range $name, $value := $env }}{{ $variables = append $variables (dict "name" $name "value" $value) }}{{ end -}}
