@@ -24,8 +24,11 @@ START_SECONDS = 60.0
 ACCESS_KEY, SECRET_KEY = "molino-tests", "molino-tests-secret"
 
 
-FIRST = ("tests/e2e", "tests/pipelines", "tests/recipes", "tests/training/train", "tests/training", "tests/serving")
-"""Folders by how long their tests take, so that workers don't wait at the end for one that began late."""
+FIRST = (
+    "tests/e2e", "tests/pipelines", "tests/recipes", "tests/images", "tests/training/train", "tests/training",
+    "tests/molino/test_planted_passwords.py", "tests/molino/test_odd_places.py", "tests/serving",
+)  # fmt: skip
+"""Folders and files by how long their tests take, so that workers don't wait at the end for one that began late."""
 
 
 def pytest_configure() -> None:
