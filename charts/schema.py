@@ -1,6 +1,7 @@
 """`make schema`: write what the chart says twice from values.yaml; `--check` tells whether it is current.
 
-values.schema.json is what Helm checks values by, and templates/_defaults.tpl the values that an empty section has.
+values.schema.json is what Helm checks values by, templates/_defaults.tpl the values that an empty section has, and
+README.md what they are, for people.
 
 Every key of values.yaml is known with its type and the comment above it, and no other is, but in the free sections
 below, which hold what Kubernetes, Airflow, Postgres and others define.
@@ -15,18 +16,16 @@ from typing import Any
 
 import yaml
 
+from charts.readme import readme
+from charts.sections import OF_ALL, SECTIONS, SERVICE, STEPS
+
 CHART = Path(__file__).resolve().parent / "molino"
 VALUES, SCHEMA, DEFAULTS = CHART / "values.yaml", CHART / "values.schema.json", CHART / "templates" / "_defaults.tpl"
-FREE = {"annotations", "limits", "modelCode", "models", "names", "requests"}
+README = CHART / "README.md"
+FREE = {"annotations", "digests", "limits", "modelCode", "models", "names", "requests"}
 """Sections with keys of the user's own, wherever they are."""
 FREE_PATHS = {"airflow.config", "minio.config", "postgres.config", "serving.config"}
 """Sections that are handed on to a program whose settings are not ours to list."""
-SCHEDULING = {
-    "nodeSelector": {"type": ["object", "null"]},
-    "tolerations": {"type": ["array", "null"]},
-    "affinity": {"type": ["object", "null"]},
-    "priorityClassName": {"type": ["string", "null"]},
-}
 OF_THE_PARENT = {
     "global": {"type": ["object", "null"]},
     "enabled": {"type": "boolean", "description": "A parent chart's condition for this one."},
@@ -35,6 +34,7 @@ OF_THE_PARENT = {
 ACCESS_MODES = ["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"]
 LISTED = {
     "environment": ["development", "production"],
+    "podSecurity.standard": ["restricted", "any"],
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "postgres.persistence.accessMode": ACCESS_MODES,
     "minio.persistence.accessMode": ACCESS_MODES,
@@ -74,8 +74,12 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
     name = path.rpartition(".")[2]
     if path in LISTED:
         return {"enum": LISTED[path]}
-    if name == "scheduling":
-        return _closed(SCHEDULING)
+    if name in SECTIONS:
+        return _closed(OF_ALL.get(path, SECTIONS[name]))
+    if path == "steps.each":
+        return _closed({step: _closed(_of_a_step(step)) for step in STEPS})
+    if path == "extraObjects":
+        return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
     if path == "postgres.auth.passwords":
         return _closed({user: {"type": ["string", "null"]} for user in USERS})
     if name in FREE or path in FREE_PATHS:
@@ -84,11 +88,18 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         properties = {}
         for key, value in node.value:
             below = f"{path}.{key.value}".lstrip(".")
-            properties[key.value] = _describe(key, lines) | _schema(value, below, lines)
+            told = SERVICE[key.value] if name == "service" and key.value in SERVICE else _schema(value, below, lines)
+            properties[key.value] = _describe(key, lines) | told
         return _closed(properties)
     if isinstance(node, yaml.SequenceNode):
         return {"type": "array", "items": {"type": "string"}}
     return _scalar(yaml.safe_load(yaml.serialize(node)))
+
+
+def _of_a_step(step: str) -> dict[str, Any]:
+    """Return the sections that single steps have; deploy alone has an account of its own."""
+    names = ["scheduling", "pod", "task"] + (["serviceAccount"] if step == "deploy" else [])
+    return {name: _closed(SECTIONS[name]) for name in names}
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +134,12 @@ def main() -> int:
     """Write the schema, or check it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only tell whether they are out of date")
-    made = {SCHEMA: json.dumps(schema(), indent=2) + "\n", DEFAULTS: defaults()}
+    values = yaml.safe_load(VALUES.read_text())
+    made = {
+        SCHEMA: json.dumps(schema(), indent=2) + "\n",
+        DEFAULTS: defaults(),
+        README: readme(schema(), values),
+    }
     if not parser.parse_args().check:
         for file, text in made.items():
             file.write_text(text)

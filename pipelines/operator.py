@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from airflow.sdk import Asset, AssetAlias, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
@@ -63,6 +64,8 @@ class StepOperator(KubernetesPodOperator):
         self.run_id_template = RUN_TEMPLATE
         self.asset = asset
         self.settings = settings
+        spec, metadata = _given(settings, pod)
+        base = spec.containers[0]
         super().__init__(
             name=options["task_id"],
             namespace=settings.namespace,
@@ -70,29 +73,15 @@ class StepOperator(KubernetesPodOperator):
             image_pull_policy=settings.image_pull_policy,
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in settings.image_pull_secrets],
             arguments=list(pod.arguments),
-            env_vars=[k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()]
-            + _secrets(pod)
-            + [k8s.V1EnvVar(name=variable, value=_path(variable)) for variable in pod.secret_files],
+            env_vars=_but(base.env, "name", _variables(pod)),
             env_from=[k8s.V1EnvFromSource(config_map_ref=k8s.V1ConfigMapEnvSource(name=settings.config_map))],
             labels={**pod.labels, RUN_LABEL: RUN_LABEL_TEMPLATE},
             container_resources=k8s.V1ResourceRequirements(requests=dict(pod.requests), limits=dict(pod.limits)),
             service_account_name=pod.service_account,
             automount_service_account_token=pod.automount_token,
-            security_context=_pod_security(settings),
-            container_security_context=_container_security(),
-            volumes=[
-                k8s.V1Volume(name="tmp", empty_dir=_empty_dir(settings)),
-                *_secret_volumes(pod),
-                *_model_volumes(settings, pod),
-                *_ca_volumes(settings),
-            ],
-            volume_mounts=[
-                k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  # inside the pod
-                *_secret_mounts(pod),
-                *_model_mounts(pod),
-                *_ca_mounts(settings),
-            ],
-            full_pod_spec=_without_service_links(),
+            volumes=_but(spec.volumes, "name", _volumes(settings, pod)),
+            volume_mounts=_but(base.volume_mounts, "mount_path", _mounts(settings, pod)),
+            full_pod_spec=k8s.V1Pod(metadata=metadata, spec=spec),
             in_cluster=True,
             durable=True,
             deferrable=False,
@@ -179,6 +168,43 @@ def announce(context: "Context", asset: Asset, run_id: str, summary: Mapping[str
     context["outlet_events"][announcement(asset)].add(asset, extra=extra)
 
 
+def _given(settings: PodSettings, pod: StepPod) -> tuple[k8s.V1PodSpec, k8s.V1ObjectMeta]:
+    """Return what is laid below the pod: what users of the chart give it, and what the operator has no word for.
+
+    A pod that is given nothing has the securityContexts of the chart's own; the variables that Kubernetes makes of
+    Services would pass for settings.
+    """
+    given = PodGenerator.deserialize_model_dict({"spec": {"containers": [{"name": "base"}]}, **pod.template})
+    spec = given.spec or k8s.V1PodSpec(containers=[])
+    spec.enable_service_links = False
+    spec.security_context = spec.security_context or _pod_security(settings)
+    base = spec.containers[0]
+    base.security_context = base.security_context or _container_security()
+    return spec, given.metadata or k8s.V1ObjectMeta()
+
+
+def _but(given: list[Any] | None, key: str, own: list[Any]) -> list[Any]:
+    """Return the own ones, but for those that users give another in place of, by the key that tells them apart."""
+    taken = {getattr(one, key) for one in given or ()}
+    return [one for one in own if getattr(one, key) not in taken]
+
+
+def _variables(pod: StepPod) -> list[k8s.V1EnvVar]:
+    plain = [k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()]
+    paths = [k8s.V1EnvVar(name=variable, value=_path(variable)) for variable in pod.secret_files]
+    return plain + _secrets(pod) + paths
+
+
+def _volumes(settings: PodSettings, pod: StepPod) -> list[k8s.V1Volume]:
+    tmp = k8s.V1Volume(name="tmp", empty_dir=_empty_dir(settings))
+    return [tmp, *_secret_volumes(pod), *_model_volumes(settings, pod), *_ca_volumes(settings)]
+
+
+def _mounts(settings: PodSettings, pod: StepPod) -> list[k8s.V1VolumeMount]:
+    tmp = k8s.V1VolumeMount(name="tmp", mount_path="/tmp")  # noqa: S108  # inside the pod
+    return [tmp, *_secret_mounts(pod), *_model_mounts(pod), *_ca_mounts(settings)]
+
+
 def _secrets(pod: StepPod) -> list[k8s.V1EnvVar]:
     """Return the variables that come from Secrets: Airflow knows their names, never their values."""
     found = []
@@ -241,11 +267,6 @@ def _slug(variable: str) -> str:
 def _path(variable: str) -> str:
     """Return where a pod finds the file that a variable names."""
     return f"{SECRETS}/{_slug(variable)}/{MOUNTED_AS}"
-
-
-def _without_service_links() -> k8s.V1Pod:
-    """Return what the operator has no word for: variables made of Services would pass for settings."""
-    return k8s.V1Pod(spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")], enable_service_links=False))
 
 
 def _pod_security(settings: PodSettings) -> k8s.V1PodSecurityContext:

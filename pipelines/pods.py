@@ -5,8 +5,10 @@ import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.contracts.model_file import MODEL_FILENAME, ModelFile, Resources
@@ -33,6 +35,17 @@ TERMINATION_LOG = "/dev/termination-log"
 """Kubernetes keeps its content in the pod's status: how Airflow learns of a step's result without a sidecar."""
 
 
+class TaskSettings(BaseModel):
+    """How Airflow runs a step's task."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+    retries: int = 2
+    timeout_seconds: int = 6 * 60 * 60
+    pool: str | None = None
+    """Airflow's own where it is none."""
+
+
 class PodSettings(BaseSettings):
     """What the chart tells Airflow about the pods of steps."""
 
@@ -50,6 +63,10 @@ class PodSettings(BaseSettings):
     """ConfigMap whose keys are the `MOLINO_*` settings of every step."""
     models_config_map: str = "molino-models"
     """ConfigMap of the model files of the chart's values, which a pod mounts where one is too large for a variable."""
+    templates: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    """By step: a pod in Kubernetes' own words, with what users of the chart give it; the step's container is `base`."""
+    tasks: Mapping[str, TaskSettings] = Field(default_factory=dict)
+    """By step: how its task is run."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Variable to `secret/key`: the settings that stay in a Secret."""
     secret_files: Mapping[str, str] = Field(default_factory=dict)
@@ -84,6 +101,8 @@ class StepPod:
     limits: Mapping[str, str]
     service_account: str
     automount_token: bool
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """What users of the chart give this step's pod, in Kubernetes' own words."""
     model_files: Mapping[str, str] = field(default_factory=dict)
     """Keys of the ConfigMap of model files by the names that they have in `MODEL_FOLDER`; none where variables do."""
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -139,6 +158,7 @@ def step_pod(
         limits={"memory": resources.memory_limit or resources.memory},
         service_account=settings.deploy_service_account if deploys else settings.service_account,
         automount_token=deploys,
+        template=settings.templates.get(step, {}),
         model_files=mounted,
         secrets=_needed(settings.secrets, step),
         secret_files=_needed(settings.secret_files, step),

@@ -15,10 +15,8 @@ from molino.contracts.model_file import ModelFile
 from molino.contracts.steps import STEPS
 from pipelines.model_files import ModelFiles, read_model_files
 from pipelines.operator import RUN_TEMPLATE, StepOperator, announcement
-from pipelines.pods import PodSettings, run_id_of, step_pod
+from pipelines.pods import PodSettings, TaskSettings, run_id_of, step_pod
 
-RETRIES = 2
-STEP_TIMEOUT = timedelta(hours=6)
 OVERRIDES = {
     "data": {"MOLINO_SOURCE": "{{ params.source or '' }}"},
     "model": {
@@ -69,10 +67,8 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, f
         doc_md=model.description,
         user_defined_macros={"molino_run_id": molino_run_id, "molino_data_run": molino_data_run},
         default_args={
-            "retries": RETRIES,
             "retry_delay": timedelta(seconds=15),
             "retry_exponential_backoff": True,
-            "execution_timeout": STEP_TIMEOUT,
         },
         params=_params(group, model),
     ) as dag:
@@ -81,8 +77,12 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, f
         for step in steps:
             last = step is steps[-1]
             pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, OVERRIDES[group], code, keys)
+            task = settings.tasks.get(step.name, TaskSettings())
             operator = StepOperator(
                 task_id=step.name,
+                retries=task.retries,
+                execution_timeout=timedelta(seconds=task.timeout_seconds),
+                **({"pool": task.pool} if task.pool else {}),
                 pod=pod,
                 settings=settings,
                 asset=outlet if last else None,

@@ -10,6 +10,7 @@ from rendering import CHART, helm, parse
 from test_kubernetes_versions import conform
 
 from charts.schema import FREE, LISTED, SCHEMA
+from charts.sections import SECTIONS
 from tests.cluster.recipes import KUBERNETES
 
 ANY = (
@@ -59,12 +60,12 @@ FREE_KEYS = {"models": "own", "modelCode": "own.code.py", "names": "train", "ann
 
 
 def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every path of the values with the schema of what is there."""
+    """Yield every path of the values with the schema of what is there, but of sections with tests of their own."""
     for key, below in schema["properties"].items():
         here = f"{path}.{key}".lstrip(".")
         if "properties" in below:
             yield from leaves(below, here)
-        elif here not in ("global", "enabled"):
+        elif here not in ("global", "enabled", "extraObjects") and not SECTIONS.keys() & set(here.split(".")):
             yield here, below
 
 
@@ -72,7 +73,7 @@ def spellings(path: str, schema: dict[str, Any]) -> Sequence[Any]:
     """Return the values to try at a path."""
     name = path.rpartition(".")[2]
     kind = schema.get("type", "")
-    if path in LISTED or kind == "boolean":
+    if path in LISTED or kind == "boolean" or path.endswith(("service.type", "service.spec")):
         return []
     if kind == "integer":
         return PORTS if "ort" in name else (1, LARGE)

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from rendering import CHART, VALUE_FILES, helm, options, parse, pods, refusal, render
 
-from charts.schema import DEFAULTS, OF_THE_PARENT, SCHEMA, defaults, schema
+from charts.readme import readme
+from charts.schema import DEFAULTS, OF_THE_PARENT, README, SCHEMA, defaults, schema
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 
@@ -39,6 +40,12 @@ def test_the_schema_is_current() -> None:
 
 def test_the_defaults_of_empty_sections_are_current() -> None:
     assert DEFAULTS.read_text() == defaults(), "run make schema"
+
+
+def test_the_readme_is_current_and_names_every_value() -> None:
+    text = README.read_text()
+    assert text == readme(schema(), VALUES), "run make schema"
+    assert "| `serving.replicas` | `1` |" in text
 
 
 def test_the_schema_has_the_keys_of_the_values() -> None:

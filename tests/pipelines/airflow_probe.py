@@ -64,6 +64,11 @@ if not bag.import_errors:
     strange = ("../..", "a/b", "a\n", ".a", "x" * 201, "r1")
     found["run ids"] = {run_id: asked(data, "run_id", run_id) for run_id in strange}
     found["candidates"] = {name: asked(model, "candidates", [name]) for name in ("mlp", "no-such")}
+    found["run as"] = {
+        task.task_id: [task.retries, task.execution_timeout.total_seconds(), task.pool]
+        for dag in (data, model)
+        for task in dag.tasks
+    }
     found["inlets"] = {
         task.task_id: [asset.name for asset in task.inlets] for dag in bag.dags.values() for task in dag.tasks
     }

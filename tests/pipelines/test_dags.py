@@ -40,6 +40,79 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
     )
 
 
+TEMPLATE: dict[str, Any] = {
+    "metadata": {"annotations": {"own.example/note": "1"}, "labels": {"team": "own"}},
+    "spec": {
+        "containers": [
+            {
+                "name": "base",
+                "env": [{"name": "OWN", "value": "1"}, {"name": "MOLINO_SUMMARY", "value": "/own"}],
+                "envFrom": [{"secretRef": {"name": "own"}}],
+                "volumeMounts": [{"name": "own", "mountPath": "/own"}],
+                "securityContext": {"runAsUser": 20000, "readOnlyRootFilesystem": True},
+                "lifecycle": {"preStop": {"sleep": {"seconds": 1}}},
+            }
+        ],
+        "initContainers": [{"name": "beside", "image": "beside:1", "restartPolicy": "Always"}],
+        "volumes": [{"name": "own", "configMap": {"name": "own"}}, {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
+        "securityContext": {"runAsNonRoot": True, "fsGroup": 20000},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+        "priorityClassName": "low",
+        "terminationGracePeriodSeconds": 77,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
+    """Airflow as the chart tells it what users give the pods of steps."""
+    return parse(
+        tmp_path_factory.mktemp("given"),
+        MOLINO_PODS_TEMPLATES=json.dumps({"train": TEMPLATE}),
+        MOLINO_PODS_TASKS=json.dumps(
+            {"train": {"retries": 5, "timeoutSeconds": 60, "pool": "training"}, "deploy": {"retries": 0}}
+        ),
+    )
+
+
+def test_a_step_s_pod_has_what_users_give_it(given: Parsed) -> None:
+    wanted, spec = TEMPLATE["spec"], given["train"]["spec"]
+    for key in ("securityContext", "nodeSelector", "tolerations", "topologySpreadConstraints", "priorityClassName"):
+        assert spec[key] == wanted[key], key
+    assert (spec["terminationGracePeriodSeconds"], spec["affinity"]) == (77, wanted["affinity"])
+    assert (spec["initContainers"], spec["volumes"]) == (wanted["initContainers"], wanted["volumes"])
+    for key in ("labels", "annotations"):
+        assert TEMPLATE["metadata"][key].items() <= given["train"]["metadata"][key].items()
+    base, own = container(given["train"]), wanted["containers"][0]
+    assert (base["securityContext"], base["lifecycle"]) == (own["securityContext"], own["lifecycle"])
+    assert [mount["mountPath"] for mount in base["volumeMounts"]] == ["/own", "/tmp"]
+    assert own["envFrom"][0] in base["envFrom"]
+    assert len(base["envFrom"]) == 2
+    names = [variable["name"] for variable in base["env"]]
+    assert len(names) == len(set(names))
+    assert {name: variables(given["train"])[name]["value"] for name in ("OWN", "MOLINO_SUMMARY")} == {
+        "OWN": "1", "MOLINO_SUMMARY": "/own"
+    }  # fmt: skip
+    assert base["image"]
+    assert "MOLINO_MODEL_CONTENT" in names
+
+
+def test_a_pod_that_is_given_nothing_is_as_it_was(given: Parsed, parsed: Parsed) -> None:
+    assert given["ingest"]["spec"]["securityContext"] == parsed["ingest"]["spec"]["securityContext"]
+    assert not given["ingest"]["spec"].get("initContainers")
+
+
+def test_a_task_is_tried_held_and_pooled_as_the_chart_says(given: Parsed) -> None:
+    assert given["run as"] == {
+        "train": [5, 60, "training"],
+        "deploy": [0, 21600, "default_pool"],
+        **{step: [2, 21600, "default_pool"] for step in ("ingest", "version", "evaluate", "register")},
+    }
+
+
 def container(pod: Parsed) -> Parsed:
     return dict(pod["spec"]["containers"][0])
 

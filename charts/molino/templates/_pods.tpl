@@ -1,16 +1,22 @@
 {{/* What every pod and container of the chart shares. */}}
 
 {{/*
-A pod template: what is a component's own, in what all pods have. Wants root, component, pod: its spec as YAML, and as it
-needs them annotations: YAML, of: the component whose values hold its scheduling, token, replicated.
+A pod template: what is a component's own, in what all pods have, and with what users give it. Wants root, component, pod:
+its spec as YAML, and as it needs them of: the path of the values that are its own, where that isn't component,
+annotations: YAML, token, replicated.
 */}}
 {{- define "molino.podTemplate" -}}
+{{- $place := dict "root" .root "of" (.of | default .component) -}}
 metadata:
   labels:
     {{- include "molino.podLabels" . | nindent 4 }}
-  {{- with .annotations }}
+    {{- with include "molino.podMarks" (merge $place (dict "key" "labels")) | fromJson }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- $marks := include "molino.podMarks" (set $place "key" "annotations") | fromJson }}
+  {{- with include "molino.over" (list $marks (.annotations | default "{}" | fromYaml)) | fromJson }}
   annotations:
-    {{- . | nindent 4 }}
+    {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
   {{- include "molino.podSpec" . | nindent 2 }}
@@ -18,6 +24,7 @@ spec:
 
 {{/* The spec of a pod; wants what molino.podTemplate wants. */}}
 {{- define "molino.podSpec" -}}
+{{- $of := .of | default .component -}}
 {{- $pod := include "molino.yaml" .pod | fromJson -}}
 {{- $env := include "molino.networkEnv" .root | fromJson -}}
 {{- $ca := .root.Values.network.caConfigMap -}}
@@ -39,7 +46,11 @@ spec:
 {{- end -}}
 {{- $_ := merge . (include "molino.containerDefaults" $ | fromYaml) -}}
 {{- end -}}
-{{- toYaml (merge $pod (include "molino.podDefaults" . | fromYaml)) -}}
+{{- $account := (include "molino.account" (dict "root" .root "of" $of) | fromJson).name -}}
+{{- if and (not $pod.serviceAccountName) (or (ne $account "default") (hasPrefix "airflow.parts." $of)) }}{{ $_ := set $pod "serviceAccountName" $account }}{{ end -}}
+{{- $pod = merge $pod (include "molino.podDefaults" . | fromYaml) -}}
+{{- $place := dict "root" .root "component" .component "of" $of "pod" (toJson $pod) -}}
+{{- include "molino.withValues" $place | fromJson | toYaml -}}
 {{- end -}}
 
 {{- define "molino.podDefaults" -}}
@@ -62,19 +73,7 @@ securityContext:
   {{- end }}
   seccompProfile:
     type: RuntimeDefault
-{{- $scheduling := (index .root.Values (.of | default .component)).scheduling }}
-{{- with $scheduling.nodeSelector }}
-nodeSelector:
-  {{- range $key, $value := . }}
-  {{ $key | quote }}: {{ include "molino.text" $value | quote }}
-  {{- end }}
-{{- end }}
-{{- with $scheduling.tolerations }}
-tolerations: {{ toJson . }}
-{{- end }}
-{{- if $scheduling.affinity }}
-affinity: {{ toJson $scheduling.affinity }}
-{{- else if .replicated }}
+{{- if .replicated }}
 {{- /* Replicas go to different nodes, where there are such. */}}
 affinity:
   podAntiAffinity:
@@ -85,9 +84,6 @@ affinity:
           labelSelector:
             matchLabels:
               {{- include "molino.selector" . | nindent 14 }}
-{{- end }}
-{{- with $scheduling.priorityClassName }}
-priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
@@ -175,24 +171,6 @@ volumeClaimTemplates:
 {{- define "molino.bytes" -}}
 {{- $factors := dict "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
 {{- mulf (regexFind "^[0-9.]+" . | float64) (get $factors (regexFind "[A-Za-z]*$" .) | default 1 | float64) | printf "%.0f" -}}
-{{- end -}}
-
-{{/* Of several replicas, one at a time may be taken away. Wants replicas besides root and component. */}}
-{{- define "molino.disruptionBudget" -}}
-{{- if gt (int .replicas) 1 }}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata:
-  name: {{ include "molino.name" . }}
-  labels:
-    {{- include "molino.labels" . | nindent 4 }}
-spec:
-  maxUnavailable: 1
-  selector:
-    matchLabels:
-      {{- include "molino.selector" . | nindent 6 }}
-{{- end }}
 {{- end -}}
 
 {{/* What every container has. */}}

@@ -1,12 +1,27 @@
-{{/* The Service of a component. Wants root, component, and ports: a list of dicts with name and port. */}}
+{{/*
+The Service of a component. Wants root, component, ports: a list of dicts with name and port, and of: the component of the
+values, where that is another.
+*/}}
 {{- define "molino.service" -}}
+{{- $place := dict "root" .root "of" (.of | default .component) "sections" (list "service") -}}
+{{- $given := include "molino.layered" $place | fromJson -}}
 apiVersion: v1
 kind: Service
 metadata:
   name: {{ include "molino.name" . }}
   labels:
     {{- include "molino.labels" . | nindent 4 }}
+  {{- with $given.annotations }}
+  annotations:
+    {{- include "molino.texts" . | fromJson | toYaml | nindent 4 }}
+  {{- end }}
 spec:
+  {{- with $given.type }}
+  type: {{ . | quote }}
+  {{- end }}
+  {{- with omit ($given.spec | default dict) "type" "selector" "ports" }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   selector:
     {{- include "molino.selector" . | nindent 4 }}
   ports:

@@ -1,0 +1,196 @@
+{{/* What users give pods, Services, accounts and budgets: for all, for a component, and for a part of one. */}}
+
+{{/*
+Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component of its labels, and `of`: where its values are.
+*/}}
+{{- define "molino.workloads" -}}
+{{- $v := .Values -}}
+{{- $found := list -}}
+{{- range $part := list "postgres" "minio" "mlflow" "tensorboard" "serving" -}}
+{{- $values := index $v $part -}}
+{{- if $values.enabled }}{{ $found = append $found (dict "component" $part "of" $part "replicas" ($values.replicas | default 1)) }}{{ end -}}
+{{- end -}}
+{{- if $v.airflow.enabled -}}
+{{- range $part, $values := $v.airflow.parts -}}
+{{- $found = append $found (dict "component" (printf "airflow-%s" ($part | kebabcase)) "of" (printf "airflow.parts.%s" $part) "replicas" $values.replicas) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{/*
+The keys of a section at each place of the path `of`, as JSON; those nearer to its end come before. Mappings are put together
+key by key; lists of what has a name too, where one of the same name takes the place of the other; all else is taken as it is.
+Wants root, of, sections.
+*/}}
+{{- define "molino.layered" -}}
+{{- $names := dict "env" "name" "volumes" "name" "volumeMounts" "mountPath" "initContainers" "name" "sidecars" "name" -}}
+{{- $place := .root.Values -}}
+{{- $places := list $place -}}
+{{- range splitList "." .of }}{{ $place = index $place . | default dict }}{{ $places = append $places $place }}{{ end -}}
+{{- $made := dict -}}
+{{- range $place := $places -}}
+{{- range $section := $.sections -}}
+{{- range $key, $value := index $place $section | default dict -}}
+{{- $held := index $made $key -}}
+{{- if eq (toString $value) "" -}}
+{{- $value = $held -}}
+{{- else if hasKey $names $key -}}
+{{- $value = include "molino.joined" (list ($held | default list) $value (index $names $key)) | fromJsonArray -}}
+{{- else if eq $key "envFrom" -}}
+{{- $value = concat ($held | default list) $value -}}
+{{- else if eq $key "probes" -}}
+{{- $value = mergeOverwrite (deepCopy ($held | default dict)) (deepCopy $value) -}}
+{{- else if and (kindIs "map" $value) (ne $key "affinity") -}}
+{{- $value = include "molino.over" (list ($held | default dict) $value) | fromJson -}}
+{{- end -}}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $made $key $value }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $made -}}
+{{- end -}}
+
+{{/* Two lists as one, as JSON, without those of the first whose key the second has too. Wants a list: first, second, key. */}}
+{{- define "molino.joined" -}}
+{{- $key := index . 2 -}}
+{{- $taken := list -}}
+{{- range index . 1 }}{{ $taken = append $taken (index . $key) }}{{ end -}}
+{{- $made := list -}}
+{{- range index . 0 }}{{ if not (has (index . $key) $taken) }}{{ $made = append $made . }}{{ end }}{{ end -}}
+{{- concat $made (index . 1) | toJson -}}
+{{- end -}}
+
+{{/* Two mappings as one, as JSON; a key of the second takes the place of the first's, whatever is below it. */}}
+{{- define "molino.over" -}}
+{{- $made := dict -}}
+{{- range . }}{{ range $key, $value := . }}{{ $_ := set $made $key $value }}{{ end }}{{ end -}}
+{{- toJson $made -}}
+{{- end -}}
+
+{{/* A mapping whose values are text, as JSON. */}}
+{{- define "molino.texts" -}}
+{{- $made := dict -}}
+{{- range $key, $value := . }}{{ $_ := set $made $key (include "molino.text" $value) }}{{ end -}}
+{{- toJson $made -}}
+{{- end -}}
+
+{{/* A pod's spec with what users give it, as JSON. Wants root, component, of, pod: the spec as JSON. */}}
+{{- define "molino.withValues" -}}
+{{- $pod := .pod | fromJson -}}
+{{- $given := include "molino.layered" (dict "root" .root "of" .of "sections" (list "scheduling" "pod")) | fromJson -}}
+{{- $env := list -}}
+{{- range $given.env -}}
+{{- $one := . -}}
+{{- if hasKey $one "value" }}{{ $_ := set $one "value" (include "molino.text" $one.value) }}{{ end -}}
+{{- $env = append $env $one -}}
+{{- end -}}
+{{- $own := concat ($pod.initContainers | default list) $pod.containers -}}
+{{- range $container := $own -}}
+{{- range $key, $name := dict "env" "name" "volumeMounts" "mountPath" -}}
+{{- $more := eq $key "env" | ternary $env ($given.volumeMounts | default list) -}}
+{{- if $more -}}
+{{- $_ := set $container $key (include "molino.joined" (list (index $container $key | default list) $more $name) | fromJsonArray) -}}
+{{- end -}}
+{{- end -}}
+{{- with $given.envFrom }}{{ $_ := set $container "envFrom" (concat ($container.envFrom | default list) .) }}{{ end -}}
+{{- with $given.containerSecurityContext -}}
+{{- $_ := set $container "securityContext" (include "molino.over" (list ($container.securityContext | default dict) .) | fromJson) -}}
+{{- end -}}
+{{- range $kind, $times := $given.probes -}}
+{{- with index $container (printf "%sProbe" $kind) }}{{ $_ := mergeOverwrite . (deepCopy $times) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- with $given.lifecycle -}}
+{{- $main := first $pod.containers -}}
+{{- $_ := set $main "lifecycle" (include "molino.over" (list ($main.lifecycle | default dict) .) | fromJson) -}}
+{{- end -}}
+{{- /* A sidecar starts before all others, and ends after them: a Job's pod can end, and init containers may ask by it. */}}
+{{- $first := list -}}
+{{- range $kind := list "sidecars" "initContainers" -}}
+{{- range index $given $kind -}}
+{{- $security := (include "molino.containerDefaults" $ | fromYaml).securityContext -}}
+{{- $_ := set . "securityContext" (include "molino.over" (list $security (.securityContext | default dict)) | fromJson) -}}
+{{- if eq $kind "sidecars" }}{{ $_ := set . "restartPolicy" "Always" }}{{ end -}}
+{{- $first = append $first . -}}
+{{- end -}}
+{{- end -}}
+{{- with $first }}{{ $_ := set $pod "initContainers" (concat . ($pod.initContainers | default list)) }}{{ end -}}
+{{- with $given.volumes }}{{ $_ := set $pod "volumes" (include "molino.joined" (list ($pod.volumes | default list) . "name") | fromJsonArray) }}{{ end -}}
+{{- with $given.securityContext }}{{ $_ := set $pod "securityContext" (include "molino.over" (list ($pod.securityContext | default dict) .) | fromJson) }}{{ end -}}
+{{- with $given.nodeSelector }}{{ $_ := set $pod "nodeSelector" (include "molino.texts" . | fromJson) }}{{ end -}}
+{{- range $key := list "tolerations" "affinity" "priorityClassName" "terminationGracePeriodSeconds" -}}
+{{- with index $given $key }}{{ $_ := set $pod $key . }}{{ end -}}
+{{- end -}}
+{{- with $given.topologySpreadConstraints -}}
+{{- range . -}}
+{{- if not .labelSelector }}{{ $_ := set . "labelSelector" (dict "matchLabels" (include "molino.selector" $ | fromYaml)) }}{{ end -}}
+{{- end -}}
+{{- $_ := set $pod "topologySpreadConstraints" . -}}
+{{- end -}}
+{{- include "molino.checkRestricted" (dict "root" .root "of" .of "pod" $pod) -}}
+{{- toJson $pod -}}
+{{- end -}}
+
+{{/* Refuse, in a line, a pod that the Pod Security Standard `restricted` would: the namespace would let none of it start. */}}
+{{- define "molino.checkRestricted" -}}
+{{- if eq .root.Values.podSecurity.standard "restricted" -}}
+{{- $faults := list -}}
+{{- with .pod.securityContext -}}
+{{- if or (eq (toString .runAsNonRoot) "false") (and (hasKey . "runAsUser") (eq (toString .runAsUser) "0")) }}{{ $faults = append $faults "securityContext lets it run as root" }}{{ end -}}
+{{- if and (hasKey . "seccompProfile") (eq (toString .seccompProfile.type) "Unconfined") }}{{ $faults = append $faults "securityContext.seccompProfile is Unconfined" }}{{ end -}}
+{{- end -}}
+{{- range concat (.pod.initContainers | default list) .pod.containers -}}
+{{- $name := .name -}}
+{{- range .ports }}{{ if .hostPort }}{{ $faults = append $faults (printf "container %s takes a hostPort" $name) }}{{ end }}{{ end -}}
+{{- with .securityContext -}}
+{{- if or (eq (toString .runAsNonRoot) "false") (and (hasKey . "runAsUser") (eq (toString .runAsUser) "0")) }}{{ $faults = append $faults (printf "container %s may run as root" $name) }}{{ end -}}
+{{- if or .privileged .allowPrivilegeEscalation }}{{ $faults = append $faults (printf "container %s may gain privileges" $name) }}{{ end -}}
+{{- $capabilities := .capabilities | default dict -}}
+{{- if or (not (has "ALL" ($capabilities.drop | default list))) (without ($capabilities.add | default list) "NET_BIND_SERVICE") }}{{ $faults = append $faults (printf "container %s keeps or adds capabilities" $name) }}{{ end -}}
+{{- if and (hasKey . "seccompProfile") (eq (toString .seccompProfile.type) "Unconfined") }}{{ $faults = append $faults (printf "container %s has no seccomp profile" $name) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- range .pod.volumes -}}
+{{- if not (pick . "configMap" "csi" "downwardAPI" "emptyDir" "ephemeral" "persistentVolumeClaim" "projected" "secret") }}{{ $faults = append $faults (printf "volume %s is of a kind that isn't allowed" .name) }}{{ end -}}
+{{- end -}}
+{{- with $faults -}}
+{{- fail (printf "the pod of %s: %s: Pod Security restricted refuses it; change the values, or set podSecurity.standard: any" $.of (first .)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Annotations or labels that users give pods, as JSON. Wants root, of, key. */}}
+{{- define "molino.podMarks" -}}
+{{- $given := include "molino.layered" (dict "root" .root "of" .of "sections" (list "pod")) | fromJson -}}
+{{- $marks := index $given .key | default dict -}}
+{{- range keys (.key | eq "labels" | ternary $marks dict) | sortAlpha -}}
+{{- if regexMatch "^(app[.]kubernetes[.]io/(name|instance|component|part-of)|molino[.]dev/.*)$" . -}}
+{{- fail (printf "pod.labels of %s: %s is what the chart finds its own pods by: leave it out" $.of .) -}}
+{{- end -}}
+{{- end -}}
+{{- include "molino.texts" $marks -}}
+{{- end -}}
+
+{{/* By which component the account of a place is called. Wants of. */}}
+{{- define "molino.accountComponent" -}}
+{{- get (dict "airflow.parts.scheduler" "airflow" "steps.each.deploy" "deploy") .of | default (without (splitList "." .of) "parts" | join "-" | kebabcase) -}}
+{{- end -}}
+
+{{/*
+The account of a pod, as JSON: create, name, annotations. The scheduler and the steps have one of their own, others that of
+the namespace; `name` is of its own place alone. Wants root, of.
+*/}}
+{{- define "molino.account" -}}
+{{- $given := include "molino.layered" (dict "root" .root "of" .of "sections" (list "serviceAccount")) | fromJson -}}
+{{- $place := .root.Values -}}
+{{- range splitList "." .of }}{{ $place = index $place . | default dict }}{{ end -}}
+{{- $named := get ($place.serviceAccount | default dict) "name" -}}
+{{- $create := and (not $named) (has .of (list "airflow.parts.scheduler" "steps" "steps.each.deploy")) -}}
+{{- if hasKey $given "create" }}{{ $create = $given.create }}{{ end -}}
+{{- if and $given.annotations (not $create) -}}
+{{- fail (printf "serviceAccount.annotations of %s: there is none of its own to annotate: set serviceAccount.create: true" .of) -}}
+{{- end -}}
+{{- $own := include "molino.name" (dict "root" .root "component" (include "molino.accountComponent" .)) -}}
+{{- dict "create" $create "name" ($named | default ($create | ternary $own "default")) "annotations" ($given.annotations | default dict) | toJson -}}
+{{- end -}}

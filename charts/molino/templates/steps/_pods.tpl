@@ -1,0 +1,47 @@
+{{/* What Airflow is told about the pods of steps, by step. */}}
+
+{{- define "molino.steps" -}}
+{{- list "ingest" "version" "train" "evaluate" "register" "deploy" | toJson -}}
+{{- end -}}
+
+{{/* Whole addresses of images, as JSON: those that are named, and those of a digest. */}}
+{{- define "molino.stepImages" -}}
+{{- $prefix := printf "%s%s" (include "molino.imagePath" (dict "root" . "registry" "")) (.Values.steps.image.prefix | trimPrefix "/") -}}
+{{- $images := dict -}}
+{{- range $step, $digest := .Values.steps.image.digests }}{{ $_ := set $images $step (printf "%s%s@%s" $prefix $step $digest) }}{{ end -}}
+{{- range $step, $address := .Values.steps.image.names }}{{ $_ := set $images $step $address }}{{ end -}}
+{{- toJson $images -}}
+{{- end -}}
+
+{{/*
+The pods that the sections `scheduling` and `pod` make of those of the steps, as JSON: what is theirs alone, in Kubernetes'
+own words; the container of the step is called base.
+*/}}
+{{- define "molino.stepTemplates" -}}
+{{- $made := dict -}}
+{{- range $step := include "molino.steps" . | fromJsonArray -}}
+{{- $place := dict "root" $ "component" "step" "of" (printf "steps.each.%s" $step) -}}
+{{- if ne "{}" (include "molino.layered" (merge (dict "sections" (list "scheduling" "pod")) $place)) -}}
+{{- $container := dict "name" "base" "securityContext" (include "molino.containerDefaults" $place | fromYaml).securityContext -}}
+{{- $security := (include "molino.podDefaults" $place | fromYaml).securityContext -}}
+{{- $pod := dict "containers" (list $container) "securityContext" $security | toJson -}}
+{{- $marks := dict -}}
+{{- range $key := list "annotations" "labels" -}}
+{{- $_ := set $marks $key (include "molino.podMarks" (merge (dict "key" $key) $place) | fromJson) -}}
+{{- end -}}
+{{- $spec := include "molino.withValues" (merge (dict "pod" $pod) $place) | fromJson -}}
+{{- $_ := set $made $step (dict "metadata" $marks "spec" $spec) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $made -}}
+{{- end -}}
+
+{{/* How often, how long and in which pool the tasks of steps run, as JSON, where that is said. */}}
+{{- define "molino.stepTasks" -}}
+{{- $made := dict -}}
+{{- range $step := include "molino.steps" . | fromJsonArray -}}
+{{- $task := include "molino.layered" (dict "root" $ "of" (printf "steps.each.%s" $step) "sections" (list "task")) -}}
+{{- if ne "{}" $task }}{{ $_ := set $made $step ($task | fromJson) }}{{ end -}}
+{{- end -}}
+{{- toJson $made -}}
+{{- end -}}

@@ -1,0 +1,110 @@
+"""The sections of values that all components have alike: their keys, for values.schema.json and README.md."""
+
+from typing import Any
+
+STEPS = ("ingest", "version", "train", "evaluate", "register", "deploy")
+
+
+def _said(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {**schema, "description": description}
+
+
+def _one(kind: str) -> dict[str, Any]:
+    return {"type": [kind, "null"]}
+
+
+def _list(item: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {"type": ["array", "null"], "items": {"type": "object", **item, "required": list(required)}}
+
+
+TEXTS = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+SECONDS = {"type": ["integer", "null"], "minimum": 0}
+COUNT = {"type": ["integer", "string", "null"], "pattern": "^[0-9]+%?$", "minimum": 0}
+VARIABLE = {
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "minLength": 1},
+        "value": {"type": ["string", "number", "boolean"]},
+        "valueFrom": {"type": "object"},
+    },
+}
+SCHEDULING: dict[str, Any] = {
+    "nodeSelector": _said(TEXTS, "Labels of the nodes that are taken."),
+    "tolerations": _said(_one("array"), "Taints that are borne."),
+    "affinity": _said(_one("object"), "In place of the chart's own, by which replicas go to different nodes."),
+    "topologySpreadConstraints": _said(
+        _list({}, "topologyKey"), "How replicas are spread; without a labelSelector, of the component's own pods."
+    ),
+    "priorityClassName": _said(_one("string"), "Which pods go before others."),
+}
+_TIMES = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "properties": {
+        name: {"type": ["integer", "null"], "minimum": 0}
+        for name in (
+            "initialDelaySeconds", "periodSeconds", "timeoutSeconds", "failureThreshold", "successThreshold",
+        )
+    },
+}  # fmt: skip
+POD: dict[str, Any] = {
+    "env": _said(
+        _list(VARIABLE, "name"), "Variables of each container; one that the chart sets too takes the place of that."
+    ),
+    "envFrom": _said(_list({}), "ConfigMaps and Secrets whose keys become variables of each container."),
+    "volumes": _said(_list({}, "name"), "Volumes; one of a name that the chart has, such as tmp, takes its place."),
+    "volumeMounts": _said(_list({}, "name", "mountPath"), "Mounts in each container."),
+    "initContainers": _said(_list({}, "name", "image"), "Containers that end before the chart's own start."),
+    "sidecars": _said(
+        _list({}, "name", "image"),
+        "Containers beside the chart's own: they start before all others, and end after them (native sidecars).",
+    ),
+    "annotations": _said(TEXTS, "Annotations of the pods."),
+    "labels": _said(TEXTS, "Labels of the pods; those that the chart finds them by are refused."),
+    "securityContext": _said(_one("object"), "Keys in place of the chart's, of the pod."),
+    "containerSecurityContext": _said(_one("object"), "The same of each container of the chart."),
+    "lifecycle": _said(_one("object"), "postStart and preStop of the first container."),
+    "terminationGracePeriodSeconds": _said(SECONDS, "Seconds that a pod has to end."),
+    "probes": _said(
+        {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": dict.fromkeys(("startup", "readiness", "liveness"), _TIMES),
+        },
+        "startup, readiness and liveness: times and thresholds of the probes that a container has.",
+    ),
+}
+SERVICE: dict[str, Any] = {
+    "type": {"enum": ["", "ClusterIP", "NodePort", "LoadBalancer"]},
+    "annotations": TEXTS,
+    "spec": _one("object"),
+}
+ACCOUNT_OF_ALL: dict[str, Any] = {
+    "create": _said(_one("boolean"), "Whether it is made; it is by default for the scheduler and the steps."),
+    "annotations": _said(TEXTS, "Such as eks.amazonaws.com/role-arn."),
+}
+ACCOUNT: dict[str, Any] = ACCOUNT_OF_ALL | {
+    "name": _said(_one("string"), "What it is called; one that is there already, unless create is true.")
+}
+BUDGET: dict[str, Any] = {
+    "enabled": _said(_one("boolean"), "Whether there is one; by default, of several replicas."),
+    "minAvailable": _said(COUNT, "Pods, or a share of them, that must stay; in place of maxUnavailable."),
+    "maxUnavailable": _said(COUNT, "Pods, or a share of them, that may be away; 1 by default."),
+    "unhealthyPodEvictionPolicy": {"enum": ["IfHealthyBudget", "AlwaysAllow", None]},
+}
+TASK: dict[str, Any] = {
+    "retries": _said(SECONDS, "Tries after the first."),
+    "timeoutSeconds": _said(
+        {"type": ["integer", "null"], "minimum": 1}, "Seconds that a try may take; then its pod is deleted."
+    ),
+    "pool": _said(_one("string"), "Airflow's pool whose slots bound how many run at a time; it must be there."),
+}
+SECTIONS = {
+    "scheduling": SCHEDULING,
+    "pod": POD,
+    "task": TASK,
+    "serviceAccount": ACCOUNT,
+    "podDisruptionBudget": BUDGET,
+}
+"""By name, wherever they are; a parent's `serviceAccount` has no name, since two components would share it."""
+OF_ALL = {"serviceAccount": ACCOUNT_OF_ALL, "airflow.serviceAccount": ACCOUNT_OF_ALL}
