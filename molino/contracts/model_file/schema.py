@@ -55,10 +55,10 @@ class Source(Part):
     """A path relative to the model file, an absolute path, `s3://…` or `http(s)://…`; CSV or Parquet, plain or gzip.
     Also a folder, a pattern such as `data/*.csv`, or a list: files with the same columns are one table, and folders
     such as `year=2026` give a column."""
+    format: Literal["auto", "csv", "parquet"] = "auto"
     query: str | None = Field(default=None, min_length=1)
     """What is read from a database, whose SQLAlchemy URL `uri` is then, such as `postgresql://app:${PASSWORD}@db/sales`;
     passwords stand in environment variables."""
-    format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str = Field(default=",", pattern=DELIMITER_PATTERN)
     """What parts the cells of a CSV; `whitespace` is any number of spaces and tabs."""
     quote: Literal['"', "'", "none"] = '"'
