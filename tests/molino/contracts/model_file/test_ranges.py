@@ -1,0 +1,44 @@
+"""Ranges in place of hyperparameters: what is wrong with one is a line with its place."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from molino.contracts.errors import ModelFileError
+from molino.contracts.model_file import parse_model
+
+HOUSING = yaml.safe_load((Path(__file__).parents[4] / "pipelines/models/housing/model.yaml").read_text())
+LINEAR = {"name": "one", "kind": "linear"}
+BOOSTING = {"name": "one", "kind": "gradient_boosting"}
+
+
+def parsed(candidate):
+    return parse_model(json.dumps(HOUSING | {"candidates": [candidate]}).encode(), "m.yaml").candidates[0]
+
+
+def test_a_range_has_its_first_value_until_it_is_settled():
+    one = parsed(BOOSTING | {"max_iter": {"low": 10, "high": 50, "step": 20}})
+    assert (one.max_iter, one.settled({"max_iter": 50}).max_iter) == (10, 50)
+    assert one.settled({"max_iter": 50}).ranges == {}
+
+
+@pytest.mark.parametrize(("candidate", "said"), [
+    (LINEAR | {"alpha": {"low": 1, "high": 0.1}}, "alpha.low: expected no more than high, which is 0.1 (got 1)"),
+    (LINEAR | {"alpha": {"low": 0, "high": 1, "log": True}}, "alpha.low: expected greater than 0 (got '0')"),
+    (BOOSTING | {"l2_regularization": {"low": 0, "high": 1, "log": True}}, "low: expected more than 0, as log is true"),
+    (LINEAR | {"alpha": {"choices": []}}, "alpha.choices: expected at least one choice"),
+    (LINEAR | {"alpha": {"choices": [1, -1]}}, "alpha.choices.1: expected greater than 0 (got -1)"),
+    (LINEAR | {"alpha": {"low": 1}}, "alpha.high: this key is required: a range has low and high, or choices"),
+    (LINEAR | {"alpha": {"low": 1, "high": 2, "stp": 1}}, "alpha.stp: unknown key; expected one of low, high, log"),
+    (BOOSTING | {"max_iter": {"low": 1, "high": 2.5}}, "max_iter.high: expected a valid integer (got 2.5)"),
+    (LINEAR | {"kind": "sklearn", "estimator": {"choices": ["sklearn.tree.T"]}}, "estimator: this key takes no range"),
+    (LINEAR | {"search": {"trials": 3}}, "search: there is no range to search"),
+])  # fmt: skip
+def test_a_bad_range_is_one_line(candidate, said):
+    with pytest.raises(ModelFileError) as error:
+        parsed(candidate)
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith("m.yaml:1: candidates.0.")
+    assert said in str(error.value)
