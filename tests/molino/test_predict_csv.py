@@ -384,12 +384,12 @@ def test_all_rows_are_predicted_by_one_version(
         client = Client(server.url, "mercadolibre")
         ask, asked = Client.ask, []
 
-        def deploying(self: Client, model: str, rows: Any, version: str | None = None) -> Any:
+        def deploying(self: Client, model: str, rows: Any, version: str | None, intervals: bool) -> Any:
             asked.append(version)
             if len(asked) == 2:
                 write_pointer(home, {"housing": "2"})
                 server.wait("version 2 is served", lambda: client.served() == {"housing": "2"})
-            return ask(self, model, rows, version)
+            return ask(self, model, rows, version, intervals)
 
         monkeypatch.setattr(Client, "ask", deploying)
         done, told = predict(client, source, target, batch=50)
