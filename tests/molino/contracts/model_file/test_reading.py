@@ -162,8 +162,8 @@ CONTRADICTIONS = {
     "candidate given twice": ("name: mlp", "name: linear", 18, "candidates.1.name", "'linear' is used twice"),
     "name of an answer": ("name: size", "name: prediction", 9, "features.0.name", "rename the column"),
     "name of a probability": ("name: size", "name: probability_a", 9, "features.0.name", "rename the column"),
-    "metric of the other task": ("metric: rmse", "metric: accuracy", 21, "metric", "rmse, mae, r2"),
-    "bound of no metric": ("    rmse: {", "    rmsee: {", 24, "gate.bounds.rmsee", "rmse, mae, r2"),
+    "metric of the other task": ("metric: rmse", "metric: accuracy", 21, "metric", "rmse, mae, mape"),
+    "bound of no metric": ("    rmse: {", "    rmsee: {", 24, "gate.bounds.rmsee", "rmse, mae, mape"),
     "classes of a regression": ("name: price", "name: price\n  classes: [a, b]", 8, "target.classes", "classification"),
     "empty range": ("minimum: 1", "minimum: 21", 12, "features.1.minimum", "no more than maximum, which is 20"),
     "empty range of the target": (
