@@ -19,13 +19,14 @@ SECTION = (ROOT / "README.md").read_text().partition("## Your own CSV")[2].parti
 
 
 def model_file_of_the_readme() -> str:
-    (block,) = re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)
-    return str(block)
+    """Return the first file that the section shows; those behind it are pieces of others."""
+    return re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)[0]
 
 
 def commands_of_the_readme() -> list[list[str]]:
     """Return the words of the section's commands, in order."""
-    return [shlex.split(line, comments=True) for line in re.findall(r"^    (\S.*)", SECTION, re.MULTILINE)]
+    text = re.sub(r"^```.*?^```", "", SECTION, flags=re.DOTALL | re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in re.findall(r"^    (\S.*)", text, re.MULTILINE)]
 
 
 def flats(count: int) -> list[dict[str, object]]:

@@ -366,6 +366,7 @@ def test_an_interrupted_run_leaves_what_was_there(
         asking = subprocess.Popen(
             [sys.executable, "-m", "molino", "predict", source, target, "--model", "housing", "--patience", "9999"],
             env={**environment, "MOLINO_SERVING_URL": server.url}, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # Tests in the background ignore it.
         )  # fmt: skip
         assert asking.stderr is not None
         assert ": 429: " in asking.stderr.readline()

@@ -86,6 +86,7 @@ def test_what_fails_live_is_told_and_tried_again(own_releases: Path, tmp_path: P
     kept = Path(shutil.copytree(bundle_path(own_releases, "housing", "2"), tmp_path / "kept"))
     fail_when_run(own_releases, "2")
     with run_server(own_releases, tmp_path / "log") as server:
+        server.wait_for_workers()
         point_to(own_releases, "housing", "2")
         server.wait("the failure is told", lambda: failed(server, "housing") == 1)
         ready = server.ask("GET", "/ready")
