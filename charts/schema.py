@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from charts.readme import readme
-from charts.sections import OF_ALL, SECTIONS, SERVICE, STEPS
+from charts.sections import OF_ALL, SECTIONS, SERVICE
+from molino.contracts.steps import STEP_NAMES
 
 CHART = Path(__file__).resolve().parent / "molino"
 VALUES, SCHEMA, DEFAULTS = CHART / "values.yaml", CHART / "values.schema.json", CHART / "templates" / "_defaults.tpl"
@@ -77,7 +78,7 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
     if name in SECTIONS:
         return _closed(OF_ALL.get(path, SECTIONS[name]))
     if path == "steps.each":
-        return _closed({step: _closed(_of_a_step(step)) for step in STEPS})
+        return _closed({step: _closed(_of_a_step(step)) for step in STEP_NAMES})
     if path == "extraObjects":
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
     if path == "postgres.auth.passwords":

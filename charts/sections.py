@@ -2,8 +2,6 @@
 
 from typing import Any
 
-STEPS = ("ingest", "version", "train", "evaluate", "register", "deploy")
-
 
 def _said(schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {**schema, "description": description}

@@ -13,6 +13,7 @@ from test_kubernetes_versions import conform
 from test_spellings import nested
 
 from charts.sections import BUDGET, POD, SCHEDULING
+from molino.contracts.steps import STEP_NAMES
 from tests.cluster.recipes import KUBERNETES
 
 PARTS = ("apiServer", "dagProcessor", "scheduler", "triggerer")
@@ -328,9 +329,6 @@ def test_all_switched_on_keeps_its_values() -> None:
         for _, spec, _ in pods(parse(text))
         for container in spec["containers"]
     )
-
-
-STEP_NAMES = ("ingest", "version", "train", "evaluate", "register", "deploy")
 
 
 def of_steps(given: dict[str, Any], key: str) -> dict[str, Any]:
