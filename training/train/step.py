@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -233,19 +234,30 @@ def _final(session: Session, dataset: Dataset) -> tuple[Dataset, Material]:
     if not session.context.model.selection.refits:
         return dataset, session.material
     final = dataset.divided(np.where(dataset.parts == TEST, TEST, TRAIN).astype(np.uint8))
-    material = prepare(final, session.material.seed, session.material.tensorboard)
-    return final, replace(material, code=session.material.code)
+    return final, _prepared(session, final)
+
+
+def _prepared(session: Session, dataset: Dataset) -> Material:
+    """Return the rows as the session's candidates get theirs, and their own code."""
+    material = prepare(dataset, session.material.seed, session.material.tensorboard)
+    return replace(material, code=session.material.code)
 
 
 def _refit(session: Session, chosen: Trial, trials: Mapping[str, Trial]) -> Trial:
+    with _trained_again(chosen, "training and validation rows", "selection.refit: false", "keep it as it was chosen"):
+        return refit_candidate(session, chosen, trials)
+
+
+@contextmanager
+def _trained_again(chosen: Trial, rows: str, key: str, instead: str) -> Iterator[None]:
+    """Say of a candidate that can't be trained a second time on which rows that was, and which key does without."""
     name = chosen.candidate.name
     try:
-        return refit_candidate(session, chosen, trials)
+        yield
     except StepError as error:
         cause = str(error).removeprefix(f"candidate {name}: ")
         raise StepError(
-            f"candidate {name}, trained again on training and validation rows: {cause}; "
-            "set selection.refit: false in the model file to keep it as it was chosen"
+            f"candidate {name}, trained again on {rows}: {cause}; set {key} in the model file to {instead}"
         ) from error
 
 
@@ -264,18 +276,10 @@ def _on_all_rows(session: Session, dataset: Dataset, chosen: Trial, trials: Mapp
         TrackingError: MLflow refused.
     """
     everything = dataset.divided(np.full(dataset.rows, TRAIN, np.uint8))
-    material = prepare(everything, session.material.seed, session.material.tensorboard)
-    material = replace(material, code=session.material.code)
-    rows = everything.sample(TRAIN, PARITY_ROWS, material.seed)
-    name = chosen.candidate.name
-    try:
-        trial = refit_candidate(replace(session, material=material, held_out_rows=rows), chosen, trials, FULL)
-    except StepError as error:
-        cause = str(error).removeprefix(f"candidate {name}: ")
-        raise StepError(
-            f"candidate {name}, trained again on all rows: {cause}; "
-            "set selection.refit_full: false in the model file to serve it as it is judged"
-        ) from error
+    material = _prepared(session, everything)
+    whole = replace(session, material=material, held_out_rows=everything.sample(TRAIN, PARITY_ROWS, material.seed))
+    with _trained_again(chosen, "all rows", "selection.refit_full: false", "serve it as it is judged"):
+        trial = refit_candidate(whole, chosen, trials, FULL)
     return _Whole(trial, (everything, material))
 
 
