@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from molino.contracts.csv_options import csv_options
 from molino.contracts.features.base import number_in
 
 DELIMITERS = ",;\t|"
@@ -61,17 +62,10 @@ def _comments(lines: Sequence[str]) -> tuple[Sequence[str], str]:
 
 
 def _rows(
-    lines: Sequence[str], delimiter: str, quote: str = '"', escape: str = "", skip_blanks: bool = False
+    lines: Sequence[str], delimiter: str, quote: str = '"', escape: str = "doubled", skip_blanks: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of some lines, each with the number of lines before it, up to the first that can't be read."""
-    reader = csv.reader(
-        lines,
-        delimiter=delimiter,
-        quotechar='"' if quote == "none" else quote,
-        quoting=csv.QUOTE_NONE if quote == "none" else csv.QUOTE_MINIMAL,
-        escapechar="\\" if escape == "backslash" else None,
-        skipinitialspace=skip_blanks,
-    )
+    reader = csv.reader(lines, delimiter=delimiter, **csv_options(quote, escape, skip_blanks))
     before = 0
     try:
         for row in reader:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from molino.contracts.csv_options import csv_options
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import Source
 from training.ingest.csv_text import BYTE_ORDER_MARK, PIECE_BYTES, Readable
@@ -47,11 +48,8 @@ class Rewritten:
         reader = csv.reader(
             self._prepared(),
             delimiter=" " if blanks else source.delimiter,
-            quotechar='"' if source.quote == "none" else source.quote,
-            quoting=csv.QUOTE_NONE if source.quote == "none" else csv.QUOTE_MINIMAL,
-            escapechar="\\" if source.escape == "backslash" else None,
-            skipinitialspace=blanks or source.skip_blanks,
             strict=True,
+            **csv_options(source.quote, source.escape, blanks or source.skip_blanks),
         )
         while True:
             self.fresh, began = True, self.line + 1
