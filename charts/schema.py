@@ -1,7 +1,7 @@
 """`make schema`: write what the chart says twice from values.yaml; `--check` tells whether it is current.
 
 values.schema.json is what Helm checks values by, templates/_defaults.tpl the values that an empty section has, and
-README.md what they are, for people.
+README.md what they are, for people. docs/network.md is made from network.yaml.
 
 Every key of values.yaml is known with its type and the comment above it, and no other is, but in the free sections
 below, which hold what Kubernetes, Airflow, Postgres and others define.
@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from charts.network import NETWORK, network
 from charts.readme import readme
 from charts.sections import OF_ALL, SECTIONS, SERVICE
 from molino.contracts.steps import STEP_NAMES
@@ -41,6 +42,16 @@ LISTED = {
     "minio.persistence.accessMode": ACCESS_MODES,
     "database.sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
 }
+PEERS: dict[str, Any] = {
+    "type": ["array", "null"],
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {name: {"type": "object"} for name in ("ipBlock", "namespaceSelector", "podSelector")},
+    },
+}
+PORTS: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "integer", "minimum": 1, "maximum": 65535}}
 USERS = ["postgres", "airflow", "mlflow", "mlflow-auth"]
 
 
@@ -79,6 +90,8 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return _closed(OF_ALL.get(path, SECTIONS[name]))
     if path == "steps.each":
         return _closed({step: _closed(_of_a_step(step)) for step in STEP_NAMES})
+    if path.startswith("networkPolicies.") and isinstance(node, yaml.SequenceNode):
+        return PORTS if name == "ports" else PEERS
     if path == "extraObjects":
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
     if path == "postgres.auth.passwords":
@@ -140,6 +153,7 @@ def main() -> int:
         SCHEMA: json.dumps(schema(), indent=2) + "\n",
         DEFAULTS: defaults(),
         README: readme(schema(), values),
+        NETWORK: network(values),
     }
     if not parser.parse_args().check:
         for file, text in made.items():

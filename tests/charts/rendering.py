@@ -18,8 +18,8 @@ INGRESSES = tuple(
     for setting in ("enabled=true", f"host={component}.example.com")
 )
 ALL_ON: dict[str, tuple[str, ...]] = {
-    "defaults": (*INGRESSES, "models.own=content"),
-    "kind": (*INGRESSES, "models.own=content", "sync=true"),
+    "defaults": (*INGRESSES, "models.own=content", "networkPolicies.enabled=true"),
+    "kind": (*INGRESSES, "models.own=content", "sync=true", "networkPolicies.enabled=true"),
     "production": (
         "models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
         "database.sslmode=verify-full", "database.caSecret=own",

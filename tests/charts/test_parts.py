@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from network_addresses import ends, target, told
+from network_policies import allowed
 from rendering import CHART, VALUE_FILES, helm, pods, refusal, render
 
 PARTS = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
@@ -71,13 +73,22 @@ def references(documents: list[dict[str, Any]]) -> Iterator[Reference]:
             yield from of_settings(document.get("data") or {})
 
 
-@pytest.mark.parametrize("parts", COMBINATIONS, ids=name_of)
-def test_what_is_named_is_there(parts: dict[str, bool]) -> None:
-    off = [part for part, on in parts.items() if not on]
-    settings = [f"{part}.enabled=false" for part in off]
-    documents = render("defaults", *settings, *(one for part in off for one in ELSEWHERE.get(part, ())))
+@pytest.fixture(scope="module", params=COMBINATIONS, ids=name_of)
+def documents(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    off = [part for part, on in request.param.items() if not on]
+    settings = ["networkPolicies.enabled=true", *(f"{part}.enabled=false" for part in off)]
+    return render("defaults", *settings, *(one for part in off for one in ELSEWHERE.get(part, ())))
+
+
+def test_what_is_named_is_there(documents: list[dict[str, Any]]) -> None:
     there = {(one["kind"], one["metadata"]["name"]) for one in documents} | ALWAYS_THERE
     assert set(references(documents)) - there == set()
+
+
+def test_the_network_lets_pods_ask_whom_they_are_told_to(documents: list[dict[str, Any]]) -> None:
+    pods, rules = ends(documents), [one for one in documents if one["kind"] == "NetworkPolicy"]
+    addresses = list(told(documents))
+    assert [one for one in addresses if not allowed(rules, pods[one.component], *target(documents, one))] == []
 
 
 @pytest.mark.parametrize("part", ELSEWHERE)
