@@ -4,6 +4,7 @@ It is durable, not deferrable: the pod's identity is kept in the task state stor
 pod; deferring would hand each step through the scheduler twice more, and that costs seconds per step.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,17 @@ from kubernetes.client import models as k8s
 from molino.contracts.errors import NOT_AGAIN
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
-from pipelines.pods import CA_FOLDER, MODEL_FOLDER, MODEL_LABEL, RUN_LABEL, USER, PodSettings, StepPod
+from pipelines.pods import (
+    CA_FOLDER,
+    CHANGES,
+    MODEL_FOLDER,
+    MODEL_LABEL,
+    RUN_LABEL,
+    STEP_LABEL,
+    USER,
+    PodSettings,
+    StepPod,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,6 +39,11 @@ RUN_LABEL_TEMPLATE = "{{ molino_run_id(dag_run, params, triggering_asset_events)
 STARTUP_TIMEOUT_SECONDS = 900
 """The first pull of a train image is large."""
 START_CHECK_SECONDS = 0.3
+ONE_AT_A_TIME = frozenset({"deploy", *CHANGES})
+"""What changes the version that serves: of one model, the pod of one waits for the end of another's."""
+ACTIVE = ("Pending", "Running")
+"""Phases of a pod that hasn't ended."""
+WAIT_SECONDS = 1.0
 SECRETS = "/etc/molino/secrets"
 MOUNTED_AS = "content"
 
@@ -58,7 +74,7 @@ class StepOperator(KubernetesPodOperator):
     """Runs one step in a pod of its own image."""
 
     template_fields: Sequence[str] = (*KubernetesPodOperator.template_fields, "run_id_template")
-    operator_extra_links = (MlflowLink(), TensorboardLink())
+    operator_extra_links: Sequence[BaseOperatorLink] = (MlflowLink(), TensorboardLink())
 
     def __init__(self, *, pod: StepPod, settings: PodSettings, asset: Asset | None = None, **options: Any) -> None:
         self.run_id_template = RUN_TEMPLATE
@@ -109,6 +125,7 @@ class StepOperator(KubernetesPodOperator):
         the same way isn't tried again.
         """
         self._reap()
+        self._wait_for_others()
         try:
             result = super().execute(context)
         except AirflowException as error:
@@ -138,12 +155,35 @@ class StepOperator(KubernetesPodOperator):
 
         The chart's labels are asked for too: another release in the namespace may have a model of the same name.
         """
-        selector = ",".join(f"{name}={value}" for name, value in self.labels.items() if name != RUN_LABEL)
         own = self.labels[RUN_LABEL]
-        for pod in self.client.list_namespaced_pod(self.namespace, label_selector=selector).items:
+        for pod in self._pods(self.labels[STEP_LABEL]):
             if pod.metadata.labels.get(RUN_LABEL) != own:
                 self.log.warning("deleting the orphaned pod %s", pod.metadata.name)
                 self.process_pod_deletion(pod, reraise=False)
+
+    def _wait_for_others(self) -> None:
+        """Wait while another pod changes the version of this model that serves, where this one's is to change it too.
+
+        A change that fails puts back what served before it, and so it would take back what came after.
+        """
+        own = self.labels[STEP_LABEL]
+        for other in sorted(ONE_AT_A_TIME - {own}) if own in ONE_AT_A_TIME else ():
+            while names := [pod.metadata.name for pod in self._pods(other) if pod.status.phase in ACTIVE]:
+                self.log.info("waiting for the end of %s", ", ".join(names))
+                time.sleep(WAIT_SECONDS)
+
+    def _pods(self, step: str) -> list[Any]:
+        """Return the pods of a step of this model."""
+        labels = {name: value for name, value in self.labels.items() if name != RUN_LABEL} | {STEP_LABEL: step}
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        found: list[Any] = self.client.list_namespaced_pod(self.namespace, label_selector=selector).items
+        return found
+
+
+class ChangeOperator(StepOperator):
+    """Changes the version that serves, as a person asks for it."""
+
+    operator_extra_links: Sequence[BaseOperatorLink] = (MlflowLink(),)
 
 
 def announcement(asset: Asset) -> AssetAlias:

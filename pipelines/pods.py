@@ -31,6 +31,8 @@ CA_FOLDER = "/etc/molino-ca"
 """Where the chart's variables look for authorities."""
 MODEL_FOLDER = "/etc/molino/model"
 """Where a pod has a model file that no variable can hold."""
+CHANGES = ("promote", "rollback")
+"""What a person may do with the version that serves: commands of the deploy step's image, each with a DAG."""
 TERMINATION_LOG = "/dev/termination-log"
 """Kubernetes keeps its content in the pod's status: how Airflow learns of a step's result without a sidecar."""
 
@@ -134,7 +136,7 @@ def step_pod(
         keys: of the ConfigMap of model files, by file, where these are in it.
     """
     resources = model.resources.get(step, DEFAULT_RESOURCES)
-    image = settings.images.get(step) or f"{settings.image_prefix}{step}:{settings.image_tag}"
+    image = _image(settings, step)
     deploys = step == "deploy"
     handed = packed(model_file, code or {})
     mounted = keys if keys and not fits(handed) else {}
@@ -163,6 +165,37 @@ def step_pod(
         secrets=_needed(settings.secrets, step),
         secret_files=_needed(settings.secret_files, step),
     )
+
+
+def change_pod(settings: PodSettings, change: str, model: str, by: str, reason: str, version: str = "") -> StepPod:
+    """Return the pod by which a person changes the version that serves: the deploy step's, with another command.
+
+    Args:
+        settings: of all pods.
+        change: one of `CHANGES`.
+        model: its name, which may be a template as all that follows.
+        by: who does it.
+        reason: why.
+        version: which comes into service; the command's own choice when empty.
+    """
+    image = _image(settings, "deploy")
+    return StepPod(
+        image=image,
+        arguments=(change, f"--by={by}", f"--reason={reason}", "--", model, *([version] if version else [])),
+        environment={"MOLINO_IMAGE": image, "MOLINO_SUMMARY": TERMINATION_LOG, **settings.environment},
+        labels={**settings.labels, MODEL_LABEL: model, STEP_LABEL: change},
+        requests={"cpu": DEFAULT_RESOURCES.cpu, "memory": DEFAULT_RESOURCES.memory},
+        limits={"memory": DEFAULT_RESOURCES.memory_limit or DEFAULT_RESOURCES.memory},
+        service_account=settings.deploy_service_account,
+        automount_token=True,
+        template=settings.templates.get("deploy", {}),
+        secrets=_needed(settings.secrets, "deploy"),
+        secret_files=_needed(settings.secret_files, "deploy"),
+    )
+
+
+def _image(settings: PodSettings, step: str) -> str:
+    return settings.images.get(step) or f"{settings.image_prefix}{step}:{settings.image_tag}"
 
 
 def _needed(places: Mapping[str, str], step: str) -> dict[str, str]:

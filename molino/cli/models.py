@@ -20,6 +20,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
     settings = load_settings()
     served = _served_versions(settings)
     rows = _rows(settings, served)
+    _add_promotions(settings, rows)
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -61,6 +62,24 @@ def _rows(settings: "Settings", served: dict[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
+def _add_promotions(settings: "Settings", rows: list[dict[str, Any]]) -> None:
+    """Add to each row the promotion by which a person has put in service what is served, or none."""
+    from molino.contracts.errors import MolinoError
+    from training.deploy.promotion import last_promotion
+    from training.stores.opening import open_store
+
+    for row in rows:
+        row["promotion"] = None
+    try:
+        store = open_store(settings)
+        for row in rows:
+            last = last_promotion(store, row["name"]) if row["served"] else None
+            if last and last.version == row["served"]:
+                row["promotion"] = last.told
+    except MolinoError as error:
+        print(f"molino: who promoted what is not known: {error}", file=sys.stderr)
+
+
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -70,5 +89,6 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         table.add_column(title, no_wrap=title != "TITLE", overflow="fold")
     for row in rows:
         told = row["fault"] or row["title"] or "-"
+        told = f"{told} ({row['promotion']})" if row["promotion"] else told
         table.add_row(row["name"], row["task"] or "-", row["served"] or "-", row["file"] or "-", told)
     Console(highlight=False).print(table)

@@ -9,6 +9,7 @@ from molino.cli.identifiers import checked_model, checked_version
 
 if TYPE_CHECKING:
     from molino.contracts.promotion import Promotion
+    from molino.contracts.settings import Settings
 
 Model = Annotated[str, typer.Argument(help="Name of the model.", callback=checked_model)]
 By = Annotated[str | None, typer.Option(help="Who does it; the user of this system where not given.")]
@@ -33,7 +34,8 @@ def promote(
     from training.deploy.promotion import promote as put_in_service
 
     configure_logs()
-    _tell(put_in_service(load_settings(), model, version, by or current_user(), reason))
+    settings = load_settings()
+    _tell(put_in_service(settings, model, version, by or current_user(), reason), settings)
 
 
 def rollback(model: Model, by: By = None, reason: Reason = None) -> None:
@@ -47,7 +49,8 @@ def rollback(model: Model, by: By = None, reason: Reason = None) -> None:
     from training.deploy.promotion import rollback as put_back
 
     configure_logs()
-    _tell(put_back(load_settings(), model, by or current_user(), reason))
+    settings = load_settings()
+    _tell(put_back(settings, model, by or current_user(), reason), settings)
 
 
 def promotions(
@@ -80,6 +83,9 @@ def promotions(
     Console(highlight=False).print(table)
 
 
-def _tell(promotion: "Promotion") -> None:
+def _tell(promotion: "Promotion", settings: "Settings") -> None:
+    """Say what serves; to whoever reads a pod's end, too."""
+    if settings.summary:
+        settings.summary.write_text(json.dumps({"status": "done", "version": promotion.version}))
     before = f"version {promotion.previous_version}" if promotion.previous_version else "no version"
     print(f"{promotion.model} version {promotion.version} is in service, after {before}")

@@ -11,8 +11,11 @@ from molino.contracts.steps import STEP_NAMES
 if TYPE_CHECKING:
     from molino.contracts.record import Record
     from molino.contracts.run import Run, RunSummary
+    from training.stores.contract import Store
 
 app = typer.Typer()
+Promoted = dict[tuple[str, str], list[str]]
+"""By model and run: what persons have done with its version, in lines for people."""
 JSON_HELP = "Print JSON instead."
 
 
@@ -35,11 +38,12 @@ def runs(
     from training.stores.opening import open_store
 
     configure_logs()
-    found = list_runs(open_store(load_settings()), model)
+    store = open_store(load_settings())
+    found, promoted = list_runs(store, model), _promoted(store, model)
     if as_json:
-        print(json.dumps([_summary(run) for run in found], indent=2))
+        print(json.dumps([_summary(run, promoted) for run in found], indent=2))
         return
-    _print_table(found)
+    _print_table(found, promoted)
 
 
 @app.command("show")
@@ -61,15 +65,27 @@ def show(
     from training.stores.opening import open_store
 
     configure_logs()
-    run = find_run(open_store(load_settings()), run_id, model)
+    store = open_store(load_settings())
+    run = find_run(store, run_id, model)
+    promoted = _promoted(store, run.model)
     if as_json:
         records = {step: run.records[step].model_dump(mode="json") for step in run.done}
-        print(json.dumps({**_summary(run.summary), "records": records}, indent=2))
+        print(json.dumps({**_summary(run.summary, promoted), "records": records}, indent=2))
         return
-    _print_lineage(run)
+    _print_lineage(run, promoted.get((run.model, run.run_id), []))
 
 
-def _summary(run: "RunSummary") -> dict[str, str | list[str] | None]:
+def _promoted(store: "Store", model: str | None) -> Promoted:
+    """Return what persons have done with the version of each run, the newest first."""
+    from training.deploy.promotion import list_promotions
+
+    found: Promoted = {}
+    for promotion in list_promotions(store, model):
+        found.setdefault((promotion.model, promotion.run_id), []).append(promotion.told)
+    return found
+
+
+def _summary(run: "RunSummary", promoted: Promoted) -> dict[str, str | list[str] | None]:
     return {
         "model": run.model,
         "run_id": run.run_id,
@@ -77,25 +93,29 @@ def _summary(run: "RunSummary") -> dict[str, str | list[str] | None]:
         "started": run.started.isoformat(),
         "steps": list(run.done),
         "version": run.version,
+        "promotions": promoted.get((run.model, run.run_id), []),
     }
 
 
-def _print_table(runs: "list[RunSummary]") -> None:
+def _print_table(runs: "list[RunSummary]", promoted: Promoted) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for title in ("RUN", "MODEL", "STARTED", "STATE", "STEPS", "VERSION"):
         table.add_column(title, no_wrap=True)
+    if promoted:
+        table.add_column("BY HAND", overflow="fold")
     for run in runs:
         started = f"{run.started.astimezone():%Y-%m-%d %H:%M:%S}"
+        told = ["; ".join(promoted.get((run.model, run.run_id), [])) or "-"] if promoted else []
         table.add_row(
-            run.run_id, run.model, started, run.state, f"{len(run.done)}/{len(STEP_NAMES)}", run.version or "-"
+            run.run_id, run.model, started, run.state, f"{len(run.done)}/{len(STEP_NAMES)}", run.version or "-", *told
         )
     Console().print(table)
 
 
-def _print_lineage(run: "Run") -> None:
+def _print_lineage(run: "Run", promoted: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -111,6 +131,8 @@ def _print_lineage(run: "Run") -> None:
         table.add_row(step, f"{record.seconds:.1f} s", first)
         for line in rest:
             table.add_row("", "", line)
+    for told in promoted:
+        table.add_row("by hand", "", told)
     for step, cause in run.unread.items():
         table.add_row(step, "", f"its record can't be read: {cause}")
     console.print(table)

@@ -41,6 +41,13 @@ class Promotion(BaseModel):
         """Return where it is in the store: keys of a model sort by time."""
         return f"{promotions_prefix(self.model)}{self.started:%Y%m%dT%H%M%S.%fZ}.json"
 
+    @property
+    def told(self) -> str:
+        """Return what it was, by whom, when and why, in a line for people."""
+        done = {"promote": "promoted", "rollback": "rolled back to"}[self.action]
+        why = f": {self.reason}" if self.reason else ""
+        return f"{done} by {self.by} at {self.ended.astimezone():%Y-%m-%d %H:%M:%S}{why}"
+
 
 def promotions_prefix(model: str) -> str:
     """Return the store prefix of a model's promotions."""

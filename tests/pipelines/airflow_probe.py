@@ -21,7 +21,7 @@ def rendered(
 ) -> dict[str, Any]:
     """Return the pod of a task as one run would have it."""
     operator = dag.get_task(task)
-    run = SimpleNamespace(run_id="manual__2026-11-23T22:00:00+00:00")
+    run = SimpleNamespace(run_id="manual__2026-11-23T22:00:00+00:00", triggering_user_name="ann")
     operator.render_template_fields({
         "params": params, "dag_run": run, "triggering_asset_events": events, "task": operator,
         "inlet_events": known or {},
@@ -29,15 +29,39 @@ def rendered(
     return dict(ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(None, dry_run=True)))
 
 
+class StandInPods:
+    """What the operator asks of Kubernetes' API: a deploy of the model that runs at the first look alone."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def list_namespaced_pod(self, namespace: str, label_selector: str) -> Any:
+        """Return the pods of a selector."""
+        step = dict(pair.split("=") for pair in label_selector.split(","))["molino.dev/step"]
+        self.asked.append(f"{namespace}/{step}")
+        phase = "Running" if self.asked.count(f"{namespace}/deploy") == 1 else "Succeeded"
+        pod = SimpleNamespace(metadata=SimpleNamespace(name="deploy-1"), status=SimpleNamespace(phase=phase))
+        return SimpleNamespace(items=[pod] if step == "deploy" else [])
+
+
+def waited(dag: Any) -> list[str]:
+    """Return the looks for pods that a change takes before its own pod starts."""
+    operator = dag.get_task(dag.dag_id)
+    operator.__dict__["client"] = StandInPods()
+    operator._wait_for_others()
+    return list(operator.client.asked)
+
+
 def scheduled(dag: Any) -> str:
     """Return what starts a DAG, as the scheduler reads it."""
     return str(DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable.summary)
 
 
-def asked(dag: Any, name: str, value: Any) -> str:
-    """Return what becomes of a parameter that a person gives: of its form, and of the task's own check."""
+def asked(dag: Any, name: str, *values: Any) -> str:
+    """Return what becomes of a parameter that a person gives, or doesn't: of its form, and of the task's own check."""
     try:
-        dag.params.get_param(name).resolve(value)
+        for value in values or (dag.params.get_param(name).resolve(),):
+            dag.params.get_param(name).resolve(value)
         if name == "run_id":
             dag.user_defined_macros["molino_run_id"](SimpleNamespace(run_id="own"), {"run_id": value}, {})
     except ParamValidationError:
@@ -71,6 +95,16 @@ if not bag.import_errors:
     }
     found["inlets"] = {
         task.task_id: [asset.name for asset in task.inlets] for dag in bag.dags.values() for task in dag.tasks
+    }
+    change = {"model": "housing", "version": "3", "reason": "--by=eve {{ 1 }}"}
+    for name in ("promote", "rollback"):
+        found[name] = rendered(bag.dags[name], name, change, {})
+    found["waited"] = waited(bag.dags["promote"])
+    promote = bag.dags["promote"]
+    wrong = {"model": ("other", ""), "version": ("0", "-1", "3 4", ""), "reason": ("",)}
+    found["changes"] = {
+        name: [asked(promote, name), *(asked(promote, name, value) for value in values)]
+        for name, values in wrong.items()
     }
 if "large_model" in bag.dags:
     found["large"] = rendered(bag.dags["large_model"], "train", {"candidates": None, "run_id": None}, made)

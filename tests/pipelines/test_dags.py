@@ -127,7 +127,36 @@ def test_every_file_parses(parsed: Parsed) -> None:
 
 def test_every_model_has_its_two_dags(parsed: Parsed) -> None:
     models = [path.parent.name for path in (ROOT / "pipelines" / "models").glob("*/model.yaml")]
-    assert set(parsed["tasks"]) == {f"{model}_{group}" for model in models for group in ("data", "model")}
+    of_models = set(parsed["tasks"]) - {"promote", "rollback"}
+    assert of_models == {f"{model}_{group}" for model in models for group in ("data", "model")}
+
+
+def test_people_change_what_serves_by_two_dags(parsed: Parsed) -> None:
+    assert (parsed["tasks"]["promote"], parsed["tasks"]["rollback"]) == (["promote"], ["rollback"])
+    assert (parsed["timetables"]["promote"], parsed["timetables"]["rollback"]) == ("None", "None")
+
+
+def test_a_change_is_the_command_of_its_name_with_who_and_why(parsed: Parsed) -> None:
+    said = ["--by=ann", "--reason=--by=eve {{ 1 }}", "--", "housing"]
+    assert container(parsed["promote"])["args"] == ["promote", *said, "3"]
+    assert container(parsed["rollback"])["args"] == ["rollback", *said]
+
+
+def test_a_change_has_the_rights_of_the_deploy_step_and_a_label_of_its_own(parsed: Parsed) -> None:
+    labels = parsed["promote"]["metadata"]["labels"]
+    told = {key: labels[f"molino.dev/{key}"] for key in ("model", "step", "run")}
+    assert told == {"model": "housing", "step": "promote", "run": "manual__2026-11-23T22-00-00-00-00"}
+    assert variables(parsed["promote"])["MOLINO_API_KEY"]["valueFrom"]["secretKeyRef"]["key"] == "api-key"
+    assert parsed["promote"]["spec"]["automountServiceAccountToken"] is True
+    assert container(parsed["promote"])["image"].startswith("molino-deploy:")
+
+
+def test_a_change_without_model_version_or_reason_is_refused_by_the_form(parsed: Parsed) -> None:
+    assert {answer for answers in parsed["changes"].values() for answer in answers} == {"refused by the form"}
+
+
+def test_a_change_waits_for_the_end_of_a_deploy_of_the_model(parsed: Parsed) -> None:
+    assert parsed["waited"] == ["default/deploy", "default/deploy", "default/rollback"]
 
 
 def test_the_steps_follow_in_order(parsed: Parsed) -> None:

@@ -3,7 +3,7 @@
 import getpass
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -51,8 +51,15 @@ def list_promotions(store: Store, model: str | None = None) -> list[Promotion]:
 
     What can't be read is passed over, and named in a line of the log.
     """
-    found = list(_read_all(store, promotions_prefix(check_model_name(model)) if model else PROMOTIONS))
+    prefix = promotions_prefix(check_model_name(model)) if model else PROMOTIONS
+    found = list(_read(store, store.list(prefix)))
     return sorted(found, key=lambda promotion: promotion.started, reverse=True)
+
+
+def last_promotion(store: Store, model: str) -> Promotion | None:
+    """Return the newest promotion of a model that can be read, without a look at older ones."""
+    keys = sorted(store.list(promotions_prefix(check_model_name(model))), reverse=True)
+    return next(_read(store, keys), None)
 
 
 def current_user() -> str:
@@ -139,8 +146,8 @@ class _Change:
         return result
 
 
-def _read_all(store: Store, prefix: str) -> Iterator[Promotion]:
-    for key in store.list(prefix):
+def _read(store: Store, keys: Iterable[str]) -> Iterator[Promotion]:
+    for key in keys:
         promotion = parse_promotion(store.read(key))
         if isinstance(promotion, str):
             structlog.get_logger().warning("promotion passed over", uri=store.uri(key), cause=promotion)

@@ -1,5 +1,7 @@
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 from registered_run import Runs, champion, deploy, workers
@@ -139,6 +141,28 @@ def test_the_commands_change_and_list(deployed: Runs, server: RunningServer, mon
     assert back.stdout == "housing version 3 is in service, after version 1\n"
     assert [line.split()[3:7] for line in table[1:]] == [["rollback", "3", "1", "bob"], ["promote", "1", "3", "ann"]]
     assert [one["reason"] for one in listed] == [None, "3 is too low"]
+
+
+def test_runs_and_models_tell_who_put_a_version_in_service(
+    deployed: Runs, server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in deployed["r1"].environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("MOLINO_SUMMARY", str(tmp_path / "end"))
+    before = CliRunner().invoke(app, ["runs"]).stdout
+    CliRunner().invoke(app, ["promote", "housing", "1", "--by", "ann", "--reason", "3 is too low"])
+    table, shown = (CliRunner().invoke(app, ["runs", *more]).stdout for more in ((), ("show", "r1")))
+    runs = json.loads(CliRunner().invoke(app, ["runs", "--json"]).stdout)
+    models = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
+    told = re.compile(r"promoted by ann at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: 3 is too low")
+
+    assert "BY HAND" not in before
+    assert [line.split()[0] for line in table.splitlines() if told.search(line)] == ["r1"]
+    assert [line.split()[:2] for line in shown.splitlines() if told.search(line)] == [["by", "hand"]]
+    assert {run["run_id"]: len(run["promotions"]) for run in runs} == {"r1": 1, "r2": 0, "r3": 0}
+    assert all(told.fullmatch(row["promotion"]) for row in models if row["served"] == "1")
+    assert json.loads((tmp_path / "end").read_text()) == {"status": "done", "version": "1"}
 
 
 @pytest.mark.parametrize("version", ["0x1", "v3", "-1", "01", "", "../1"])
