@@ -18,7 +18,7 @@ import yaml
 
 from charts.network import NETWORK, network
 from charts.readme import readme
-from charts.sections import OF_ALL, SECTIONS, SERVICE
+from charts.sections import GROUP, GROUP_NAME, GROUP_SECTIONS, OF_ALL, SECTIONS, SERVICE
 from molino.contracts.steps import STEP_NAMES
 
 CHART = Path(__file__).resolve().parent / "molino"
@@ -92,6 +92,8 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return _closed({step: _closed(_of_a_step(step)) for step in STEP_NAMES})
     if path.startswith("networkPolicies.") and isinstance(node, yaml.SequenceNode):
         return PORTS if name == "ports" else PEERS
+    if path == "serving.groups":
+        return {"type": "object", "additionalProperties": False, "patternProperties": {GROUP_NAME: _group()}}
     if path == "extraObjects":
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
     if path == "postgres.auth.passwords":
@@ -114,6 +116,12 @@ def _of_a_step(step: str) -> dict[str, Any]:
     """Return the sections that single steps have; deploy alone has an account of its own."""
     names = ["scheduling", "pod", "task"] + (["serviceAccount"] if step == "deploy" else [])
     return {name: _closed(SECTIONS[name]) for name in names}
+
+
+def _group() -> dict[str, Any]:
+    """Return what a group of models has."""
+    sections = {name: _closed(SECTIONS.get(name, SERVICE)) for name in GROUP_SECTIONS}
+    return _closed(GROUP | sections) | {"required": ["models"]}
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ def _list(item: dict[str, Any], *required: str) -> dict[str, Any]:
 
 TEXTS = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
 SECONDS = {"type": ["integer", "null"], "minimum": 0}
+POSITIVE = {"type": ["integer", "null"], "minimum": 1}
 COUNT = {"type": ["integer", "string", "null"], "pattern": "^[0-9]+%?$", "minimum": 0}
 VARIABLE = {
     "additionalProperties": False,
@@ -90,6 +91,22 @@ BUDGET: dict[str, Any] = {
     "maxUnavailable": _said(COUNT, "Pods, or a share of them, that may be away; 1 by default."),
     "unhealthyPodEvictionPolicy": {"enum": ["IfHealthyBudget", "AlwaysAllow", None]},
 }
+AUTOSCALING: dict[str, Any] = {
+    "enabled": _said(
+        _one("boolean"), "Whether pods come and go by load, off by default; then no replicas are rendered."
+    ),
+    "minReplicas": _said(POSITIVE, "Pods that there are at least; 2 by default."),
+    "maxReplicas": _said(POSITIVE, "Pods that there are at most; 10 by default."),
+    "cpuPercent": _said(
+        SECONDS, "Share of the requested processor that a pod is kept at, by metrics-server; 70 by default, 0 is none."
+    ),
+    "requestsPerSecond": _said(
+        {"type": ["number", "null"], "minimum": 0},
+        "Requests that a pod is kept at, where an adapter gives them to the custom metrics API; none by default.",
+    ),
+    "requestsMetric": _said(_one("string"), "What that API calls them; molino_requests_per_second by default."),
+    "behavior": _said(_one("object"), "How fast, in Kubernetes' own words; Kubernetes' own pace by default."),
+}
 TASK: dict[str, Any] = {
     "retries": _said(SECONDS, "Tries after the first."),
     "timeoutSeconds": _said(
@@ -103,6 +120,20 @@ SECTIONS = {
     "task": TASK,
     "serviceAccount": ACCOUNT,
     "podDisruptionBudget": BUDGET,
+    "autoscaling": AUTOSCALING,
 }
 """By name, wherever they are; a parent's `serviceAccount` has no name, since two components would share it."""
 OF_ALL = {"serviceAccount": ACCOUNT_OF_ALL, "airflow.serviceAccount": ACCOUNT_OF_ALL}
+GROUP: dict[str, Any] = {
+    "models": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,39}$"}},
+    "replicas": {"type": "integer", "minimum": 0},
+    "resources": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"requests": TEXTS, "limits": TEXTS},
+    },
+}
+"""Of one group of `serving.groups`, beside the sections."""
+GROUP_SECTIONS = ("scheduling", "pod", "service", "serviceAccount", "podDisruptionBudget", "autoscaling")
+GROUP_NAME = "^[a-z]([a-z0-9-]{0,12}[a-z0-9])?$"
+"""So that the names of Services, which begin with the release's, have no more than 63 characters."""

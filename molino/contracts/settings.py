@@ -4,10 +4,11 @@ An address is without user, password and query wherever it is shown; `Address.se
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -17,6 +18,16 @@ from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
 
 DEVELOPMENT_API_KEY = "mercadolibre"
+
+
+class ServingPlace(BaseModel):
+    """Where a model is served that is apart from the others."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deployment: str
+    url: str
+    """Of its Service."""
 
 
 class Settings(BaseSettings):
@@ -99,6 +110,8 @@ class Settings(BaseSettings):
     """Kubernetes: where the serving Deployment is."""
     serving_deployment: str = "molino-serving"
     """Kubernetes: its name."""
+    serving_places: Mapping[str, ServingPlace] = Field(default_factory=dict)
+    """Kubernetes: by model, Deployment and URL in place of these two; of models that are served apart alone."""
     api_keys: SecretStr = SecretStr(DEVELOPMENT_API_KEY)
     """The keys that the server takes, parted by commas or new lines; plain, or as `sha256:<hex>`."""
     api_key: SecretStr = Field(default_factory=lambda known: SecretStr(_first_plain(known["api_keys"])))
@@ -145,6 +158,15 @@ class Settings(BaseSettings):
         names = sorted({name.strip() for name in (self.candidates or "").split(",")} - {""})
         given = {"seed": None if self.seed is None else str(self.seed), "candidates": ",".join(names)}
         return {name: value for name, value in given.items() if value}
+
+    def of_model(self, name: str) -> "Settings":
+        """Return them with the server of a model as the server."""
+        place = self.serving_places.get(name)
+        if place is None:
+            return self
+        return self.model_copy(
+            update={"serving_deployment": place.deployment, "serving_url": Address(place.url.rstrip("/"))}
+        )
 
     @property
     def root(self) -> Path:

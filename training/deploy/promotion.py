@@ -76,9 +76,10 @@ class _Change:
     def __init__(self, settings: Settings, model: str, by: str, reason: str | None) -> None:
         from training.tracking.tracker import Tracker
 
-        self.settings, self.model, self.by, self.reason = settings, check_model_name(model), by, reason
+        self.model, self.by, self.reason = check_model_name(model), by, reason
+        self.settings = settings.of_model(self.model)
         self.store = open_store(settings)
-        self.target = open_target(settings, self.store)
+        self.target = open_target(self.settings, self.store)
         self.client: MlflowClient = Tracker(settings).client
         self.log = structlog.get_logger().bind(model=model)
 

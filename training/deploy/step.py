@@ -16,7 +16,8 @@ def run(context: Context) -> Outcome:
         TrackingError: MLflow can't be reached; nothing has changed.
     """
     registered = context.result("register", RegisterResult)
-    settings = context.settings
+    model = context.model.name
+    settings = context.settings.of_model(model)
     if registered.version is None or registered.release is None or registered.onnx is None:
         nothing = DeployResult(
             target=settings.deploy_target, version=None, previous_version=None, endpoint=None, answered=None
@@ -24,7 +25,6 @@ def run(context: Context) -> Outcome:
         return Outcome(nothing, status="rejected")
     target = open_target(settings, context.store)
     target.check()
-    model = context.model.name
     release = read_release(context.store, registered.release.key)
     with target.lock(model):
         target.bring(model, registered)

@@ -6,10 +6,11 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- define "molino.workloads" -}}
 {{- $v := .Values -}}
 {{- $found := list -}}
-{{- range $part := list "postgres" "minio" "mlflow" "tensorboard" "serving" -}}
+{{- range $part := list "postgres" "minio" "mlflow" "tensorboard" -}}
 {{- $values := index $v $part -}}
 {{- if $values.enabled }}{{ $found = append $found (dict "component" $part "of" $part "replicas" ($values.replicas | default 1)) }}{{ end -}}
 {{- end -}}
+{{- range include "molino.servingGroups" . | fromJsonArray }}{{ $found = append $found (pick . "component" "of" "replicas") }}{{ end -}}
 {{- if $v.airflow.enabled -}}
 {{- range $part, $values := $v.airflow.parts -}}
 {{- $found = append $found (dict "component" (printf "airflow-%s" ($part | kebabcase)) "of" (printf "airflow.parts.%s" $part) "replicas" $values.replicas) -}}
@@ -122,11 +123,12 @@ Wants root, of, sections.
 {{- range $key := list "tolerations" "affinity" "priorityClassName" "terminationGracePeriodSeconds" -}}
 {{- with index $given $key }}{{ $_ := set $pod $key . }}{{ end -}}
 {{- end -}}
-{{- with $given.topologySpreadConstraints -}}
-{{- range . -}}
+{{- if hasKey $given "topologySpreadConstraints" -}}
+{{- range $given.topologySpreadConstraints -}}
 {{- if not .labelSelector }}{{ $_ := set . "labelSelector" (dict "matchLabels" (include "molino.selector" $ | fromYaml)) }}{{ end -}}
 {{- end -}}
-{{- $_ := set $pod "topologySpreadConstraints" . -}}
+{{- $_ := set $pod "topologySpreadConstraints" $given.topologySpreadConstraints -}}
+{{- if not $given.topologySpreadConstraints }}{{ $_ := unset $pod "topologySpreadConstraints" }}{{ end -}}
 {{- end -}}
 {{- include "molino.checkRestricted" (dict "root" .root "of" .of "pod" $pod) -}}
 {{- toJson $pod -}}
@@ -174,7 +176,7 @@ Wants root, of, sections.
 
 {{/* By which component the account of a place is called. Wants of. */}}
 {{- define "molino.accountComponent" -}}
-{{- get (dict "airflow.parts.scheduler" "airflow" "steps.each.deploy" "deploy") .of | default (without (splitList "." .of) "parts" | join "-" | kebabcase) -}}
+{{- get (dict "airflow.parts.scheduler" "airflow" "steps.each.deploy" "deploy") .of | default (without (splitList "." .of) "parts" "groups" | join "-" | kebabcase) -}}
 {{- end -}}
 
 {{/*

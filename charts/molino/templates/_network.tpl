@@ -53,10 +53,23 @@
 {{- toJson $rule -}}
 {{- end -}}
 
+{{/* The table, as JSON, in which each group of models has the paths of serving. */}}
+{{- define "molino.networkTable" -}}
+{{- $table := .Files.Get "network.yaml" | fromYaml -}}
+{{- range $group := include "molino.servingGroups" . | fromJsonArray | rest -}}
+{{- $_ := set $table.pods $group.component "serving.enabled" -}}
+{{- range $path := $table.paths -}}
+{{- if has "serving" $path.from }}{{ $_ := set $path "from" (append $path.from $group.component) }}{{ end -}}
+{{- if eq $path.to "serving" }}{{ $_ := set $table "paths" (append $table.paths (merge (dict "to" $group.component) $path)) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $table -}}
+{{- end -}}
+
 {{/* The policies of the paths, as JSON: by pods of the table, their rules `ingress` and `egress`. */}}
 {{- define "molino.networkRules" -}}
 {{- $root := . -}}
-{{- $table := .Files.Get "network.yaml" | fromYaml -}}
+{{- $table := include "molino.networkTable" . | fromJson -}}
 {{- $on := list -}}
 {{- range $pod, $path := $table.pods }}{{ if or (not $path) (include "molino.isSet" (dict "root" $root "path" $path)) }}{{ $on = append $on $pod }}{{ end }}{{ end -}}
 {{- $rules := dict -}}

@@ -3,7 +3,7 @@
 {{/*
 A pod template: what is a component's own, in what all pods have, and with what users give it. Wants root, component, pod:
 its spec as YAML, and as it needs them of: the path of the values that are its own, where that isn't component,
-annotations: YAML, token, replicated.
+annotations: YAML, token, replicated: whether it may have replicas, spread: whether it has.
 */}}
 {{- define "molino.podTemplate" -}}
 {{- $place := dict "root" .root "of" (.of | default .component) -}}
@@ -85,6 +85,17 @@ affinity:
             matchLabels:
               {{- include "molino.selector" . | nindent 14 }}
 {{- end }}
+{{- if .spread }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    {{- /* Those of the version before don't count while it is replaced. */}}
+    matchLabelKeys: [pod-template-hash]
+    labelSelector:
+      matchLabels:
+        {{- include "molino.selector" . | nindent 8 }}
+{{- end }}
 {{- end -}}
 
 {{/*
@@ -101,6 +112,9 @@ and the file of authorities under the names that the libraries know it by.
 {{- $without := list "localhost" "127.0.0.1" "::1" ".svc" ".cluster.local" "$(KUBERNETES_SERVICE_HOST)" -}}
 {{- range list "postgres" "minio" "mlflow" "tensorboard" "serving" "airflow-api-server" -}}
 {{- $without = append $without (include "molino.name" (dict "root" $ "component" .)) -}}
+{{- end -}}
+{{- range .Values.serving.groups | keys | sortAlpha -}}
+{{- $without = append $without (include "molino.name" (dict "root" $ "component" (printf "serving-%s" .))) -}}
 {{- end -}}
 {{- $without = concat $without (list $network.noProxy) | compact | join "," -}}
 {{- $_ := set $env "NO_PROXY" $without -}}

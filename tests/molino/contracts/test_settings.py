@@ -31,3 +31,11 @@ def test_commands_ask_with_a_key_of_the_server(
 def test_settings_do_not_show_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOLINO_API_KEYS", "hidden")
     assert "hidden" not in repr(load_settings())
+
+
+def test_a_model_that_is_served_apart_has_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOLINO_SERVING_PLACES", '{"flats": {"deployment": "heavy", "url": "http://heavy:8000/"}}')
+    settings = load_settings()
+    apart, other = settings.of_model("flats"), settings.of_model("rents")
+    assert (apart.serving_deployment, apart.serving_url) == ("heavy", "http://heavy:8000")
+    assert other == settings

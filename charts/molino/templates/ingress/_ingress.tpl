@@ -16,3 +16,18 @@
 {{- empty .tlsSecret | ternary "http" "https" }}://{{ first $hosts }}{{ include "molino.ingressPath" . | trimSuffix "/" }}
 {{- end -}}
 {{- end -}}
+
+{{/* The paths of models that are served apart, as the longer ones they go before that of all else. Wants root, path. */}}
+{{- define "molino.groupPaths" -}}
+{{- $places := include "molino.servingPlaces" .root | fromJson }}
+{{- range $model := keys $places | sortAlpha }}
+{{- range $above := list "models" "v2/models" }}
+- path: {{ printf "%s/%s/%s" (trimSuffix "/" $.path) $above $model | quote }}
+  pathType: Prefix
+  backend:
+    service:
+      name: {{ (index $places $model).deployment }}
+      port: {name: http}
+{{- end }}
+{{- end }}
+{{- end -}}
