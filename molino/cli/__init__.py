@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from molino.cli import doctor, init, models, predict, promote, run, runs, serve, step
+from molino.cli import backup, doctor, init, models, predict, promote, run, runs, serve, step
 from molino.contracts.errors import MolinoError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,6 +28,7 @@ app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
 app.command("promotions")(promote.promotions)
 app.command("predict")(predict.predict)
+app.add_typer(backup.app, name="backup")
 app.command("doctor")(doctor.doctor)
 
 

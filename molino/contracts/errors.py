@@ -57,5 +57,9 @@ class BrokenReleaseError(DeployError):
     exit_code = NOT_AGAIN
 
 
+class BackupError(MolinoError):
+    """A backup can't be made, isn't whole, or can't be restored there."""
+
+
 class RunError(MolinoError):
     """A run on this machine, or one of the services around it, can't start or go on."""

@@ -6,11 +6,13 @@ An address is without user, password and query wherever it is shown; `Address.se
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as PydanticSettingsError
 
 from molino.contracts.address import Address
 from molino.contracts.api_keys import part_keys
@@ -18,6 +20,7 @@ from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
 
 DEVELOPMENT_API_KEY = "mercadolibre"
+Read = TypeVar("Read", bound=BaseSettings)
 
 
 class ServingPlace(BaseModel):
@@ -249,15 +252,27 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: names each wrong variable and what was expected.
     """
+    return read_environment(Settings)
+
+
+def read_environment(kind: type[Read]) -> Read:
+    """Read the settings of a kind from the environment.
+
+    Raises:
+        SettingsError: names each wrong variable and what was expected.
+    """
+    prefix = kind.model_config.get("env_prefix", "")
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         faults = "; ".join(
-            f"MOLINO_{'.'.join(map(str, fault['loc'])).upper()}: {_problem(fault)}"
+            f"{prefix}{'.'.join(map(str, fault['loc'])).upper()}: {_problem(fault)}"
             for fault in error.errors(include_url=False, include_input=False)
             if fault["type"] != "default_factory_not_called"
         )
         raise SettingsError(faults) from error
+    except PydanticSettingsError as error:
+        raise SettingsError(f"{prefix}*: {error}; expected JSON") from error
 
 
 def _problem(fault: ErrorDetails) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
@@ -10,6 +10,15 @@ from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
 
 PROBE_KEY = "doctor/probe"
+
+
+class Listed(NamedTuple):
+    """An object as a listing tells it, without a look into it."""
+
+    key: str
+    bytes: int
+    mark: str
+    """Another one after each write; empty where the store can't tell."""
 
 
 class Store(Protocol):
@@ -66,6 +75,10 @@ class Store(Protocol):
         """
         keys = (key.removeprefix(prefix) for key in self.list(prefix))
         yield from sorted({key.partition("/")[0] for key in keys if "/" in key})
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        """Yield the objects below a prefix, in the order of their keys, with what tells one that was written again."""
+        yield from (Listed(key, self.size(key), "") for key in self.list(prefix))
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""

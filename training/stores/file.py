@@ -13,7 +13,7 @@ from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
 from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
-from training.stores.contract import Store
+from training.stores.contract import Listed, Store
 from training.stores.opening import sha256_of
 
 TEMPORARY = ".part"
@@ -70,6 +70,12 @@ class FolderStore(Store):
         paths = (path for path in folder.rglob("*") if path.is_file() and not _is_temporary(path))
         keys = (path.relative_to(self.root).as_posix() for path in paths)
         yield from sorted(key for key in keys if key.startswith(prefix))
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        for key in self.list(prefix):
+            with suppress(FileNotFoundError):  # gone since it was listed
+                found = self._path(key).stat()
+                yield Listed(key, found.st_size, f"{found.st_mtime_ns}-{found.st_ino}")
 
     def folders(self, prefix: str) -> Iterator[str]:
         folder = self._path(prefix)

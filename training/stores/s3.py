@@ -14,7 +14,7 @@ from molino.contracts.errors import SettingsError, StoreError
 from molino.contracts.record import Artifact
 from molino.contracts.settings import Settings
 from training.stores import git_bundles
-from training.stores.contract import PROBE_KEY, Store
+from training.stores.contract import PROBE_KEY, Listed, Store
 from training.stores.opening import sha256_of
 
 if TYPE_CHECKING:
@@ -108,6 +108,12 @@ class S3Store(Store):
         with self._errors(prefix):
             for item in self.client.list_objects(self.bucket, self.prefix + prefix, recursive=True):
                 yield (item.object_name or "").removeprefix(self.prefix)
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        with self._errors(prefix):
+            for item in self.client.list_objects(self.bucket, self.prefix + prefix, recursive=True):
+                key = (item.object_name or "").removeprefix(self.prefix)
+                yield Listed(key, item.size or 0, f"{item.etag}-{item.last_modified.isoformat()}")
 
     def folders(self, prefix: str) -> Iterator[str]:
         with self._errors(prefix):

@@ -1,0 +1,193 @@
+"""`molino backup create`: databases first, then what they refer to, then the manifest; then what is too old goes."""
+
+import secrets
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from molino.backup.databases import dump_all
+from molino.backup.manifest import BUNDLE, DATABASES, Held, Manifest, now
+from molino.backup.opening import open_vault
+from molino.backup.places import BUNDLE_FILE, Place, bundle, places, repository_elsewhere
+from molino.backup.settings import BackupSettings
+from molino.backup.vault import Vault
+from molino.contracts.errors import BackupError, MolinoError, StoreError
+from molino.contracts.settings import Settings
+from training.deploy.target import open_target
+from training.stores.contract import Listed
+from training.stores.opening import open_store, sha256_of
+
+ID_TIME = "%Y%m%d-%H%M%S"
+"""How ids begin, in UTC: in their order sets were made."""
+WORKERS = 4
+"""Objects that are copied at once."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Which sets stay: the newest ones of a number that are younger than an age; the newest of all always does."""
+
+    keep: int | None = None
+    max_age: timedelta | None = None
+
+    def gone(self, ids: Sequence[str], at: datetime) -> list[str]:
+        """Return which of the sets, the newest first, are to be removed."""
+        return [set_id for number, set_id in enumerate(ids) if number and self._is_gone(number, set_id, at)]
+
+    def _is_gone(self, number: int, set_id: str, at: datetime) -> bool:
+        if self.keep is not None and number >= self.keep:
+            return True
+        return self.max_age is not None and at - _made(set_id) > self.max_age
+
+
+@dataclass(frozen=True)
+class Created:
+    """A set that was made."""
+
+    manifest: Manifest
+    new_files: int
+    """How many of its files no earlier set had."""
+    new_bytes: int
+    removed: tuple[str, ...]
+    """The sets that were too many or too old."""
+
+
+def create(settings: Settings, backup: BackupSettings, retention: Retention | None = None) -> Created:
+    """Make a set, whole or not at all, and remove those that are not to be kept.
+
+    Raises:
+        BackupError: there is nothing to back up, a database or the data repository can't be read, or the set's bytes
+            went away while it was made.
+        StoreError: a store can't be reached.
+    """
+    retention = retention or Retention()
+    with open_vault(settings, backup) as vault:
+        try:
+            made = _Making(settings, backup, vault).make()
+        except BaseException:
+            with suppress(MolinoError):  # what it left is removed by the next one too
+                vault.sweep()
+            raise
+        removed = retention.gone(vault.ids(), made.manifest.created)
+        for set_id in removed:
+            vault.remove(set_id)
+        vault.sweep()
+        return Created(made.manifest, made.new_files, made.new_bytes, tuple(removed))
+
+
+def _made(set_id: str) -> datetime:
+    return datetime.strptime(set_id[:15], ID_TIME).replace(tzinfo=UTC)
+
+
+class _Making:
+    """One set, while it is being made."""
+
+    def __init__(self, settings: Settings, backup: BackupSettings, vault: Vault) -> None:
+        self.settings, self.backup, self.vault = settings, backup, vault
+        self.created = now()
+        self.id = f"{self.created:{ID_TIME}}-{secrets.token_hex(3)}"
+
+    def make(self) -> Created:
+        found = places(self.settings, self.backup)
+        self._refuse_inside(found)
+        with self.vault.making(self.id):
+            before = self.vault.blobs()
+            self.there = set(before)
+            self.known = self._last()
+            held = [*self._databases(), *self._places(found), *self._repository()]
+            if not held:
+                raise BackupError(f"there is nothing to back up in {self.settings.root}; check MOLINO_HOME")
+            self._refuse_gone(held)
+            elsewhere = repository_elsewhere(self.settings)
+            manifest = Manifest.of(
+                self.id,
+                tuple(held),
+                created=self.created,
+                key_id=self.vault.key_id,
+                pointers=self.pointers,
+                artifacts=str(self.settings.artifacts_uri) if self.settings.artifacts_uri else None,
+                left_out=(f"the data repository {elsewhere}, which its own server keeps",) if elsewhere else (),
+            )
+            self.vault.write(manifest)
+        new = {one.blob_key: one.bytes for one in held if one.blob_key not in before}
+        return Created(manifest, len(new), sum(new.values()), ())
+
+    def _last(self) -> dict[tuple[str, str, int, str], Held]:
+        """Return what the newest set has read, by how its listing told of it; nothing of one of another key."""
+        for set_id in self.vault.ids()[:1]:
+            manifest = self.vault.read(set_id)
+            if manifest.key_id == self.vault.key_id:
+                return {(one.place, one.key, one.bytes, one.mark): one for one in manifest.files if one.mark}
+        return {}
+
+    def _databases(self) -> Iterator[Held]:
+        with tempfile.TemporaryDirectory(dir=self.vault.scratch) as folder:
+            for name, path in dump_all(self.settings, self.backup, Path(folder)):
+                yield self._put(DATABASES, name, path)
+
+    def _repository(self) -> Iterator[Held]:
+        path = self.vault.scratch / BUNDLE_FILE
+        if bundle(self.settings, path):
+            yield self._put(BUNDLE, BUNDLE_FILE, path)
+
+    def _places(self, found: list[Place]) -> Iterator[Held]:
+        """Yield all objects; which version of each model serves is asked first, as its release is in the store."""
+        self.pointers = self._pointers()
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for place in found:
+                for held in pool.map(lambda one, place=place: self._copy(place, one), list(place.listed())):
+                    if held:
+                        yield held
+
+    def _pointers(self) -> dict[str, str]:
+        store = open_store(self.settings)
+        models = list(store.folders("releases/"))
+        target = open_target(self.settings, store) if models else None
+        found = {model: target.current(model) for model in models} if target else {}
+        return {model: version for model, version in found.items() if version is not None}
+
+    def _copy(self, place: Place, listed: Listed) -> Held | None:
+        """Return an object as a file of the set; none where it went away since it was listed."""
+        last = self.known.get((place.name, listed.key, listed.bytes, listed.mark))
+        if last and last.blob_key in self.there:
+            return last
+        with tempfile.TemporaryDirectory(dir=self.vault.scratch) as folder:
+            path = Path(folder) / "object"
+            try:
+                place.store.download(listed.key, path)
+            except StoreError:
+                if place.store.exists(listed.key):
+                    raise
+                return None
+            return self._put(place.name, listed.key, path, listed.mark)
+
+    def _put(self, place: str, key: str, path: Path, mark: str = "") -> Held:
+        """Put a file's bytes where they aren't yet; the file is gone after that."""
+        sha256 = sha256_of(path)
+        blob = self.vault.name(sha256)
+        held = Held(place=place, key=key, sha256=sha256, bytes=path.stat().st_size, blob=blob, mark=mark)
+        if held.blob_key not in self.there:
+            self.vault.put(path, held)
+            self.there.add(held.blob_key)
+        path.unlink(missing_ok=True)
+        return held
+
+    def _refuse_inside(self, found: list[Place]) -> None:
+        """Make sure that sets don't hold sets: the store of backups is no part of what is backed up."""
+        where = f"{self.vault.store.uri('').rstrip('/')}/"
+        elsewhere = self.backup.reaching(self.settings).s3_endpoint != self.settings.s3_endpoint
+        for place in found:
+            of_place = place.store.uri("").rstrip("/")
+            if where.startswith(f"{of_place}/") and not place.only and not elsewhere:
+                raise BackupError(f"MOLINO_BACKUP_STORE: {where} is in {of_place}, which is backed up itself")
+
+    def _refuse_gone(self, held: list[Held]) -> None:
+        """Make sure that no other process has removed what this set was to share with another."""
+        there = self.vault.blobs()
+        gone = [one.name for one in held if one.blob_key not in there]
+        if gone:
+            raise BackupError(f"{gone[0]}: its bytes went away while the set was made; make it again")

@@ -1,0 +1,28 @@
+"""What a backup works with: the settings, the store of sets, and a folder for temporary files."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from molino.backup.cipher import Cipher
+from molino.backup.settings import BackupSettings, key_bytes
+from molino.backup.vault import Vault
+from molino.contracts.settings import Settings
+from training.stores.opening import open_at
+
+
+@contextmanager
+def open_vault(settings: Settings, backup: BackupSettings) -> Iterator[Vault]:
+    """Give the store of sets, with a folder for temporary files as long as the context lasts.
+
+    Raises:
+        StoreError: no store has the address's scheme.
+        BackupError: there is a key, and nothing to encrypt with.
+    """
+    folder = settings.work
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    cipher = Cipher(key_bytes(backup.key)) if backup.key else None
+    with tempfile.TemporaryDirectory(prefix="molino-backup-", dir=folder) as scratch:
+        yield Vault(open_at(backup.address(settings), backup.reaching(settings)), cipher, Path(scratch))

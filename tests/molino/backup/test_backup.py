@@ -1,0 +1,302 @@
+"""Sets: whole or not at all, bytes once, damage by name, and what retention takes away."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from molino.backup.create import Retention, create
+from molino.backup.manifest import Manifest
+from molino.backup.opening import open_vault
+from molino.backup.restore import restore
+from molino.backup.settings import BackupSettings
+from molino.backup.verify import verify
+from molino.contracts.errors import BackupError
+from molino.contracts.settings import Settings
+from training.stores.file import FolderStore
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+OTHER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWU="
+
+
+def ids(settings: Settings, backup: BackupSettings) -> list[str]:
+    with open_vault(settings, backup) as vault:
+        return vault.ids()
+
+
+def checked(settings: Settings, backup: BackupSettings, set_id: str) -> Manifest:
+    with open_vault(settings, backup) as vault:
+        return verify(vault, set_id)
+
+
+def blobs(tmp_path: Path) -> set[str]:
+    return {path.name for path in (tmp_path / "sets" / "blobs").rglob("*") if path.is_file()}
+
+
+def files(manifest: Manifest) -> set[str]:
+    return {held.name for held in manifest.files}
+
+
+def restored(backup: BackupSettings, home: Path, set_id: str = "newest", over: bool = False) -> list[str]:
+    return list(restore(Settings(home=home), backup, set_id, over))
+
+
+# A set.
+
+
+def test_a_set_has_databases_objects_and_repository(settings: Settings, backup: BackupSettings) -> None:
+    made = create(settings, backup).manifest
+
+    assert files(made) == {
+        "databases/mlflow.sqlite",
+        "store/runs/housing/r1/ingest.json",
+        "store/runs/housing/r1/ingest/clean.parquet",
+        "dvc/files/md5/ab",
+        "repository/data.bundle",
+    }
+    assert checked(settings, backup, made.id) == made
+
+
+def test_what_is_there_and_equal_is_not_copied_twice(
+    settings: Settings, backup: BackupSettings, tmp_path: Path
+) -> None:
+    create(settings, backup)
+    before = blobs(tmp_path)
+    FolderStore(Path(settings.store_uri)).write("runs/housing/r2/ingest.json", b"new")
+    made = create(settings, backup)
+
+    assert (made.new_files, made.new_bytes) == (1, 3)
+    assert len(blobs(tmp_path)) == len(before) + 1
+
+
+def test_what_a_listing_tells_is_the_same_is_not_read_again(
+    settings: Settings, backup: BackupSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(settings, backup)
+    read: list[str] = []
+    download = FolderStore.download
+    monkeypatch.setattr(FolderStore, "download", lambda self, key, path: (read.append(key), download(self, key, path)))
+    (settings.root / "store/runs/housing/r1/ingest.json").write_bytes(b"written again, of the same length")
+
+    assert "store/runs/housing/r1/ingest.json" in files(create(settings, backup).manifest)
+    assert read == ["runs/housing/r1/ingest.json"]
+
+
+def test_a_home_with_nothing_in_it_is_no_set(tmp_path: Path, backup: BackupSettings) -> None:
+    with pytest.raises(BackupError, match="there is nothing to back up in"):
+        create(Settings(home=tmp_path / "empty"), backup)
+
+
+def test_sets_are_not_kept_in_what_is_backed_up(settings: Settings) -> None:
+    inside = BackupSettings(store=str(settings.root / "store" / "backups"))
+    with pytest.raises(BackupError, match=r"MOLINO_BACKUP_STORE: .* which is backed up itself"):
+        create(settings, inside)
+
+
+# Whole or not at all.
+
+
+def test_a_set_that_fails_leaves_nothing(
+    settings: Settings, backup: BackupSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = create(settings, backup)
+    before = blobs(tmp_path)
+    (settings.root / "store/more").write_bytes(b"more")
+    monkeypatch.setattr("molino.backup.vault.Vault.write", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        create(settings, backup)
+
+    assert ids(settings, backup) == [first.manifest.id]
+    assert blobs(tmp_path) == before
+    assert not list((tmp_path / "sets" / "begun").iterdir())
+
+
+def test_a_set_that_was_killed_is_none_and_the_next_one_cleans_up(
+    settings: Settings, backup: BackupSettings, tmp_path: Path
+) -> None:
+    (settings.root / "store/left").write_bytes(b"left")
+    program = (
+        "import os, signal, molino.backup.vault as vault\n"
+        "vault.Vault.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from molino.cli import main\nmain()"
+    )
+    variables = {"MOLINO_HOME": str(settings.root), "MOLINO_BACKUP_STORE": str(tmp_path / "sets")}
+    killed = subprocess.run(
+        [sys.executable, "-c", program, "backup", "create"], env={**os.environ, **variables}, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert len(blobs(tmp_path)) == 6
+    assert ids(settings, backup) == []
+
+    (settings.root / "store/left").unlink()
+    made = create(settings, backup)
+    assert ids(settings, backup) == [made.manifest.id]
+    assert len(blobs(tmp_path)) == 5
+    assert not list((tmp_path / "sets" / "begun").iterdir())
+
+
+def test_nothing_is_swept_while_another_set_is_being_made(
+    settings: Settings, backup: BackupSettings, tmp_path: Path
+) -> None:
+    with open_vault(settings, backup) as vault, vault.making("another"):
+        vault.store.write("blobs/ab/abc", b"of the other set")
+        create(settings, backup)
+        assert "abc" in blobs(tmp_path)
+    create(settings, backup)
+    assert "abc" not in blobs(tmp_path)
+
+
+# Damage.
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (flip, r"store/runs/housing/r1/ingest\.json \(file:.*blobs/"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), r"store/runs/housing/r1/ingest\.json \(file:"),
+        (Path.unlink, r"store/runs/housing/r1/ingest\.json \(file:.*: it is missing"),
+    ],
+)
+def test_one_damaged_byte_is_refused_by_the_name_of_its_file(
+    settings: Settings, tmp_path: Path, key: str | None, damage: Callable[[Path], None], said: str
+) -> None:
+    backup = BackupSettings(store=str(tmp_path / "sets"), key=key)
+    made = create(settings, backup).manifest
+    held = next(held for held in made.files if held.key == "runs/housing/r1/ingest.json")
+    damage(tmp_path / "sets" / held.blob_key)
+
+    with pytest.raises(BackupError, match=said):
+        checked(settings, backup, made.id)
+    with pytest.raises(BackupError, match=said):
+        restored(backup, tmp_path / "empty")
+    assert not (tmp_path / "empty" / "store").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.json.sha256"])
+def test_a_damaged_manifest_is_refused(settings: Settings, backup: BackupSettings, tmp_path: Path, name: str) -> None:
+    made = create(settings, backup).manifest
+    path = tmp_path / "sets" / "sets" / made.id / name
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(BackupError, match=r"manifest\.json: its sha256 isn't what manifest\.json\.sha256 says"):
+        checked(settings, backup, made.id)
+
+
+def test_a_set_that_is_not_there_is_one_line(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="there is no set 'x' in"):
+        checked(settings, backup, "x")
+    with pytest.raises(BackupError, match="make one by `molino backup create`"):
+        restored(backup, tmp_path / "empty")
+
+
+# Encryption.
+
+
+def test_an_encrypted_set_tells_neither_bytes_nor_key_and_comes_back(settings: Settings, tmp_path: Path) -> None:
+    (settings.root / "store/large").write_bytes(large := b"a word that all may find" * 100_000)
+    backup = BackupSettings(store=str(tmp_path / "sets"), key=KEY)
+    made = create(settings, backup)
+    assert create(settings, backup).new_files == 0
+    written = b"".join(path.read_bytes() for path in (tmp_path / "sets").rglob("*") if path.is_file())
+
+    assert b"a word that all may find" not in written
+    assert KEY.encode() not in written
+    assert made.manifest.key_id
+    restored(backup, tmp_path / "empty")
+    assert (tmp_path / "empty/store/large").read_bytes() == large
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [(None, "it is encrypted: set MOLINO_BACKUP_KEY"), (OTHER_KEY, "it was altered, or encrypted with another key")],
+)
+def test_an_encrypted_set_wants_its_key(settings: Settings, tmp_path: Path, key: str | None, said: str) -> None:
+    made = create(settings, BackupSettings(store=str(tmp_path / "sets"), key=KEY)).manifest
+    with pytest.raises(BackupError, match=said):
+        checked(settings, BackupSettings(store=str(tmp_path / "sets"), key=key), made.id)
+
+
+def test_another_key_makes_sets_beside_those_of_the_first(settings: Settings, tmp_path: Path) -> None:
+    first, other = (BackupSettings(store=str(tmp_path / "sets"), key=key) for key in (KEY, OTHER_KEY))
+    made, later = create(settings, first).manifest, create(settings, other).manifest
+
+    assert {held.blob_key for held in made.files}.isdisjoint(held.blob_key for held in later.files)
+    assert checked(settings, first, made.id) == made
+    assert checked(settings, other, later.id) == later
+
+
+# What stays.
+
+
+def test_only_what_no_kept_set_names_is_removed(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
+    old = settings.root / "store/old"
+    old.write_bytes(b"old")
+    first = create(settings, backup).manifest
+    old.unlink()
+    second = create(settings, backup, Retention(keep=2))
+    assert second.removed == ()
+    third = create(settings, backup, Retention(keep=2))
+
+    assert third.removed == (first.id,)
+    assert sorted(ids(settings, backup)) == sorted([second.manifest.id, third.manifest.id])
+    assert blobs(tmp_path) == {held.sha256 for held in third.manifest.files}
+    assert checked(settings, backup, second.manifest.id) == second.manifest
+
+
+@pytest.mark.parametrize(
+    ("retention", "gone"),
+    [
+        (Retention(), []),
+        (Retention(keep=2), ["20261125-120000-c", "20261101-120000-d"]),
+        (Retention(max_age=timedelta(days=2.5)), ["20261101-120000-d"]),
+        (Retention(keep=3, max_age=timedelta(days=1)), ["20261125-120000-c", "20261101-120000-d"]),
+        (Retention(keep=1, max_age=timedelta(0)), ["20261126-120000-b", "20261125-120000-c", "20261101-120000-d"]),
+    ],
+)
+def test_sets_go_by_count_and_age_but_never_the_newest(retention: Retention, gone: list[str]) -> None:
+    sets = ["20261127-120000-a", "20261126-120000-b", "20261125-120000-c", "20261101-120000-d"]
+    assert retention.gone(sets, datetime(2026, 11, 27, 12, tzinfo=UTC)) == gone
+
+
+# The way back.
+
+
+def test_all_comes_back(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
+    before = create(settings, backup).manifest
+    shutil.rmtree(settings.root)
+    said = restored(backup, tmp_path / "empty")
+    again = create(Settings(home=tmp_path / "empty"), backup).manifest
+
+    objects = [{held.name: held.sha256 for held in made.files if held.place != "databases"} for made in (before, again)]
+    assert objects[0] == objects[1]
+    assert files(again) == files(before)
+    assert (tmp_path / "empty/dvc/files/md5/ab").read_bytes() == b"bytes of dvc/files/md5/ab"
+    assert any(line.startswith("database mlflow in") for line in said)
+
+
+def test_what_is_there_is_written_over_when_told(settings: Settings, backup: BackupSettings) -> None:
+    create(settings, backup)
+    record = settings.root / "store/runs/housing/r1/ingest.json"
+    kept = record.read_bytes()
+    record.write_bytes(b"other")
+    with pytest.raises(BackupError, match="isn't empty"):
+        restored(backup, settings.root)
+    assert record.read_bytes() == b"other"
+
+    restored(backup, settings.root, over=True)
+    assert record.read_bytes() == kept
