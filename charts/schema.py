@@ -37,6 +37,7 @@ ACCESS_MODES = ["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"]
 LISTED = {
     "environment": ["development", "production"],
     "podSecurity.standard": ["restricted", "any"],
+    "tls.issuerKind": ["ClusterIssuer", "Issuer"],
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "postgres.persistence.accessMode": ACCESS_MODES,
     "minio.persistence.accessMode": ACCESS_MODES,

@@ -14,7 +14,7 @@ KINDS = {
     "v1": ("Namespace", "Secret", "ServiceAccount", "ConfigMap", "Service", "Pod", "PersistentVolumeClaim"),
     "apps/v1": ("Deployment", "StatefulSet"),
     "batch/v1": ("Job",),
-    "networking.k8s.io/v1": ("Ingress",),
+    "networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
     "policy/v1": ("PodDisruptionBudget",),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
     "storage.k8s.io/v1": ("StorageClass",),

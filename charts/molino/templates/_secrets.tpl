@@ -117,7 +117,7 @@ data:
 {{/* URL and Secret of the object storage, built in or external. */}}
 {{- define "molino.s3Endpoint" -}}
 {{- if .Values.minio.enabled -}}
-http://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Values.minio.service.port | toJson }}
+{{ empty .Values.minio.tlsSecret | ternary "http" "https" }}://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Values.minio.service.port | toJson }}
 {{- else -}}
 {{- .Values.s3.endpoint -}}
 {{- end -}}

@@ -9,6 +9,35 @@
 /{{ trimAll "/" .path }}
 {{- end -}}
 
+{{/* Give ingresses that have hosts, and no tlsSecret of their own, that which `tls` says. */}}
+{{- define "molino.prepareTls" -}}
+{{- $tls := .Values.tls -}}
+{{- range $component := list "serving" "airflow" "mlflow" "tensorboard" "minio" -}}
+{{- $ingress := (index $.Values $component).ingress -}}
+{{- if and (or $tls.issuer $tls.selfSigned) (not $ingress.tlsSecret) (include "molino.ingressHosts" $ingress | fromJsonArray | compact) -}}
+{{- $owner := empty $tls.issuer | ternary "ingress" $component -}}
+{{- $_ := set $ingress "tlsSecret" (printf "%s-tls" (include "molino.name" (dict "root" $ "component" $owner))) -}}
+{{- if $tls.issuer -}}
+{{- $key := eq $tls.issuerKind "Issuer" | ternary "cert-manager.io/issuer" "cert-manager.io/cluster-issuer" -}}
+{{- $_ := set $ingress "annotations" (merge (dict $key $tls.issuer) $ingress.annotations) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The hosts of all ingresses that have the certificate which the chart signs itself, as JSON. */}}
+{{- define "molino.selfSignedHosts" -}}
+{{- $hosts := list -}}
+{{- $own := printf "%s-tls" (include "molino.name" (dict "root" . "component" "ingress")) -}}
+{{- range $component := list "serving" "airflow" "mlflow" "tensorboard" "minio" -}}
+{{- $values := index $.Values $component -}}
+{{- if and $values.enabled $values.ingress.enabled (eq $values.ingress.tlsSecret $own) -}}
+{{- $hosts = concat $hosts (include "molino.ingressHosts" $values.ingress | fromJsonArray) -}}
+{{- end -}}
+{{- end -}}
+{{- uniq $hosts | toJson -}}
+{{- end -}}
+
 {{/* Where a browser finds a component through its ingress; nothing where it has none, or no host of its own. */}}
 {{- define "molino.ingressUrl" -}}
 {{- $hosts := include "molino.ingressHosts" . | fromJsonArray -}}
