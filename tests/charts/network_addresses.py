@@ -10,7 +10,7 @@ from network_policies import End
 from rendering import pods
 
 from molino.contracts.steps import STEP_NAMES
-from pipelines.pods import NEEDED_BY
+from pipelines.pods import CHANGES, NEEDED_BY
 
 URL = re.compile(r"(https?)://([^\s:/\"',]+)(?::(\d+))?")
 PORTS = {"http": 80, "https": 443}
@@ -50,7 +50,7 @@ def ends(documents: list[dict[str, Any]]) -> dict[str, End]:
         labels = workload["spec"].get("template", workload)["metadata"]["labels"]
         found[labels["app.kubernetes.io/component"]] = End(labels)
     for labels in (json.loads(one["MOLINO_PODS_LABELS"]) for one in _config(documents) if "MOLINO_PODS_LABELS" in one):
-        found |= {f"step/{step}": End(labels | {"molino.dev/step": step}) for step in STEP_NAMES}
+        found |= {f"step/{step}": End(labels | {"molino.dev/step": step}) for step in (*STEP_NAMES, *CHANGES)}
     return found
 
 
@@ -66,7 +66,7 @@ def told(documents: list[dict[str, Any]]) -> Iterator[Told]:
             yield from _of_variables(component, variables)
     for data in maps.values():
         if "MOLINO_STORE" in data and "MOLINO_NAMESPACE" in data:
-            for step in STEP_NAMES:
+            for step in (*STEP_NAMES, *CHANGES):
                 yield from _of_variables(
                     f"step/{step}", {name: value for name, value in data.items() if _uses(step, name)}
                 )
@@ -74,7 +74,7 @@ def told(documents: list[dict[str, Any]]) -> Iterator[Told]:
 
 def _uses(step: str, name: str) -> bool:
     secret = USED_BY.get(name)
-    return secret is None or step in NEEDED_BY[secret]
+    return secret is None or ("deploy" if step in CHANGES else step) in NEEDED_BY[secret]
 
 
 def _of_variables(component: str, variables: dict[str, str]) -> Iterator[Told]:
