@@ -20,7 +20,7 @@ WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export UV_SYSTEM_CERTS := 1
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test coverage fuzz lint lock bench samples schema images cluster cluster-down e2e clean help
+.PHONY: run test coverage fuzz lint lock bench samples schema monitoring images cluster cluster-down e2e clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -42,6 +42,7 @@ lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 	@$(BIN)/python images/lock.py --check
 	@$(BIN)/python -m molino.contracts.model_file.json_schema --check
 	@$(BIN)/python -m charts.schema --check
+	@$(BIN)/python -m charts.monitoring --check
 	@$(BIN)/python pipelines/models/samples.py --check
 
 lock: $(VENV)/.dev ## Pin what pyproject.toml declares, with hashes; UPGRADE=1 takes the newest versions
@@ -60,6 +61,9 @@ samples: $(VENV)/.dev ## Make the sample data of the models from the packages th
 schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's values, and the chart's README
 	@$(BIN)/python -m molino.contracts.model_file.json_schema
 	@$(BIN)/python -m charts.schema
+
+monitoring: $(VENV)/.dev ## Write the chart's alerts and dashboards from charts/monitoring
+	@$(BIN)/python -m charts.monitoring
 
 images: ## Build every image, with Docker or buildah; ARGS="train serving" picks some
 	@python3 images/build.py $(ARGS)

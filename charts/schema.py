@@ -24,7 +24,7 @@ from molino.contracts.steps import STEP_NAMES
 CHART = Path(__file__).resolve().parent / "molino"
 VALUES, SCHEMA, DEFAULTS = CHART / "values.yaml", CHART / "values.schema.json", CHART / "templates" / "_defaults.tpl"
 README = CHART / "README.md"
-FREE = {"annotations", "digests", "limits", "modelCode", "models", "names", "requests"}
+FREE = {"annotations", "digests", "labels", "limits", "modelCode", "models", "names", "requests"}
 """Sections with keys of the user's own, wherever they are."""
 FREE_PATHS = {"airflow.config", "minio.config", "postgres.config", "serving.config"}
 """Sections that are handed on to a program whose settings are not ours to list."""

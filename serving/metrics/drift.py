@@ -40,6 +40,8 @@ FLUSH_SECONDS = 0.2
 LEAST_ROWS = 500
 """With fewer rows the index is noise, so no level is given."""
 MODERATE, MAJOR = 0.1, 0.25
+LEVELS = {"none": 0, "moderate": 1, "major": 2}
+"""What Prometheus gets for a level; nothing where there are too few rows to tell."""
 NOISE_DEVIATES = 3.09
 """The normal deviate that one of a thousand values exceeds."""
 LEAST_SHARE = 1e-4
@@ -97,6 +99,14 @@ class Expected:
         shares = np.where(self._some_own, found, 1.0)
         psi = np.add.reduceat((shares - self._expected) * np.log(shares / self._expected), self.starts, axis=1)
         return rows, psi
+
+    def levels(self, rows: Counts, psi: Counts) -> list[list[str]]:
+        """Return how far each feature has drifted by window and feature, of what `index` returns."""
+        noise = self._noise / np.maximum(rows, 1) + self._reference_noise
+        return [
+            [_level(n, index, least) for n, index, least in zip(*columns, strict=True)]
+            for columns in zip(rows.tolist(), psi.tolist(), noise.tolist(), strict=True)
+        ]
 
     def measure(self, windows: Counts, lengths: Sequence[float]) -> list[list[Drift]]:
         """Return the drift in each window of each feature, of counts of shape [windows, width].

@@ -18,7 +18,7 @@ from prometheus_client.samples import Sample
 
 from molino import __version__
 from serving.inference.model import Model
-from serving.metrics.drift import LEAST_ROWS, Expected, Seen
+from serving.metrics.drift import LEAST_ROWS, LEVELS, Expected, Seen
 from serving.metrics.request_counters import EDGES, STEPS, Series, Tally, add
 from serving.metrics.shared_counters import joined
 from serving.service import Service
@@ -35,7 +35,8 @@ def expose(service: Service) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ServerCollector(service))
     tallies = service.request_counters.tallies()
-    lines = [*_requests(tallies), *_durations(tallies), *_rows(tallies), *_models(service), *_drift(service), ""]
+    counted = [*_requests(tallies), *_durations(tallies), *_rows(tallies)]
+    lines = [*counted, *_models(service), *_releases(service), *_drift(service), ""]
     return "\n".join(lines).encode("utf-8", "replace") + generate_latest(registry)
 
 
@@ -141,12 +142,45 @@ def _models(service: Service) -> Iterable[str]:
     failures = service.failures()
     for model in sorted((service.repository.state.models.keys() | failures.keys()) - {""}):
         yield f"molino_model_failed{{{_labels(model=model)}}} {int(model in failures)}"
+    yield from _head("molino_pointer_failed", "gauge", "1 where the file that says what is deployed can't be read.")
+    yield f"molino_pointer_failed {int('' in failures)}"
+
+
+def _releases(service: Service) -> Iterable[str]:
+    """Yield what the served releases say of themselves: where they come from, how old and how good they are."""
+    info = _head("molino_model_info", "gauge", "1 for each release that is served, with where it comes from.")
+    created = _head("molino_model_created_timestamp_seconds", "gauge", "When a served release was made.")
+    scores = _head("molino_model_score", "gauge", "A metric of a served release on held-out rows.")
+    lows = _head("molino_model_score_low", "gauge", "Lower end of a metric's 95 % confidence interval.")
+    highs = _head("molino_model_score_high", "gauge", "Upper end of a metric's 95 % confidence interval.")
+    for _, model in sorted(service.repository.state.models.items()):
+        release, lineage = model.release, model.release.lineage
+        told = _labels(
+            model=model.name,
+            version=model.version,
+            task=release.task,
+            candidate=lineage.candidate,
+            run_id=lineage.run_id,
+            data_revision=lineage.data_revision,
+        )
+        labels = _labels(model=model.name, version=model.version)
+        info.append(f"molino_model_info{{{told}}} 1")
+        created.append(f"molino_model_created_timestamp_seconds{{{labels}}} {release.created.timestamp():.3f}")
+        for metric, score in sorted(release.metrics.items()):
+            named = f"{{{labels},{_labels(metric=metric)}}}"
+            scores.append(f"molino_model_score{named} {score.value!r}")
+            lows.append(f"molino_model_score_low{named} {score.low!r}")
+            highs.append(f"molino_model_score_high{named} {score.high!r}")
+    return [*info, *created, *scores, *lows, *highs]
 
 
 def _drift(service: Service) -> Iterable[str]:
     """Yield the index per window, and what Prometheus can work it out from: counts per bin, and the expected shares."""
     seen = service.served_versions.seen()
     psi = _head("molino_drift_psi", "gauge", f"Population stability index of a feature, from {LEAST_ROWS} rows on.")
+    levels = _head(
+        "molino_drift_level", "gauge", "0 where a feature hasn't drifted, 1 moderately, 2 much: more than noise would."
+    )
     rows = _head("molino_drift_rows", "gauge", "Rows of a feature that the window of its index has.")
     outside = _head(
         "molino_drift_outside_total", "counter", "Values outside a feature's range, or unknown to the model."
@@ -159,11 +193,11 @@ def _drift(service: Service) -> Iterable[str]:
         if expected is None or found is None or len(found.total) != expected.width or not expected.features:
             continue
         lines = _lines_of(model, expected, service.served_versions.windows)
-        lines.tell_windows(expected, found, rows, psi)
+        lines.tell_windows(expected, found, rows, psi, levels)
         outside.append(lines.outside % tuple(found.total[expected.starts + 1].tolist()))
         bins.append(lines.bins % tuple(found.total[lines.named].tolist()))
         shares.append(lines.shares)
-    return [*psi, *rows, *outside, *bins, *shares]
+    return [*psi, *levels, *rows, *outside, *bins, *shares]
 
 
 class _DriftLines:
@@ -190,17 +224,20 @@ class _DriftLines:
         )
         self._windows = [[f'{{{labels},window="{seconds:g}"}}' for labels in features] for seconds in windows]
 
-    def tell_windows(self, expected: Expected, found: Seen, rows: list[str], psi: list[str]) -> None:
-        """Add the rows in each window, and its index where there are enough."""
-        for labels, counted, indices in zip(
-            self._windows, *map(np.ndarray.tolist, expected.index(found.windows)), strict=True
+    def tell_windows(self, expected: Expected, found: Seen, rows: list[str], psi: list[str], levels: list[str]) -> None:
+        """Add the rows in each window, and its index and level where there are enough."""
+        counts, indices = expected.index(found.windows)
+        for labels, counted, index, level in zip(
+            self._windows, counts.tolist(), indices.tolist(), expected.levels(counts, indices), strict=True
         ):
             rows += [f"molino_drift_rows{label} {count:.0f}" for label, count in zip(labels, counted, strict=True)]
-            psi += [
-                f"molino_drift_psi{label} {round(index, 6)}"
-                for label, count, index in zip(labels, counted, indices, strict=True)
+            told = [
+                (label, *figures)
+                for label, count, *figures in zip(labels, counted, index, level, strict=True)
                 if count >= LEAST_ROWS
             ]
+            psi += [f"molino_drift_psi{label} {round(figure, 6)}" for label, figure, _ in told]
+            levels += [f"molino_drift_level{label} {LEVELS[name]}" for label, _, name in told]
 
 
 _known_lines: WeakKeyDictionary[Expected, _DriftLines] = WeakKeyDictionary()

@@ -17,11 +17,12 @@ INGRESSES = tuple(
     for component in ("airflow", "mlflow", "tensorboard", "minio")
     for setting in ("enabled=true", f"host={component}.example.com")
 )
+WATCHED = tuple(f"monitoring.{part}.enabled=true" for part in ("monitors", "rules", "dashboards"))
 ALL_ON: dict[str, tuple[str, ...]] = {
-    "defaults": (*INGRESSES, "models.own=content", "networkPolicies.enabled=true"),
-    "kind": (*INGRESSES, "models.own=content", "sync=true", "networkPolicies.enabled=true"),
+    "defaults": (*INGRESSES, *WATCHED, "models.own=content", "networkPolicies.enabled=true"),
+    "kind": (*INGRESSES, *WATCHED, "models.own=content", "sync=true", "networkPolicies.enabled=true"),
     "production": (
-        "models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
+        *WATCHED, "models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
         "database.sslmode=verify-full", "database.caSecret=own",
     ),
 }  # fmt: skip

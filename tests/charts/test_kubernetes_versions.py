@@ -1,7 +1,11 @@
 """The rendered chart by the strict schemas of three Kubernetes versions: the oldest, the tests' own, the newest."""
 
 import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import operator_schemas
 import pytest
 import yaml
 from kubernetes_schemas import LOCATION, files, folder
@@ -15,9 +19,19 @@ VERSIONS = (OLDEST, KUBERNETES, NEWEST)
 INSTALL = "go install {0.module}/{0.programs[kubeconform]}@{0.version}".format(RECIPES["kubeconform"])
 
 
+@cache
+def operator_folder() -> "TemporaryDirectory[str]":
+    """Return a folder with the schemas of prometheus-operator's kinds."""
+    made = TemporaryDirectory()
+    operator_schemas.write(Path(made.name))
+    return made
+
+
 def conform(text: str, version: str) -> "subprocess.CompletedProcess[str]":
     program = find("kubeconform", INSTALL)
-    command = [program, "-strict", "-schema-location", f"{folder(version)}/{LOCATION}", "-"]
+    places = [str(folder(version)), operator_folder().name]
+    locations = [word for place in places for word in ("-schema-location", f"{place}/{LOCATION}")]
+    command = [program, "-strict", *locations, "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
@@ -33,6 +47,8 @@ def test_every_object_is_as_kubernetes_wants_it(values: str, version: str) -> No
     [
         (("replicas:", "replicaz:"), "additional properties 'replicaz' not allowed"),
         (("periodSeconds: 3", "periodSeconds: often"), "got string, want integer"),
+        (("jobLabel:", "jobLabels:"), "additional properties 'jobLabels' not allowed"),
+        (("alert: MolinoModelOld", "alerts: MolinoModelOld"), "additional properties 'alerts' not allowed"),
     ],
 )
 def test_another_object_is_refused(change: tuple[str, str], said: str) -> None:

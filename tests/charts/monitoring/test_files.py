@@ -1,0 +1,106 @@
+"""The rules and dashboards that the chart has: current, and each alert with its runbook."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rendering import ROOT, render
+
+from charts.monitoring.__main__ import DASHBOARDS, GROUPS, RULES, stale
+from charts.monitoring.parts import RUNBOOKS, Alert, Dashboard, alerts
+
+ALERTS = [pytest.param(alert, id=alert.name) for alert in alerts(GROUPS)]
+SECTIONS = ("## What it means", "## How to look", "## What to do")
+
+
+def test_what_is_made_is_current() -> None:
+    assert stale() == [], "run make monitoring"
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_has_a_runbook(alert: Alert) -> None:
+    text = (ROOT / RUNBOOKS / f"{alert.name}.md").read_text()
+    assert text.startswith(f"# {alert.name}\n")
+    parts = re.split(r"^(## .*)$", text, flags=re.MULTILINE)
+    assert parts[1::2] == list(SECTIONS)
+    assert all(len(part.split()) > 5 for part in parts[2::2])
+
+
+def test_a_runbook_has_an_alert() -> None:
+    named = {f"{alert.name}.md" for alert in alerts(GROUPS)}
+    assert {path.name for path in (ROOT / RUNBOOKS).glob("*.md")} - {"README.md"} == named
+
+
+def test_no_two_rules_have_a_name() -> None:
+    names = [getattr(rule, "name", "") for group in GROUPS for rule in group.rules]
+    assert len(names) == len(set(names))
+
+
+def rendered(kind: str, *settings: str) -> list[dict[str, Any]]:
+    return [one for one in render("defaults", *settings) if one["kind"] == kind]
+
+
+def test_nothing_is_watched_unless_values_say_so() -> None:
+    kinds = {one["kind"] for one in render("defaults")}
+    assert kinds & {"ServiceMonitor", "PodMonitor", "PrometheusRule"} == set()
+    assert [one for one in rendered("ConfigMap") if "dashboard" in one["metadata"]["name"]] == []
+
+
+def test_rules_are_of_the_namespace_and_lead_to_the_runbooks() -> None:
+    place = "https://git.example.com/molino/"
+    (made,) = rendered("PrometheusRule", "monitoring.rules.enabled=true", f"monitoring.rules.runbooks={place}")
+    written = yaml.safe_load(RULES.read_text())
+    links = [rule["annotations"]["runbook_url"] for group in made["spec"]["groups"] for rule in group["rules"]
+             if "alert" in rule]  # fmt: skip
+
+    assert [group["name"] for group in made["spec"]["groups"]] == [group["name"] for group in written["groups"]]
+    assert links == [f"{place}{RUNBOOKS}{alert.name}.md" for alert in alerts(GROUPS)]
+
+
+def test_rules_follow_the_namespace_of_the_release(tmp_path: Path) -> None:
+    from rendering import CHART, helm, parse
+
+    done = helm("template", "own", CHART, "--namespace", "team-a", "--set", "monitoring.rules.enabled=true")
+    (made,) = (one for one in parse(done.stdout) if one["kind"] == "PrometheusRule")
+    text = json.dumps(made["spec"])
+
+    assert 'namespace=\\"team-a\\"' in text
+    assert 'namespace=\\"molino\\"' not in text
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda one: one.name)
+def test_a_dashboard_is_where_grafanas_sidecar_looks(dashboard: Dashboard) -> None:
+    found = rendered("ConfigMap", "monitoring.dashboards.enabled=true")
+    (made,) = (one for one in found if one["metadata"]["name"] == f"molino-dashboard-{dashboard.name}")
+    (content,) = made["data"].values()
+
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(content) == dashboard.told()
+    places = [tuple(panel["gridPos"].values()) for panel in dashboard.told()["panels"]]
+    assert len(places) == len(set(places))
+
+
+def test_a_monitor_finds_the_service_and_has_the_key() -> None:
+    settings = (
+        "monitoring.monitors.enabled=true",
+        "monitoring.monitors.labels.release=kps",
+        "monitoring.monitors.interval=15s",
+    )
+    monitors = {one["metadata"]["name"]: one for one in rendered("ServiceMonitor", *settings)}
+    services = {one["metadata"]["name"]: one for one in rendered("Service")}
+    ports = {
+        name: {port["name"] for port in service["spec"]["ports"]}
+        for name, monitor in monitors.items()
+        for service in services.values()
+        if monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    }
+    (endpoint,) = monitors["molino-serving"]["spec"]["endpoints"]
+
+    asked = {name: {end["port"] for end in monitor["spec"]["endpoints"]} for name, monitor in monitors.items()}
+    assert [name for name in monitors if not asked[name] <= ports.get(name, set())] == []
+    assert monitors["molino-serving"]["metadata"]["labels"]["release"] == "kps"
+    assert endpoint["interval"] == "15s"
+    assert endpoint["authorization"]["credentials"] == {"name": "molino-serving", "key": "api-key"}
