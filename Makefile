@@ -48,10 +48,11 @@ lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 lock: $(VENV)/.dev ## Pin what pyproject.toml declares, with hashes; UPGRADE=1 takes the newest versions
 	@UV=$(BIN)/uv $(BIN)/python images/lock.py $(if $(UPGRADE),--upgrade)
 
-bench: $(VENV)/.dev ## Measure serving beside others, the pipeline by rows, 200 public tables; writes tests/bench/results.md
+bench: $(VENV)/.dev ## Measure serving beside others, the pipeline by rows, ten splits, 200 public tables; writes tests/bench/results.md
 	@$(BIN)/python -m tests.bench.serving $(ARGS)
 	@$(BIN)/python -m tests.bench.pipeline $(ARGS)
 	@$(BIN)/python -m tests.bench.pipeline_run
+	@$(BIN)/python -m tests.bench.split_seeds
 	@$(BIN)/python -m tests.bench.tables
 	@$(BIN)/python -m tests.bench.soak
 

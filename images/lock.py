@@ -20,7 +20,9 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = ROOT / "pyproject.toml"
@@ -112,12 +114,24 @@ def digest(options: list[str]) -> str:
         "python": declared["project"]["requires-python"],
         "dependencies": declared["project"]["dependencies"],
         "extras": extras(),
-        "groups": declared["dependency-groups"],
+        "groups": groups_of(options),
         "left out": declared["tool"]["molino"]["left-out"],
         "overrides": declared["tool"]["molino"]["overrides"],
         "options": options,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def groups_of(options: list[str]) -> dict[str, list[Any]]:
+    """Return the dependency groups that a lock is made of: what tests want makes no image anew."""
+    declared = project()["dependency-groups"]
+    wanted = [option.removeprefix("pyproject.toml:") for before, option in pairwise(options) if before == "--group"]
+    found: dict[str, list[Any]] = {}
+    while wanted:
+        name = wanted.pop()
+        found[name] = declared[name]
+        wanted += [one["include-group"] for one in declared[name] if isinstance(one, dict)]
+    return found
 
 
 def stale_locks() -> list[Path]:

