@@ -28,8 +28,8 @@ class Tensor(_Part):
 class Signature(_Part):
     """How features enter the graph and how answers leave it.
 
-    `matrix`: one float32 input of shape [-1, features], columns in feature order (models without categories and dates).
-    `columns`: one input of shape [-1] per feature, named as the feature; categories are strings.
+    `matrix`: one float32 input of shape [-1, features], columns in feature order (models of numbers and booleans).
+    `columns`: one input of shape [-1] per feature, named as the feature; categories are strings, texts their words.
     A missing number is NaN and a missing category the empty string. Booleans are 0 and 1, dates whole days and times
     whole hours since 2000-01-01, NaN where missing.
 
@@ -130,7 +130,7 @@ class PredictionIntervals(_Part):
     half_width: float = Field(ge=0)
     """In the target's unit."""
     rows: int
-    """Validation rows, which the model wasn't fitted to, that tell it."""
+    """Rows that tell it, which the model, or those of the folds that each is from, wasn't fitted to."""
     coverage: Score | None = None
     """Share of the held-out rows that they hold."""
     minimum: float | None = None

@@ -2,10 +2,14 @@
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
+from statistics import median
 from typing import Any
 
 from molino.contracts.features.integer import LARGEST
+from molino.contracts.words import words_of
 from molino.init.column import MOST_COUNTED, Column, Dated
 
 ID_NAME = re.compile(
@@ -16,6 +20,14 @@ MOST_LISTED = 12
 FEW_VALUES = 20
 """Different texts up to which a column is a category, however few rows there are."""
 FLOAT32_MAXIMUM = 3.4e38
+LOOKED_AT = 5000
+"""Texts whose words are counted."""
+LEAST_WORDS = 3
+"""Of the middle one of a column's texts: with fewer they are rather names."""
+AGAIN = 0.02
+"""Share of the texts that have a word which comes again and again, and of those that lack it."""
+LEAST_OFTEN = 5
+"""Such words of a column of texts, and the texts that have one."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +76,26 @@ def _no_feature(column: Column) -> str | None:
         return None
     if column.dated:
         return None
-    if column.different > FEW_VALUES and column.different * 2 > column.present:
+    if _texts(column) and not _words(column):
         return f"it is free text or an id: {column.different} different texts in {column.present} rows"
     return None
+
+
+def _texts(column: Column) -> bool:
+    """Tell whether most rows have a text of their own."""
+    return column.different > FEW_VALUES and column.different * 2 > column.present
+
+
+def _words(column: Column) -> int:
+    """Return how many words tell many of its texts from many others; 0 of a column of names or ids."""
+    rows, lengths = Counter[str](), []
+    for text in islice(column.counted, LOOKED_AT):
+        words = words_of(text).split()
+        lengths.append(len(words))
+        rows.update(word for word in set(words) if not word.isdecimal())
+    few = max(LEAST_OFTEN, AGAIN * len(lengths))
+    often = sum(few <= count <= len(lengths) - few for count in rows.values())
+    return often if median(lengths) >= LEAST_WORDS and often >= LEAST_OFTEN else 0
 
 
 def _typed(column: Column) -> tuple[dict[str, Any], str]:
@@ -75,6 +104,8 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
         return {"type": "boolean"}, _counts(column)
     if column.dated:
         return _date(column.dated)
+    if not column.numeric and _texts(column):
+        return {"type": "text"}, f"{column.different} different texts, {_words(column)} words that come again and again"
     if not column.numeric:
         return _category(column)
     seen = f"{_figure(column.low)} to {_figure(column.high)}"

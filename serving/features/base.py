@@ -39,6 +39,9 @@ class ServedFeature(ABC):
     whole: ClassVar[bool] = False
     """Whether the graph takes whole numbers alone."""
 
+    drawn: ClassVar[bool] = True
+    """Whether explanations draw values from its reference; else they take those of the release's example."""
+
     any_text: bool = False
     """Whether any string is a value that isn't blank, which `json_type` can't say."""
 

@@ -25,7 +25,7 @@ def draw_columns(
 
     Args:
         features: in feature order.
-        references: of the release; a feature without one takes its typical values in turn.
+        references: of the release; a feature without one, or of which none are drawn, takes its typical values in turn.
         typical: columns of the release's example, as the graph takes them.
         rows: how many to draw.
     """
@@ -33,7 +33,7 @@ def draw_columns(
     drawn: list[NDArray[Any]] = []
     for served, known in zip(features, typical, strict=True):
         reference = references.get(served.feature.name)
-        if reference is None or sum(reference.counts) == 0:
+        if reference is None or not served.drawn or sum(reference.counts) == 0:
             drawn.append(np.resize(known, rows))
         else:
             drawn.append(_draw(served, reference, known.dtype, rows, rng))

@@ -56,6 +56,8 @@ class FeatureType(ABC, Generic[AnyFeature]):
     """Of the graph's input."""
     in_matrix: ClassVar[bool] = True
     """False where requests give something else than the number that enters the graph."""
+    remembers: ClassVar[bool] = False
+    """True where a code is a position among all values of the data, of whatever part; `known` is given all of them."""
 
     def __init__(self, feature: AnyFeature) -> None:
         self.feature = feature
@@ -138,7 +140,8 @@ class FeatureType(ABC, Generic[AnyFeature]):
         """Return the values that the model knows.
 
         Args:
-            seen: of a type that learns: columns `value` and `rows`, counted over the training rows.
+            seen: of a type that learns: columns `value` and `rows`, counted over the training rows; of one that
+                remembers, over all rows.
 
         Raises:
             StepError: there are none, or too many.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.moments import ORIGIN, of_code
-from training.features.fitted import Fitted, Float32Array, Nodes
+from training.features.fitted import Derived, Float32Array, Nodes
 
 Table = NDArray[np.float32]
 Numbers = Mapping[str, NDArray[np.float64]]
@@ -58,7 +58,7 @@ LEAP_YEARS = np.array([YEAR_DAYS * (not year % 4 and (year % 100 > 0 or not year
 
 
 @dataclass(frozen=True)
-class Calendar(Fitted):
+class Calendar(Derived):
     """A date or time, imputed by the median, as numbers of the calendar: as they are, or scaled and cyclic."""
 
     hours: int

@@ -1,6 +1,6 @@
 """Features fitted to training rows: how codes become columns that a candidate trains on, here and in a graph.
 
-There are two forms, and each type of feature takes one of them: `Scaled` and `OneHot`.
+Each type of feature takes one of the forms: `Scaled`, `OneHot`, or one below `Derived`.
 """
 
 from abc import ABC, abstractmethod
@@ -66,6 +66,32 @@ class Fitted(ABC):
     @abstractmethod
     def readable(self, code: float) -> float | str:
         """Return a code that isn't missing as a person would write it."""
+
+
+class Derived(Fitted):
+    """A feature of which candidates are given several columns that a graph works out."""
+
+    @abstractmethod
+    def numbers(self, codes: Float32Array) -> Float32Array:
+        """Return codes [n] as numbers for trees, [n, columns]."""
+
+    @abstractmethod
+    def dense(self, codes: Float32Array) -> Float32Array:
+        """Return codes [n] as columns for networks and linear models, [n, width]."""
+
+    def sparse(self, codes: Float32Array) -> Any:
+        """Return the same as a SciPy array."""
+        from scipy.sparse import csr_array  # type: ignore[import-untyped]
+
+        return csr_array(self.dense(codes).astype(np.float64))
+
+    @abstractmethod
+    def export_numbers(self, graph: Nodes) -> str:
+        """Add the nodes of `numbers` and return their output."""
+
+    @abstractmethod
+    def export_dense(self, graph: Nodes) -> str:
+        """Add the nodes of `dense` and return their output."""
 
 
 @dataclass(frozen=True)

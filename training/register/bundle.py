@@ -105,11 +105,12 @@ def build_example(features: tuple[ReleaseFeature, ...], graph: Graph, held_out: 
     Raises:
         StepError: no held-out row would be let through.
     """
+    worded = [feature.name for feature in features if FEATURES[feature.type].worded]
     for rows in read_batches(held_out, graph.features):
         data = [tuple(map(as_json, row, features)) for row in rows.iter_rows()]
         fit = [index for index, row in enumerate(data) if all(map(may_be_asked, row, features))]
         if fit:
-            made = typical_rows(rows[fit], EXAMPLE_ROWS)
+            made = typical_rows(rows[fit], EXAMPLE_ROWS, worded)
             shown = tuple(tuple(map(as_json, row, features)) for row in made.iter_rows())
             return Example(data=shown, predictions=graph.labels(made))
     raise StepError(

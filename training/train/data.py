@@ -16,7 +16,7 @@ from molino.contracts.splits import SplitIdentity
 from training.features import type_of
 from training.features.category import value_positions
 from training.features.fitted import Float32Array
-from training.splits import TEST, TRAIN, UNUSED, VALIDATION, Placement, identify, place
+from training.splits import CALIBRATION, TEST, TRAIN, VALIDATION, Placement, identify, place
 from training.splits.contract import Parts
 from training.splits.hashing import uniforms
 from training.splits.place import known
@@ -34,7 +34,7 @@ class Rows:
 
     features: Float32Array
     """[n, features]: numbers as they are (NaN where missing); a category as its position in the known values, the
-    number of known values for any other, and NaN where missing."""
+    number of known values for any other, and NaN where missing; a text as its position among all of the data."""
     target: NDArray[Any]
     """[n]: float64 of a regression, the class's position as int64 of a classification."""
 
@@ -56,7 +56,7 @@ class Overview:
     rows: int
     rows_by_part: Mapping[int, int]
     values: Mapping[str, tuple[str, ...]]
-    """Of each category: the values that the model knows, listed or learnt from the training rows."""
+    """Of each category: the values that the model knows, listed or learnt from the training rows; of each text: all."""
 
 
 class Dataset:
@@ -177,13 +177,15 @@ class Dataset:
         import polars as pl
 
         learnt = [column.name for column in self.types if column.learns]
+        remembered = [column.name for column in self.types if column.remembers]
         seen: dict[str, pl.DataFrame] = {}
-        if learnt:
-            for _, piece, part in self._pieces(learnt):
+        if learnt or remembered:
+            for _, piece, part in self._pieces([*learnt, *remembered]):
                 _count_values(seen, piece.filter(pl.Series(part == TRAIN)), learnt)
+                _count_values(seen, piece, remembered)
         found = {column.name: column.known(seen.get(column.name)) for column in self.types}
         values = {name: listed for name, listed in found.items() if listed is not None}
-        counts = np.bincount(self.parts, minlength=UNUSED + 1)
+        counts = np.bincount(self.parts, minlength=CALIBRATION + 1)
         return Overview(self.rows, {part: int(rows) for part, rows in enumerate(counts)}, values)
 
     def _about_split(self) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 
 from molino.contracts.model_file import ModelFile
 from training.features import type_of
-from training.features.calendar import Calendar
-from training.features.fitted import Fitted, Float32Array, OneHot, Scaled
+from training.features.fitted import Derived, Fitted, Float32Array, OneHot, Scaled
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class Encoding:
         return tuple(column for column in self.columns if isinstance(column, OneHot))
 
     @property
-    def dated(self) -> tuple[Calendar, ...]:
-        """The features that are numbers of the calendar."""
-        return tuple(column for column in self.columns if isinstance(column, Calendar))
+    def derived(self) -> tuple[Derived, ...]:
+        """The features of which columns are worked out: dates and texts."""
+        return tuple(column for column in self.columns if isinstance(column, Derived))
 
     @property
     def width(self) -> int:
@@ -40,7 +39,7 @@ class Encoding:
         return sum(column.width for column in self.columns)
 
     def dense(self, features: Float32Array) -> Float32Array:
-        """Return rows [n, features] as [n, width]: numbers imputed by the median and normalised, one-hots, dates."""
+        """Return rows [n, features] as [n, width]: numbers imputed and normalised, one-hots, derived columns."""
         taken = features[:, [column.index for column in self.numeric]]
         taken = np.where(np.isnan(taken), self.medians, taken)
         scaled = (taken - self.means) * self.factors
@@ -50,9 +49,9 @@ class Encoding:
         for column in self.categorical:
             found[:, start : start + column.width] = column.table[column.positions(features[:, column.index])]
             start += column.width
-        for dated in self.dated:
-            found[:, start : start + dated.width] = dated.dense(features[:, dated.index])
-            start += dated.width
+        for derived in self.derived:
+            found[:, start : start + derived.width] = derived.dense(features[:, derived.index])
+            start += derived.width
         return found
 
     def rows_within(self, size: int) -> int:
@@ -61,10 +60,10 @@ class Encoding:
 
     def sparse(self, features: Float32Array) -> Any:
         """Return what `dense` does as a SciPy CSR array of float64; of a category it holds one cell a row at most."""
-        from scipy.sparse import csr_array  # type: ignore[import-untyped]
+        from scipy.sparse import csr_array, hstack  # type: ignore[import-untyped]
 
         numeric, start = self.numeric, len(self.numeric)
-        rows, width = len(features), start + len(self.categorical) + sum(column.width for column in self.dated)
+        rows, width = len(features), start + len(self.categorical)
         places = np.empty((rows, width), np.int32)
         cells = np.empty((rows, width), np.float64)
         taken = features[:, [column.index for column in numeric]]
@@ -76,27 +75,23 @@ class Encoding:
             places[:, position] = offset + column.table.argmax(axis=1)[found]
             cells[:, position] = column.table.max(axis=1)[found]
             offset += column.width
-        position = start + len(self.categorical)
-        for dated in self.dated:
-            of_column = slice(position, position + dated.width)
-            places[:, of_column] = np.arange(offset, offset + dated.width)
-            cells[:, of_column] = dated.dense(features[:, dated.index])
-            offset, position = offset + dated.width, position + dated.width
-        pointers = np.arange(0, rows * width + 1, width)
-        return csr_array((cells.ravel(), places.ravel(), pointers), shape=(rows, self.width))
+        pointers = np.arange(0, rows * width + 1, width) if width else np.zeros(rows + 1, np.intp)
+        plain = csr_array((cells.ravel(), places.ravel(), pointers), shape=(rows, offset))
+        derived = [column.sparse(features[:, column.index]) for column in self.derived]
+        return hstack([plain, *derived], format="csr") if derived else plain
 
     def indexed(self, features: Float32Array) -> Float32Array:
-        """Return rows in the order numeric, categorical, dated, the latter by their numbers; a missing value stays NaN.
+        """Return rows in the order numeric, categorical, derived, these by their numbers; a missing value stays NaN.
 
         Args:
             features: [n, features].
 
         Returns:
-            [n, columns]: one of each feature, but one per part of a date.
+            [n, columns]: one of each feature, but one per part of a date and per word that is counted of a text.
         """
         order = [column.index for column in self.numeric] + [column.index for column in self.categorical]
-        dated = [column.numbers(features[:, column.index]) for column in self.dated]
-        return np.concatenate([features[:, order], *dated], axis=1) if dated else features[:, order]
+        derived = [column.numbers(features[:, column.index]) for column in self.derived]
+        return np.concatenate([features[:, order], *derived], axis=1) if derived else features[:, order]
 
     @property
     def medians(self) -> Float32Array:

@@ -95,7 +95,7 @@ class Export:
         for column in self.encoding.categorical:
             table = self.constant(f"columns/{column.name}/table", column.table)
             parts.append(self.node("Gather", [table, column.export_position(self)], f"columns/{column.name}/one_hot"))
-        parts += [column.export_dense(self) for column in self.encoding.dated]
+        parts += [column.export_dense(self) for column in self.encoding.derived]
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
     def indexed(self, tables: Mapping[int, Float32Array] | None = None) -> str:
@@ -108,7 +108,7 @@ class Export:
         for column in self.encoding.categorical:
             code = column.export_code(self, (tables or {}).get(column.index))
             parts.append(self.node("Reshape", [code, self._one_column()], f"columns/{column.name}/column"))
-        parts += [column.export_numbers(self) for column in self.encoding.dated]
+        parts += [column.export_numbers(self) for column in self.encoding.derived]
         return parts[0] if len(parts) == 1 else self.node("Concat", parts, "encoded", axis=1)
 
     def splice(self, model: "onnx.ModelProto", name: str, given: str, output: str) -> str:

@@ -48,6 +48,7 @@ def save_onnx(graph: "onnx.ModelProto", model: ModelFile, example: "pl.DataFrame
             "molino_hours": {
                 feature.name: hours for feature in model.features if (hours := getattr(feature, "hours", None))
             },
+            "molino_texts": [feature.name for feature in model.features if feature.worded],
         },
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,

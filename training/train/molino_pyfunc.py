@@ -21,6 +21,8 @@ class FrameModel:
         self.features: list[str] = described["metadata"]["molino_features"]
         self.hours: dict[str, int] = described["metadata"].get("molino_hours", {})
         """Of dates and times: hours of a step of the numbers that enter the graph."""
+        self.texts: list[str] = described["metadata"].get("molino_texts", [])
+        """Features whose words enter the graph."""
 
     def predict(self, frame: Any, params: dict[str, Any] | None = None) -> Any:
         """Answer a DataFrame with a DataFrame: `prediction`, or `label` and the classes' probabilities."""
@@ -36,7 +38,7 @@ class FrameModel:
             feeds = {
                 one.name: _steps(frame[one.name], self.hours[one.name])
                 if one.name in self.hours
-                else casts[one.type](frame[one.name])
+                else (_words if one.name in self.texts else casts[one.type])(frame[one.name])
                 for one in inputs
             }
         names = [one.name for one in self.session.get_outputs()]
@@ -72,6 +74,23 @@ def _strings(column: Any) -> Any:
     return np.array(
         ["" if missing else _tidied(str(value)) for value, missing in zip(column, column.isna(), strict=True)], object
     )
+
+
+def _words(column: Any) -> Any:
+    """Return texts as their words; a missing one as the empty string."""
+    import numpy as np
+
+    return np.array(
+        ["" if missing else words_of(str(value)) for value, missing in zip(column, column.isna(), strict=True)], object
+    )
+
+
+def words_of(text: str) -> str:
+    """Return what `molino.contracts.words.words_of` does."""
+    before = None
+    while text != before:
+        before, text = text, unicodedata.normalize("NFC", text.casefold())
+    return " ".join("".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in text).split())
 
 
 def _tidied(text: str) -> str:

@@ -15,7 +15,7 @@ from molino.contracts.model_file import Candidate, LoadedModel, ModelFile, place
 from molino.contracts.record import Artifact
 from molino.contracts.results import IngestResult, TrainResult, VersionResult
 from training.examples import typical_rows
-from training.splits import TEST, TRAIN, VALIDATION
+from training.splits import CALIBRATION, TEST, TRAIN, VALIDATION
 from training.step import Context, Outcome
 from training.stores.opening import sha256_of
 from training.tracking.tracker import LIBRARIES as TRACKING_LIBRARIES
@@ -25,7 +25,7 @@ from training.train.candidates.contract import Material
 from training.train.choice import baseline, select
 from training.train.data import Dataset, Rows
 from training.train.folds import divide
-from training.train.intervals import check_rows
+from training.train.intervals import set_aside
 from training.train.parity import check_target
 from training.train.preparation import prepare
 from training.train.reference import reference_statistics
@@ -70,7 +70,7 @@ def run(context: Context) -> Outcome:
     copies = copies_of(context.store, context.model.name, clean)
     path = fetch_revision(context.settings, version, context.workdir / "clean.parquet", copies)
     _check_data(path, clean, version)
-    dataset = Dataset(path, context.model, context.settings.seed)
+    dataset = set_aside(Dataset(path, context.model, context.settings.seed))
     held_out_path = context.workdir / "held_out.parquet"
     dataset.write_held_out(held_out_path)
     held_out = context.store.upload(held_out_path, context.key("held_out.parquet"), dataset.count(TEST))
@@ -154,7 +154,6 @@ def _open(context: Context, dataset: Dataset, version: VersionResult, held_out: 
     seed = model.training.seed if context.settings.seed is None else context.settings.seed
     material = prepare(dataset, seed, context.settings.logs_folder / model.name / context.run_id)
     material = replace(material, code=context.loaded.code)
-    check_rows(model, len(material.validation))
     for rows in (material.train, material.validation):
         _check_transform(model, rows)
     _check_target(context, material.train)
@@ -173,7 +172,7 @@ def _example(model: ModelFile, held_out: Path) -> "pl.DataFrame":
     import polars as pl
 
     rows = pl.scan_parquet(held_out).select([feature.name for feature in model.features]).head(1000).collect()
-    return typical_rows(rows, EXAMPLE_ROWS)
+    return typical_rows(rows, EXAMPLE_ROWS, [feature.name for feature in model.features if feature.worded])
 
 
 def _check_transform(model: ModelFile, rows: Rows) -> None:
@@ -233,7 +232,8 @@ def _final(session: Session, dataset: Dataset) -> tuple[Dataset, Material]:
     """Return what the chosen candidate is trained on in the end: training rows, or validation rows with them."""
     if not session.context.model.selection.refits:
         return dataset, session.material
-    final = dataset.divided(np.where(dataset.parts == TEST, TEST, TRAIN).astype(np.uint8))
+    kept = np.isin(dataset.parts, (TEST, CALIBRATION))
+    final = dataset.divided(np.where(kept, dataset.parts, TRAIN).astype(np.uint8))
     return final, _prepared(session, final)
 
 

@@ -20,6 +20,8 @@ class Feature(Part):
     """Whether values come before and after each other as they stand in the source: rows can be split by time by it."""
     sliced: ClassVar[bool] = False
     """Whether its values part rows into slices, each of which metrics are told of."""
+    worded: ClassVar[bool] = False
+    """Whether values are words of texts that may be somebody's own: examples are made of the commonest."""
 
     name: str = Field(pattern=COLUMN_PATTERN)
     """What requests, graphs and the clean data call it."""

@@ -135,8 +135,15 @@ LEFT_OUT = {
     "nothing": (of(""), "no value in any row"),
     "row numbers": ([*range(1, ROWS + 1)], "numbers the rows"),
     "ids": ([f"k{row}" for row in range(ROWS)], "free text or an id"),
-    "free text": ([f"Row {row} says a, b" for row in range(ROWS)], "free text or an id"),
+    "texts that say the same": ([f"Row {row} says that a, b or c" for row in range(ROWS)], "free text or an id"),
 }
+
+
+def test_a_column_of_texts_that_share_words_is_a_text(desk: Desk) -> None:
+    words = ("quiet", "lake", "garden", "old", "new", "bright", "noisy")
+    texts = [f"nr {row}: {words[row % 7]} {words[row % 5]}, {words[row % 3]}!" for row in range(ROWS)]
+    made = desk.made(cells(told=texts))
+    assert re.search(r"\{name: told, type: text\}  # \d+ different texts, 7 words that come again and again", made.text)
 
 
 @pytest.mark.parametrize(("values", "reason"), LEFT_OUT.values(), ids=LEFT_OUT)

@@ -12,7 +12,7 @@ from molino.contracts.errors import StepError
 from molino.contracts.model_file import ModelFile
 from training.train.candidates.contract import Material
 from training.train.candidates.converted import convert
-from training.train.candidates.estimator import Estimator
+from training.train.candidates.estimator import Estimator, refuse_too_large
 from training.train.candidates.forms import Placed
 from training.train.candidates.tree_categories import fit_tables
 
@@ -37,8 +37,15 @@ class Boosted(Estimator):
 
 
 def form_of(material: Material) -> Placed:
-    """Return the form of rows for trees, fitted to the training rows."""
-    return Placed(material.encoding, fit_tables(material.encoding, material.train))
+    """Return the form of rows for trees, fitted to the training rows.
+
+    Raises:
+        StepError: the words of texts would take too much memory.
+    """
+    form = Placed(material.encoding, fit_tables(material.encoding, material.train))
+    if material.encoding.derived:
+        refuse_too_large(material, form)
+    return form
 
 
 def settled(parameters: Mapping[str, Any], material: Material, **own: Any) -> dict[str, Any]:

@@ -97,6 +97,6 @@ def refuse_too_large(material: Material, form: Form) -> None:
     size = 8 * len(material.train) * form.width
     if size > FIT_BYTES:
         raise StepError(
-            f"{len(material.train)} rows of {form.width} columns (a category has one for each of its values) take "
-            f"{size / 2**30:.1f} GiB; set training.sample_rows to at most {FIT_BYTES // (8 * form.width)}"
+            f"{len(material.train)} rows of {form.width} columns (one for each value of a category and word of a text) "
+            f"take {size / 2**30:.1f} GiB; set training.sample_rows to at most {FIT_BYTES // (8 * form.width)}"
         )
