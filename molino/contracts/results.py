@@ -167,7 +167,7 @@ class CandidateResult(_Part):
     half_width: float | None = None
     """Of a prediction interval of the model file's level, in the target's unit; none where it asks for none."""
     calibration_rows: int | None = None
-    """Validation rows that tell it."""
+    """Rows that tell it: kept for it, or those that each fold leaves out."""
     weights: dict[str, float] = Field(default_factory=dict)
     """Of an ensemble: how much each member counts, by its name; they add up to 1."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)

@@ -26,7 +26,7 @@ def told(model: ModelFile, candidate: CandidateResult, coverage: Measure | None)
     if coverage is None or model.intervals is None:
         return []
     level, found = model.intervals.level, coverage.interval()
-    fewer = ", which is less than they promise: more validation rows (split.validation) make them truer"
+    fewer = ", which is less than they promise: a larger intervals.calibration, or selection.folds, makes them truer"
     return [
         f"Its prediction intervals of level {level:g}, the answer ± {candidate.half_width:.4g}, hold the share "
         f"{shown(coverage)} of the held-out rows{fewer if found.high < level else ''}."

@@ -4,7 +4,19 @@ Every kind of split is a module here and in `molino.contracts.splits`. It gives 
 through all positions where its parts depend on the data, and says by both which part each row falls into.
 """
 
-from training.splits.contract import JUDGED, TEST, TRAIN, UNUSED, VALIDATION, Placement
+from training.splits.contract import CALIBRATION, JUDGED, TEST, TRAIN, UNUSED, VALIDATION, Placement
 from training.splits.place import identify, kind_of, place, unseen
 
-__all__ = ["JUDGED", "TEST", "TRAIN", "UNUSED", "VALIDATION", "Placement", "identify", "kind_of", "place", "unseen"]
+__all__ = [
+    "CALIBRATION",
+    "JUDGED",
+    "TEST",
+    "TRAIN",
+    "UNUSED",
+    "VALIDATION",
+    "Placement",
+    "identify",
+    "kind_of",
+    "place",
+    "unseen",
+]

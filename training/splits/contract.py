@@ -19,6 +19,8 @@ JUDGED: Final = 3
 """Of a fold: the rows that candidates are compared by."""
 UNUSED: Final = 4
 """Of a fold: neither trained on nor judged."""
+CALIBRATION: Final = 5
+"""Rows that tell how wide prediction intervals are, and for which no candidate is trained or chosen."""
 
 Boundaries = dict[str, tuple[float, float]]
 Parts = NDArray[np.uint8]

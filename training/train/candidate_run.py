@@ -24,7 +24,7 @@ from training.train.data import Rows
 from training.train.export import export_candidate
 from training.train.folds import Measured, mean_rounds
 from training.train.graph_predictions import graph_predictions
-from training.train.intervals import candidate_half_width
+from training.train.intervals import calibrated, of_folds
 from training.train.parity import check_labels, check_parity, generate_rows, measure_parity
 from training.train.preparation import prepare
 from training.train.progress import Progress
@@ -64,7 +64,7 @@ def train_candidate(session: Session, candidate: Candidate, members: Mapping[str
         kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads, of_folds)
         if found:
             kept = replace(kept, parameters=found.parameters, search=found.result)
-        kept = replace(kept, half_width=candidate_half_width(material, trained))
+        kept = replace(kept, width=calibrated(material, trained) or (measured.width if measured else None))
         return _keep(session, kept, trained, rounds)
 
 
@@ -88,7 +88,8 @@ def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial],
         before = trial.result
         kept = _Kept(candidate, name, child, seconds, before.validation, before.validation_spread, ())
         kept = replace(kept, parameters=before.parameters, search=before.search)
-        kept = replace(kept, half_width=before.half_width, calibration_rows=before.calibration_rows)
+        known_before = None if before.half_width is None else (before.half_width, before.calibration_rows or 0)
+        kept = replace(kept, width=calibrated(material, trained) or known_before)
         return _keep(session, kept, trained, trial.rounds)
 
 
@@ -108,13 +109,18 @@ def _cross_validate(
     kept: list[Trained] = []
     found: list[dict[str, float]] = []
     rounds: list[int | None] = []
+    residuals: list[NDArray[np.float64]] = []
     folder = session.material.tensorboard / candidate.name
-    for number, (trained, metrics) in enumerate(_fold_by_fold(session, candidate, folder, members), start=1):
+    for number, (trained, judged, answers, metrics) in enumerate(
+        _fold_by_fold(session, candidate, folder, members), start=1
+    ):
         found.append(metrics)
+        if context.model.intervals is not None:
+            residuals.append(judged.target - answers)
         rounds.append(trained.rounds)
         kept.append(trained)
         context.log.info(f"folds of {candidate.name}", done=number, total=len(session.folds), **_rounded(metrics))
-    measured = Measured(tuple(found), mean_rounds(rounds))
+    measured = Measured(tuple(found), mean_rounds(rounds), of_folds(context.model, residuals))
     named = {f"fold_{name}": history for name, history in measured.history.items()}
     context.tracker.log_history(child, named, first=1)
     return measured, tuple(kept) if session.ensembles else ()
@@ -122,8 +128,8 @@ def _cross_validate(
 
 def _fold_by_fold(
     session: Session, candidate: Candidate, logs: Path, members: Mapping[str, Trial]
-) -> Iterator[tuple[Trained, dict[str, float]]]:
-    """Yield a candidate trained on each fold, with its metrics on the rows that the fold leaves out."""
+) -> Iterator[tuple[Trained, Rows, NDArray[np.float64], dict[str, float]]]:
+    """Yield a candidate trained on each fold, with the rows that the fold leaves out, its answers, and its metrics."""
     material = session.material
     for number, fold in enumerate(session.folds, start=1):
         try:
@@ -131,10 +137,11 @@ def _fold_by_fold(
             prepared = prepare(fold, material.seed, logs / f"fold-{number}")
             trained = _train(candidate, replace(prepared, code=material.code, members=beside))
             judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
-            metrics = measure_rows(judged, bounded(material.model, trained), "the fold's")
+            answers = bounded(material.model, trained)(judged.features)
+            metrics = measure_rows(judged, lambda _, kept=answers: kept, "the fold's")  # type: ignore[misc]
         except StepError as error:
             raise StepError(f"fold {number} of {len(session.folds)}: {error}") from error
-        yield trained, metrics
+        yield trained, judged, answers, metrics
 
 
 def _attempt(session: Session, candidate: Candidate, number: int, judge: Judge) -> dict[str, float]:
@@ -144,7 +151,7 @@ def _attempt(session: Session, candidate: Candidate, number: int, judge: Judge) 
         material = replace(session.material, tensorboard=logs, judge=judge)
         return measure_rows(material.validation, judged_by(material, _train(candidate, material)), "validation")
     metric, found = METRICS[session.context.model.metric], list[dict[str, float]]()
-    for number, (_, metrics) in enumerate(_fold_by_fold(session, candidate, logs, {}), start=1):
+    for number, (*_, metrics) in enumerate(_fold_by_fold(session, candidate, logs, {}), start=1):
         found.append(metrics)
         mean = Measured(tuple(found), None).means.get(metric.name)
         if mean is not None and number < len(session.folds):
@@ -186,9 +193,8 @@ class _Kept:
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
     """Found by a search."""
     search: SearchResult | None = None
-    half_width: float | None = None
-    calibration_rows: int | None = None
-    """That tell the half-width, where they aren't the material's validation rows."""
+    width: tuple[float, int] | None = None
+    """Half-width of the intervals, and how many rows tell it."""
 
 
 def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -> Trial:
@@ -225,20 +231,14 @@ def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -
         seconds=kept.seconds,
         validation=dict(kept.validation),
         validation_spread=dict(kept.spreads),
-        half_width=kept.half_width,
-        calibration_rows=_calibration_rows(kept, material),
+        half_width=kept.width and kept.width[0],
+        calibration_rows=kept.width and kept.width[1],
         weights=dict(weights_of(trained)),
         parameters=dict(kept.parameters),
         search=kept.search,
     )
     context.log.info("candidate", name=kept.name, rounded=_rounded(metrics | spreads))
     return Trial(result, metrics, rounds, candidate, trained, kept.of_folds)
-
-
-def _calibration_rows(kept: _Kept, material: Material) -> int | None:
-    if kept.half_width is None:
-        return None
-    return len(material.validation) if kept.calibration_rows is None else kept.calibration_rows
 
 
 def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
-from training.splits import JUDGED, TEST, TRAIN, UNUSED, VALIDATION
+from training.splits import CALIBRATION, JUDGED, TEST, TRAIN, UNUSED, VALIDATION
 from training.splits.contract import Parts, SplitKind
 from training.splits.place import known
 from training.train.data import Dataset
@@ -28,6 +27,8 @@ class Measured:
     """By metric; without those that are undefined on the fold's rows."""
     rounds: int | None
     """The mean of the rounds or epochs that were best in a fold, rounded; none of a kind without them."""
+    width: tuple[float, int] | None = None
+    """Half-width of the prediction intervals, and how many rows tell it; none where there are none."""
 
     @property
     def means(self) -> dict[str, float]:
@@ -53,9 +54,9 @@ def divide(dataset: Dataset, count: int) -> tuple[Dataset, ...]:
         StepError: a fold has too few rows of a part.
     """
     split, model = dataset.split, dataset.model
-    kind, open_rows = known(split.kind), np.flatnonzero(dataset.parts != TEST)
+    kind = known(split.kind)
     found = []
-    for number, parts in enumerate(_parts(dataset, kind, open_rows, count), start=1):
+    for number, parts in enumerate(_parts(dataset, kind, count), start=1):
         for part, name in NEEDED.items():
             rows = int((parts == part).sum())
             if rows < 2:
@@ -70,9 +71,10 @@ def divide(dataset: Dataset, count: int) -> tuple[Dataset, ...]:
     return tuple(found)
 
 
-def _parts(dataset: Dataset, kind: SplitKind, open_rows: NDArray[np.intp], count: int) -> Iterator[Parts]:
-    split = dataset.split
-    placement, share = dataset.placement.take(dataset.parts != TEST), split.validation / (1 - split.test)
+def _parts(dataset: Dataset, kind: SplitKind, count: int) -> Iterator[Parts]:
+    split, is_open = dataset.split, ~np.isin(dataset.parts, (TEST, CALIBRATION))
+    open_rows = np.flatnonzero(is_open)
+    placement, share = dataset.placement.take(is_open), split.validation / (1 - split.test)
     for train, judged in kind.folds(placement, count):
         parts = np.full(dataset.rows, UNUSED, np.uint8)
         parts[open_rows[judged]] = JUDGED

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import ModelFile
-from training.splits import TRAIN, VALIDATION
+from training.splits import CALIBRATION, TRAIN, VALIDATION
 from training.train.candidates.contract import Material
 from training.train.class_weights import weighed, weighing
 from training.train.data import Dataset, Rows
@@ -37,6 +37,7 @@ def prepare(dataset: Dataset, seed: int, tensorboard: Path) -> Material:
         seed=seed,
         tensorboard=tensorboard,
         report=lambda *_: None,
+        calibration=dataset.sample(CALIBRATION, most, seed) if dataset.count(CALIBRATION) else None,
     )
 
 

@@ -242,6 +242,9 @@ class Intervals(Part):
 
     level: float = Field(default=0.9, gt=0, lt=1)
     """Share of new rows whose target they are to hold."""
+    calibration: float | None = Field(default=None, gt=0, le=0.5)
+    """Share of the rows that is kept from training, for nothing but to tell how wide they are. When not given, 0.1 of
+    them, or none where folds choose: there each row tells by how much candidates that didn't know it were off."""
 
 
 class Resources(Part):

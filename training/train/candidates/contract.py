@@ -46,6 +46,8 @@ class Material:
     tensorboard: Path
     """Folder of this candidate's TensorBoard logs."""
     report: Report
+    calibration: Rows | None = None
+    """All rows that are kept for prediction intervals, or a sample of them; none where there are none."""
     code: Mapping[str, bytes] = field(default_factory=dict)
     """By name: Python files of one's own beside the model file."""
     rounds: int | None = None
