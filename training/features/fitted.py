@@ -4,8 +4,8 @@ Each type of feature takes one of the forms: `Scaled`, `OneHot`, or one below `D
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -28,6 +28,32 @@ class Nodes(Protocol):
 
     def constant(self, name: str, value: Any) -> str:
         """Add an array under a name and return the name."""
+
+    def each_text(self, texts: str, output: str, nodes: Sequence["TextNode"], width: int) -> str:
+        """Add a node that runs nodes on one text after the other, and return its output, [n, width].
+
+        Args:
+            texts: strings, [n].
+            output: its name.
+            nodes: what they read as `text` is one of the strings; constants are known by their names. The last one's
+                output, [width], is a row.
+            width: columns.
+        """
+
+
+@dataclass(frozen=True)
+class TextNode:
+    """A node among those that are run on one text after the other."""
+
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    """Names of their own among these nodes."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+Sparse = tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float64]]
+"""Rows as in SciPy's CSR form: where each row begins and the last one ends, the columns of cells, and the cells."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +105,12 @@ class Derived(Fitted):
     def dense(self, codes: Float32Array) -> Float32Array:
         """Return codes [n] as columns for networks and linear models, [n, width]."""
 
-    def sparse(self, codes: Float32Array) -> Any:
-        """Return the same as a SciPy array."""
-        from scipy.sparse import csr_array  # type: ignore[import-untyped]
-
-        return csr_array(self.dense(codes).astype(np.float64))
+    def sparse(self, codes: Float32Array) -> Sparse:
+        """Return the same, where most cells may be 0 without these."""
+        dense = self.dense(codes)
+        rows, width = dense.shape
+        columns = np.tile(np.arange(width, dtype=np.int32), rows)
+        return np.arange(rows + 1) * width, columns, dense.astype(np.float64).ravel()
 
     @abstractmethod
     def export_numbers(self, graph: Nodes) -> str:

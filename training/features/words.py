@@ -6,20 +6,17 @@ takes one text after the other, so that no long one among many short ones costs 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molino.contracts.errors import StepError
-from training.features.fitted import Derived, Fitted, Float32Array, Nodes
+from training.features.fitted import Derived, Fitted, Float32Array, Nodes, Sparse, TextNode
 
-if TYPE_CHECKING:
-    import onnx
-
-FLOAT, STRING, DOUBLE = 1, 8, 11
+FLOAT, DOUBLE = 1, 11
 """ONNX's numbers of its types."""
 MOST_GRAMS = 4_000_000
 """Different words and sequences of words of the training rows, which are counted in memory."""
@@ -27,7 +24,6 @@ SHOWN_CHARACTERS = 60
 
 Gram = tuple[str, ...]
 """Words that follow each other."""
-BodyNode = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -40,10 +36,14 @@ class Words(Derived):
     """What is counted, by its number of words and then in alphabetical order."""
     weights: NDArray[np.float64]
     """[width]."""
-    counts: Any
-    """SciPy CSR array [texts + 1, width]: how often each comes in each text; in the last, a missing one, none."""
-    scaled: Any
-    """The same weighted, each row of length 1."""
+    pointers: NDArray[np.intp]
+    """[texts + 2]: where the cells of each text begin, those of a missing one, of which there are none, and the end."""
+    columns: NDArray[np.int32]
+    """[cells]: what is counted there."""
+    counts: NDArray[np.float64]
+    """[cells]: how often it comes in the text."""
+    scaled: NDArray[np.float64]
+    """[cells]: the same weighted, each text of length 1."""
 
     has_codes = True
 
@@ -66,60 +66,63 @@ class Words(Derived):
 
     def numbers(self, codes: Float32Array) -> Float32Array:
         """Return codes [n] as counts, [n, width]."""
-        return np.asarray(self.counts[self._positions(codes)].toarray(), np.float32)
+        return self._filled(codes, self.counts)
 
     def dense(self, codes: Float32Array) -> Float32Array:
         """Return codes [n] as weighted counts, [n, width]."""
-        return np.asarray(self.scaled[self._positions(codes)].toarray(), np.float32)
+        return self._filled(codes, self.scaled)
 
-    def sparse(self, codes: Float32Array) -> Any:
-        """Return the same as a SciPy CSR array."""
-        return self.scaled[self._positions(codes)]
+    def sparse(self, codes: Float32Array) -> Sparse:
+        """Return the same without the words that a text hasn't."""
+        lengths, cells = self._cells(codes)
+        return np.concatenate([[0], np.cumsum(lengths)]), self.columns[cells], self.scaled[cells]
 
     def export_numbers(self, graph: Nodes) -> str:
         """Add the nodes of `numbers` and return their output."""
-        return self._export(graph, "counts", lambda _node, counts: counts)
+        return graph.each_text(self.name, f"columns/{self.name}/counts", self._counting(), self.width)
 
     def export_dense(self, graph: Nodes) -> str:
-        """Add the nodes of `dense` and return their output."""
+        """Add the nodes of `dense` and return their output.
+
+        Counts are weighed in 64 bits. A text with any word has a length of 1 at least, since weights are.
+        """
         weights = graph.constant(f"columns/{self.name}/weights", self.weights)
         least = graph.constant(f"columns/{self.name}/least", np.float64(1))
         axis = graph.constant(f"columns/{self.name}/axis", np.array([0], np.int64))
-
-        def weighted(node: BodyNode, counts: str) -> str:
-            """Weigh counts in 64 bits; a text with any word has a length of 1 at least, since weights are."""
-            heavy = node("Mul", [node("Cast", [counts], "exact", to=DOUBLE), weights], "heavy")
-            squares = node("ReduceSum", [node("Mul", [heavy, heavy], "squares"), axis], "square", keepdims=1)
-            length = node("Max", [node("Sqrt", [squares], "root"), least], "length")
-            return node("Cast", [node("Div", [heavy, length], "unit")], "scaled", to=FLOAT)
-
-        return self._export(graph, "weighted", weighted)
+        nodes = [
+            *self._counting(),
+            TextNode("Cast", ("counts",), ("exact",), {"to": DOUBLE}),
+            TextNode("Mul", ("exact", weights), ("heavy",)),
+            TextNode("Mul", ("heavy", "heavy"), ("squares",)),
+            TextNode("ReduceSum", ("squares", axis), ("square",), {"keepdims": 1}),
+            TextNode("Sqrt", ("square",), ("root",)),
+            TextNode("Max", ("root", least), ("length",)),
+            TextNode("Div", ("heavy", "length"), ("unit",)),
+            TextNode("Cast", ("unit",), ("scaled",), {"to": FLOAT}),
+        ]
+        return graph.each_text(self.name, f"columns/{self.name}/weighted", nodes, self.width)
 
     def _positions(self, codes: Float32Array) -> NDArray[np.intp]:
         return np.where(np.isnan(codes), len(self.texts), codes).astype(np.intp)
 
-    def _export(self, graph: Nodes, name: str, ending: Callable[[BodyNode, str], str]) -> str:
-        """Add a node that counts the words of one text after the other, and `ending` to what it does of each."""
-        from onnx import helper
+    def _cells(self, codes: Float32Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return how many cells the text of each code has, [n], and which they are, one text after the other."""
+        texts = self._positions(codes)
+        starts, lengths = self.pointers[texts], self.pointers[texts + 1] - self.pointers[texts]
+        before = np.cumsum(lengths) - lengths
+        return lengths, np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
 
-        scope = graph.constant(f"columns/{self.name}/{name}/none", np.float32(0)).removesuffix("none")
-        nodes: list[onnx.NodeProto] = []
+    def _filled(self, codes: Float32Array, values: NDArray[np.float64]) -> Float32Array:
+        found = np.zeros((len(codes), self.width), np.float32)
+        lengths, cells = self._cells(codes)
+        found[np.repeat(np.arange(len(codes)), lengths), self.columns[cells]] = values[cells]
+        return found
 
-        def node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-            nodes.append(helper.make_node(kind, list(inputs), [scope + output], **attributes))
-            return scope + output
-
-        nodes.append(
-            helper.make_node("StringSplit", [f"{scope}text"], [f"{scope}words", f"{scope}number"], delimiter=" ")
+    def _counting(self) -> tuple[TextNode, ...]:
+        return (
+            TextNode("StringSplit", ("text",), ("words", "number"), {"delimiter": " "}),
+            TextNode("TfIdfVectorizer", ("words",), ("counts",), self._counted()),
         )
-        answer = ending(node, node("TfIdfVectorizer", [f"{scope}words"], "counts", **self._counted()))
-        body = helper.make_graph(
-            nodes,
-            f"{scope}body",
-            [helper.make_tensor_value_info(f"{scope}text", STRING, [])],
-            [helper.make_tensor_value_info(answer, FLOAT, [self.width])],
-        )
-        return graph.node("Scan", [self.name], f"columns/{self.name}/{name}/rows", body=body, num_scan_inputs=1)
 
     def _counted(self) -> dict[str, Any]:
         """Return the attributes of the node that counts words."""
@@ -161,8 +164,6 @@ def fit_words(
     Raises:
         StepError: no word is in so many rows, or there are too many to count.
     """
-    from scipy.sparse import csr_array, diags_array  # type: ignore[import-untyped]
-
     present = codes[~np.isnan(codes)].astype(np.intp)
     rows = Counter[Gram]()
     for position, times in zip(*(found.tolist() for found in np.unique(present, return_counts=True)), strict=True):
@@ -186,14 +187,13 @@ def fit_words(
     weights = np.log((1 + len(codes)) / (1 + found)) + 1
     counted = [Counter(place[gram] for gram in _grams(text, longest) if gram in place) for text in texts]
     pointers = np.cumsum([0, *map(len, counted), 0])
-    cells = np.array([times for one in counted for times in one.values()], np.float64)
+    counts = np.array([times for one in counted for times in one.values()], np.float64)
     columns = np.array([column for one in counted for column in one], np.int32)
-    counts = csr_array((cells, columns, pointers), shape=(len(texts) + 1, len(vocabulary)))
-    heavy = counts @ diags_array(weights)
-    lengths = np.sqrt(np.asarray((heavy * heavy).sum(axis=1))).reshape(-1)
-    scaled = csr_array(heavy)
-    scaled.data /= np.repeat(np.maximum(lengths, 1), np.diff(scaled.indptr))
-    return Words(index, name, imputed, texts, vocabulary, weights, counts, scaled)
+    heavy = counts * weights[columns]
+    of_text = np.repeat(np.arange(len(texts)), np.diff(pointers)[:-1])
+    lengths = np.sqrt(np.bincount(of_text, weights=heavy**2, minlength=len(texts)))
+    scaled = heavy / lengths[of_text]
+    return Words(index, name, imputed, texts, vocabulary, weights, pointers, columns, counts, scaled)
 
 
 def _grams(text: str, longest: int) -> Iterator[Gram]:

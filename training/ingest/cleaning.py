@@ -160,7 +160,9 @@ class Cleaner:
         """
         tally = self.tally
         if tally.read == 0:
-            raise SourceError(f"{where}: no rows below the header")
+            raise SourceError(
+                f"{where}: no rows below the header; source.header names the columns of a table that has none"
+            )
         for column in self.columns:
             if tally.unreadable[column.name] and tally.unreadable[column.name] == tally.present[column.name]:
                 row, text = tally.examples[column.name]
@@ -173,7 +175,9 @@ class Cleaner:
                 f"{limit:.1%} of quality.max_quarantined_share: {self._commonest()}{''.join(self.hints().values())}"
             )
         if tally.clean == 0:
-            raise SourceError(f"{where}: no row of {tally.read} is left: {self._commonest()}")
+            gaps = "; missing: impute of a feature keeps rows without its value" if tally.dropped else ""
+            hints = "".join(self.hints().values()) or gaps
+            raise SourceError(f"{where}: no row of {tally.read} is left: {self._commonest()}{hints}")
 
     def hints(self) -> dict[str, str]:
         """Return column to the key that would have its unreadable or missing cells taken, where one would."""

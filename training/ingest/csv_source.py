@@ -24,6 +24,7 @@ from training.ingest.csv_text import (
 )
 from training.ingest.dialect import Rewritten
 from training.ingest.prefetch import prefetch
+from training.ingest.row_hints import QUOTES
 from training.ingest.rules import column_types
 
 UNUSED = "\0"
@@ -99,7 +100,9 @@ class CsvSource:
             parsed = self._frame(data)
         if parsed is None:
             last = first_row + rows_in(data)
-            raise SourceError(f"{self.where}: a quote stands inside a cell between rows {first_row} and {last}")
+            raise SourceError(
+                f"{self.where}: a quote stands inside a cell between rows {first_row} and {last}; {QUOTES}"
+            )
         return parsed
 
     def _has_cells_in_full(self, data: bytes) -> bool:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from molino.contracts.errors import SourceError
 from molino.contracts.tidy import tidied
+from training.ingest.row_hints import QUOTES, hint_for_row
 
 PIECE_BYTES = 8 << 20
 LONGEST_ROW_BYTES = 64 << 20
@@ -90,10 +91,12 @@ def pieces(file: Readable, where: str) -> Iterator[bytes]:
         else:
             rest += data
         if len(rest) > LONGEST_ROW_BYTES:
-            raise SourceError(f"{where}: a row is longer than {LONGEST_ROW_BYTES >> 20} MiB, or a quote isn't closed")
+            raise SourceError(
+                f"{where}: a row is longer than {LONGEST_ROW_BYTES >> 20} MiB, or a quote isn't closed; {QUOTES}"
+            )
         data = file.read(PIECE_BYTES)
     if rest.count(b'"') % 2:
-        raise SourceError(f"{where}: a quote is opened and not closed")
+        raise SourceError(f"{where}: a quote is opened and not closed; {QUOTES}")
     if rest:
         yield rest
 
@@ -125,7 +128,10 @@ def split_header(data: bytes, delimiter: str, where: str, expected: Collection[s
     names = [tidied(name) for name in _cells(data[:end].decode(), delimiter, where)]
     for name in expected:
         if names.count(name) > 1:
-            raise SourceError(f"{where}: the header names column {name!r} twice; give each column a name of its own")
+            raise SourceError(
+                f"{where}: the header names column {name!r} twice; give each column a name of its own there, or in "
+                "source.header, with source.skip_lines: 1"
+            )
     return names, data[end:]
 
 
@@ -134,7 +140,10 @@ def _cells(row: str, delimiter: str, where: str) -> list[str]:
         return next(csv.reader([row], delimiter=delimiter), [])
     except csv.Error as error:
         problem = "it has a bare carriage return; end each row by a line feed" if "\r" in row else str(error)
-        raise SourceError(f"{where}: the first row is no header of a CSV: {problem}") from error
+        raise SourceError(
+            f"{where}: the first row is no header of a CSV: {problem}; source.skip_lines passes over lines before it, "
+            "and source.header names the columns of a table without one"
+        ) from error
 
 
 def check_text(data: bytes, first_row: int, where: str) -> None:
@@ -145,7 +154,7 @@ def check_text(data: bytes, first_row: int, where: str) -> None:
     """
     if b"\0" in data:
         row = first_row + rows_in(data[: data.index(b"\0")])
-        raise SourceError(f"{where}: row {row} holds a zero byte; expected CSV text in UTF-8")
+        raise SourceError(f"{where}: row {row} holds a zero byte; expected CSV text in UTF-8, or of source.encoding")
     if data.isascii():
         return
     try:
@@ -178,4 +187,5 @@ def check_cells(data: bytes, delimiter: str, columns: int, first_row: int, where
     for row, line in enumerate(bare.removesuffix(b"\n").split(b"\n"), first_row):
         cells = line.count(sign) + 1
         if cells != columns:
-            raise SourceError(f"{where}: row {row} has {cells} cells, but the header has {columns}")
+            hint = hint_for_row(data, row - first_row, delimiter)
+            raise SourceError(f"{where}: row {row} has {cells} cells, but the header has {columns}{hint}")

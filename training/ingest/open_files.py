@@ -108,7 +108,8 @@ class OpenFiles:
             words += [f"it has {', '.join(map(repr, beyond))} beside them"] if beyond else []
             raise SourceError(
                 f"source {source.uri}: its header has other columns than that of {self.sources[0].uri}: "
-                f"{' and '.join(words)}; all files of a source have the same"
+                f"{' and '.join(words)}; all files of a source have the same; "
+                "source.uri may name those that do"
             )
 
     def _with_given(self, batch: Batch, given: Mapping[str, str | None]) -> Batch:

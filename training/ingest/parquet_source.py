@@ -72,7 +72,9 @@ def _value(column: FeatureType[Any], dtype: pl.DataType, where: str) -> pl.Expr:
     if column.accepts(dtype):
         return column.taken(dtype)
     kind = column.feature.type
-    raise SourceError(f"{where}: column {column.name!r}: expected {kind} values, but its type is {dtype}")
+    raise SourceError(
+        f"{where}: column {column.name!r}: expected {kind} values, but its type is {dtype}; give it another type"
+    )
 
 
 def _kept(name: str, dtype: pl.DataType, where: str) -> pl.Expr:
@@ -81,7 +83,9 @@ def _kept(name: str, dtype: pl.DataType, where: str) -> pl.Expr:
         return pl.col(name).cast(pl.String)
     if not dtype.is_nested():
         return _as_text(pl.col(name), dtype)
-    raise SourceError(f"{where}: column {name!r}: expected split values, but its type is {dtype}")
+    raise SourceError(
+        f"{where}: column {name!r}: expected split values, but its type is {dtype}; name another in split"
+    )
 
 
 def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

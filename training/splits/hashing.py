@@ -66,8 +66,8 @@ def _text_bits(column: "pl.Series") -> Bits:
     ]
     import polars as pl
 
-    table = pl.DataFrame({"text": different, "hash": pl.Series(hashes, dtype=pl.UInt64)})
-    found = column.to_frame("text").join(table, on="text", how="left", nulls_equal=True, maintain_order="left")
+    table = pl.DataFrame({"cell": different, "hash": pl.Series(hashes, dtype=pl.UInt64)})
+    found = column.to_frame("cell").join(table, on="cell", how="left", nulls_equal=True, maintain_order="left")
     return found["hash"].to_numpy()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from molino.contracts.model_file import ModelFile
 from training.features import type_of
-from training.features.fitted import Derived, Fitted, Float32Array, OneHot, Scaled
+from training.features.fitted import Derived, Fitted, Float32Array, OneHot, Scaled, Sparse
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Encoding:
             offset += column.width
         pointers = np.arange(0, rows * width + 1, width) if width else np.zeros(rows + 1, np.intp)
         plain = csr_array((cells.ravel(), places.ravel(), pointers), shape=(rows, offset))
-        derived = [column.sparse(features[:, column.index]) for column in self.derived]
+        derived = [_csr(column.sparse(features[:, column.index]), column.width) for column in self.derived]
         return hstack([plain, *derived], format="csr") if derived else plain
 
     def indexed(self, features: Float32Array) -> Float32Array:
@@ -107,6 +107,13 @@ class Encoding:
     def factors(self) -> Float32Array:
         """[numeric]."""
         return np.array([column.factor for column in self.numeric], np.float32)
+
+
+def _csr(rows: Sparse, width: int) -> Any:
+    from scipy.sparse import csr_array
+
+    pointers, columns, cells = rows
+    return csr_array((cells, columns, pointers), shape=(len(pointers) - 1, width))
 
 
 def fit_encoding(model: ModelFile, values: Mapping[str, tuple[str, ...]], features: Float32Array) -> Encoding:

@@ -11,7 +11,7 @@ import numpy as np
 
 from molino.contracts.model_file import ModelFile
 from training.features import type_of
-from training.features.fitted import Float32Array
+from training.features.fitted import Float32Array, TextNode
 from training.train.encoding import Encoding
 
 if TYPE_CHECKING:
@@ -76,6 +76,21 @@ class Export:
         else:
             self.constants[name] = numpy_helper.from_array(array.copy(order="C"), name)
         return name
+
+    def each_text(self, texts: str, output: str, nodes: Sequence[TextNode], width: int) -> str:
+        """Add a node that runs nodes on one text after the other: see `training.features.fitted.Nodes`."""
+        from onnx import TensorProto, helper
+
+        own = {"text", *(name for node in nodes for name in node.outputs)}
+
+        def named(names: Sequence[str]) -> list[str]:
+            return [f"{self.scope}{output}/{name}" if name in own else name for name in names]
+
+        inside = [helper.make_node(one.kind, named(one.inputs), named(one.outputs), **one.attributes) for one in nodes]
+        text = helper.make_tensor_value_info(named(["text"])[0], TensorProto.STRING, [])
+        row = helper.make_tensor_value_info(named(nodes[-1].outputs)[0], TensorProto.FLOAT, [width])
+        body = helper.make_graph(inside, f"{self.scope}{output}/body", [text], [row])
+        return self.node("Scan", [texts], output, body=body, num_scan_inputs=1)
 
     def dense(self) -> str:
         """Add the nodes of `Encoding.dense`, once to a graph, and return their output, [n, width]."""

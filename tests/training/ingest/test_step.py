@@ -327,6 +327,33 @@ BAD = {
 }
 
 
+KEYS = {
+    "a comment": (csv_text(GOOD_ROW, "# of 2026", GOOD_ROW), "source.comment: '#' passes over such lines"),
+    "a slashed comment": (csv_text("// a, b", GOOD_ROW), "source.comment: '//'"),
+    "a negative number is no comment": (csv_text("-1,3"), "source.delimiter, source.quote, source.comment"),
+    "a backslash before a quote": (csv_text(r'1,3,1,"a \", b\"",1'), "source.escape"),
+    "blanks before a quote": (csv_text('1, 3, 1, "a, b", 1'), "source.skip_blanks: true"),
+    "single quotes": (csv_text("1,3,1,'a, b',1"), 'source.quote: "\'" reads'),
+    "a long row": (csv_text(GOOD_ROW + ",1"), "correct the row, or say how the file is written: source.delimiter"),
+    "a row after a quoted line end": (csv_text('1,3,1,"a\n\nb",1', "#,1"), "correct the row, or say how"),
+    "an open quote": (csv_text('1,3,1,"north,1'), "source.quote: none takes quotes"),
+    "a quote inside a cell": (csv_text('1,3,1,"no"rth,1'), "source.quote: none takes quotes"),
+    "a column given twice": (csv_text("1,2", header="size,size"), "or in source.header, with source.skip_lines: 1"),
+    "a page of the web": (b"<html>" + b"<p>Sign in</p>" * 20_000, "source.skip_lines passes over lines before it"),
+    "a header alone": (csv_text(), "source.header names the columns of a table that has none"),
+    "no row without a gap that drops": (csv_text("1,3,,north,1"), "missing: impute of a feature keeps rows"),
+    "no row with a target": (csv_text("1,3,1,north,"), "target.missing: drop"),
+}
+"""What can't be read, and the key that the error names."""
+
+
+@pytest.mark.parametrize(("data", "key"), KEYS.values(), ids=KEYS)
+def test_an_error_names_the_key_that_helps(tmp_path: Path, data: bytes, key: str) -> None:
+    message = refusal(Homes(tmp_path, data))
+    assert key in message
+    assert "\n" not in message
+
+
 @pytest.mark.parametrize(("data", "expected"), BAD.values(), ids=BAD)
 def test_a_bad_source_is_refused_in_one_line(tmp_path: Path, data: bytes, expected: str) -> None:
     message = refusal(Homes(tmp_path, data))
