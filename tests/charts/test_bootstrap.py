@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -35,9 +35,9 @@ def user() -> int | None:
     return 65534 if os.geteuid() == 0 else None
 
 
-def bootstrap(folder: Path) -> None:
+def bootstrap(folder: Path, passwords: Mapping[str, str] = PASSWORDS) -> None:
     """Run the script, as the init container does."""
-    environment = {"HOME": str(folder), "PATH": PLACES, "LC_ALL": "C", "PGDATA": str(folder / "pgdata"), **PASSWORDS}
+    environment = {"HOME": str(folder), "PATH": PLACES, "LC_ALL": "C", "PGDATA": str(folder / "pgdata"), **passwords}
     command = ["bash", folder / "bootstrap.sh"]
     done = subprocess.run(
         command, env=environment, cwd=folder, user=user(), capture_output=True, text=True, check=False

@@ -126,7 +126,8 @@ def running(command: list[str | Path], log: Path, ready: Callable[[], object], *
             process.terminate()
 
 
-def test_the_built_in_postgres_takes_tls_alone(folder: Path) -> None:
+def test_the_built_in_postgres_takes_tls_alone_and_the_passwords_of_its_last_start(folder: Path) -> None:
+    bootstrap(folder, {name: f"before-{password}" for name, password in PASSWORDS.items()})
     bootstrap(folder)
     port = free_port()
     rendered = render("defaults", *DATABASE_TLS, f"postgres.service.port={port}")
@@ -138,8 +139,8 @@ def test_the_built_in_postgres_takes_tls_alone(folder: Path) -> None:
     for path in folder.iterdir():
         os.chown(path, user() or -1, -1)
 
-    def connect(mode: str) -> None:
-        address = f"host=localhost port={port} user=airflow dbname=airflow password={PASSWORDS['AIRFLOW_PASSWORD']}"
+    def connect(mode: str, password: str = PASSWORDS["AIRFLOW_PASSWORD"]) -> None:
+        address = f"host=localhost port={port} user=airflow dbname=airflow password={password}"
         psycopg2.connect(f"{address} sslmode={mode} sslrootcert={folder}/tls.crt").close()
 
     server = shutil.which("postgres", path=PLACES) or ""
@@ -147,11 +148,11 @@ def test_the_built_in_postgres_takes_tls_alone(folder: Path) -> None:
     command: list[str | Path] = [server, "-D", folder / "pgdata", *files]
     environment = {"HOME": str(folder), "PATH": PLACES, "LC_ALL": "C"}
     log = folder.with_suffix(".log")
-    with (
-        running(command, log, lambda: connect("verify-full"), user=user(), env=environment, cwd=folder),
-        pytest.raises(psycopg2.OperationalError, match="no encryption"),
-    ):
-        connect("disable")
+    with running(command, log, lambda: connect("verify-full"), user=user(), env=environment, cwd=folder):
+        with pytest.raises(psycopg2.OperationalError, match="no encryption"):
+            connect("disable")
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            connect("verify-full", f"before-{PASSWORDS['AIRFLOW_PASSWORD']}")
     log.unlink()
 
 

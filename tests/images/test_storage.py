@@ -10,8 +10,12 @@ from uuid import uuid4
 import pytest
 import yaml
 from minio import Minio
+from minio.credentials import StaticProvider
 from minio.error import S3Error
+from minio.minioadmin import MinioAdmin
 
+from molino.secrets.making import made
+from molino.secrets.rotation import Held, turn
 from tests.conftest import S3
 
 STORAGE = Path(__file__).resolve().parents[2] / "images" / "operations" / "storage.py"
@@ -98,3 +102,35 @@ def test_a_wrong_root_key_is_one_line(s3: S3, tmp_path: Path) -> None:
     program = [sys.executable, STORAGE, tmp_path / "storage.yaml", tmp_path]
     failed = subprocess.run(program, env=environment, capture_output=True, text=True)
     assert failed.stderr.splitlines()[0].startswith(f"MinIO at {s3.endpoint} refused: ")
+
+
+def test_a_pair_of_keys_is_changed_without_a_request_that_fails(s3: S3, tmp_path: Path) -> None:
+    """As `molino secrets rotate minio steps-secret-key` says: the new pair beside the old one, which goes at last."""
+    bucket = f"molino-{uuid4().hex}"
+    begun = Held("own", made("minio"), {})
+    changed = turn("minio", "steps-secret-key", begun, "own")
+    services = {"steps": [{"actions": "readwrite", "bucket": bucket}]}
+    (tmp_path / "storage.yaml").write_text(yaml.safe_dump({"buckets": [bucket], "services": services}))
+    environment = {
+        "MOLINO_S3_ENDPOINT": s3.endpoint,
+        "MOLINO_S3_ACCESS_KEY": s3.access_key,
+        "MOLINO_S3_SECRET_KEY": s3.secret_key,
+    }
+    pairs = [(data["steps-access-key"], data["steps-secret-key"]) for data in (begun.data, changed.data)]
+    for data in (begun.data, changed.data):
+        for key in ("steps-access-key", "steps-secret-key"):
+            (tmp_path / key).write_text(data[key])
+        subprocess.run([sys.executable, STORAGE, tmp_path / "storage.yaml", tmp_path], env=environment, check=True)
+    for pair in pairs:
+        client(s3, *pair).put_object(bucket, "runs/housing", BytesIO(b"x"), 1)
+    assert pairs[0][0] in changed.orders[-1]
+    administer(s3).user_remove(pairs[0][0])
+    client(s3, *pairs[1]).put_object(bucket, "runs/housing", BytesIO(b"x"), 1)
+    with pytest.raises(S3Error, match="InvalidAccessKeyId"):
+        client(s3, *pairs[0]).put_object(bucket, "runs/housing", BytesIO(b"x"), 1)
+
+
+def administer(s3: S3) -> MinioAdmin:
+    url = urlsplit(s3.endpoint)
+    credentials = StaticProvider(s3.access_key, s3.secret_key)
+    return MinioAdmin(endpoint=url.netloc, credentials=credentials, secure=url.scheme == "https")
