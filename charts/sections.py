@@ -79,7 +79,7 @@ SERVICE: dict[str, Any] = {
     "spec": _one("object"),
 }
 ACCOUNT_OF_ALL: dict[str, Any] = {
-    "create": _said(_one("boolean"), "Whether it is made; it is by default for the scheduler and the steps."),
+    "create": _said(_one("boolean"), "Whether it is made; it is by default for scheduler, DAG processor and steps."),
     "annotations": _said(TEXTS, "Such as eks.amazonaws.com/role-arn."),
 }
 ACCOUNT: dict[str, Any] = ACCOUNT_OF_ALL | {

@@ -10,6 +10,7 @@ from pathlib import Path
 from molino.contracts.errors import ModelFileError
 from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, ModelFile, parse_model
 from molino.contracts.model_file.own_code import with_code
+from pipelines.model_config_map import newest_model_files
 from pipelines.pods import fits, packed
 
 BUILT_IN = Path(__file__).resolve().parent / "models"
@@ -37,7 +38,7 @@ def read_model_files() -> ModelFiles:
     paths = {path.parent.name: path for path in sorted(BUILT_IN.glob(f"*/{MODEL_FILENAME}"))}
     extra = os.environ.get(EXTRA)
     if extra:
-        paths |= {path.stem: path for path in sorted(Path(extra).glob("*.yaml"))}
+        paths |= {path.stem: path for path in sorted(newest_model_files(Path(extra)).glob("*.yaml"))}
     models: dict[str, tuple[ModelFile, bytes]] = {}
     code = {}
     keys = {}

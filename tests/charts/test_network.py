@@ -55,7 +55,9 @@ def test_pods_reach_each_other_by_the_paths_of_the_table_alone(documents: list[d
     assert all(port not in (443, 6443) for _, _, port in found)
 
 
-CALLERS = ("airflow-scheduler", "secrets-make", "step/deploy", "step/promote", "step/rollback")
+CALLERS = (
+    "airflow-dag-processor", "airflow-scheduler", "secrets-make", "step/deploy", "step/promote", "step/rollback"
+)  # fmt: skip
 """Those that ask the API server of Kubernetes."""
 
 

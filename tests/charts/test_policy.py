@@ -90,9 +90,9 @@ def test_no_secret_is_written_out(documents: list[dict[str, Any]]) -> None:
     assert plain == []
 
 
-def test_only_the_scheduler_has_a_token(documents: list[dict[str, Any]]) -> None:
+def test_only_scheduler_and_dag_processor_have_a_token(documents: list[dict[str, Any]]) -> None:
     holders = [name for name, spec, _ in pods(documents) if spec["automountServiceAccountToken"]]
-    assert holders == ["Deployment/molino-airflow-scheduler"]
+    assert holders == ["Deployment/molino-airflow-dag-processor", "Deployment/molino-airflow-scheduler"]
     mounting = [
         name.rpartition("-")[0]
         for name, spec, _ in pods(documents)

@@ -236,7 +236,7 @@ def test_each_component_may_have_an_account_of_its_own() -> None:
     assert {spec["serviceAccountName"] for _, spec, _ in pods(documents)} == made - {"molino-steps", "molino-deploy"}
     bound = {one["metadata"]["name"]: one["subjects"] for one in documents if one["kind"] == "RoleBinding"}
     assert {name: one["name"] for name, (one,) in bound.items()} == {
-        name: name for name in ("molino-airflow", "molino-deploy", "molino-secrets")
+        name: name for name in ("molino-airflow", "molino-airflow-dag-processor", "molino-deploy", "molino-secrets")
     }  # fmt: skip
 
 

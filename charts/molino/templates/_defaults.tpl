@@ -247,6 +247,7 @@
   "steps.scheduling": {},
   "steps.pod": {},
   "steps.serviceAccount": {},
+  "steps.admissionPolicy.enabled": false,
   "steps.task": {},
   "steps.each": {},
   "airflow.enabled": true,

@@ -180,7 +180,7 @@ Wants root, of, sections.
 {{- end -}}
 
 {{/*
-The account of a pod, as JSON: create, name, annotations. The scheduler and the steps have one of their own, others that of
+The account of a pod, as JSON: create, name, annotations. The scheduler, the DAG processor and the steps have one of their own, others that of
 the namespace; `name` is of its own place alone. Wants root, of.
 */}}
 {{- define "molino.account" -}}
@@ -188,7 +188,7 @@ the namespace; `name` is of its own place alone. Wants root, of.
 {{- $place := .root.Values -}}
 {{- range splitList "." .of }}{{ $place = index $place . | default dict }}{{ end -}}
 {{- $named := get ($place.serviceAccount | default dict) "name" -}}
-{{- $create := and (not $named) (has .of (list "airflow.parts.scheduler" "steps" "steps.each.deploy")) -}}
+{{- $create := and (not $named) (has .of (list "airflow.parts.scheduler" "airflow.parts.dagProcessor" "steps" "steps.each.deploy")) -}}
 {{- if hasKey $given "create" }}{{ $create = $given.create }}{{ end -}}
 {{- if and $given.annotations (not $create) -}}
 {{- fail (printf "serviceAccount.annotations of %s: there is none of its own to annotate: set serviceAccount.create: true" .of) -}}
