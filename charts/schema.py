@@ -38,6 +38,7 @@ LISTED = {
     "environment": ["development", "production"],
     "podSecurity.standard": ["restricted", "any"],
     "tls.issuerKind": ["ClusterIssuer", "Issuer"],
+    "externalSecrets.storeKind": ["ClusterSecretStore", "SecretStore"],
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "postgres.persistence.accessMode": ACCESS_MODES,
     "minio.persistence.accessMode": ACCESS_MODES,

@@ -15,6 +15,7 @@ KINDS = {
     "apps/v1": ("Deployment", "StatefulSet"),
     "batch/v1": ("Job",),
     "networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
+    "external-secrets.io/v1": ("ExternalSecret",),
     "policy/v1": ("PodDisruptionBudget",),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
     "storage.k8s.io/v1": ("StorageClass",),

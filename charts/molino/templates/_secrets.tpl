@@ -33,6 +33,14 @@ The Secret of a component that brings none of its own. Wants root, component, pl
 by key, made once where they are empty. Those that a Job is to make are named in an annotation.
 */}}
 {{- define "molino.secret" -}}
+{{- if .root.Values.externalSecrets.enabled -}}
+{{- include "molino.externalSecret" (dict "root" .root "component" .component "keys" (concat (keys (.plain | default dict)) (keys .made) | sortAlpha)) -}}
+{{- else -}}
+{{- include "molino.ownSecret" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "molino.ownSecret" -}}
 {{- $name := include "molino.name" . -}}
 {{- $made := dict -}}
 {{- $left := list -}}
