@@ -25,6 +25,10 @@ PROGRAMS: Mapping[str, str] = {
 }
 """Program → Debian package."""
 GO = "Go 1.26 or newer (https://go.dev/dl), with the program `go` on the PATH"
+ROOM_BYTES = 4 * 2**30
+"""What images, volumes and logs of an installation add to a disk."""
+KUBELETS_SHARE = 0.01
+"""Of a disk: below it the kubelet removes images that no pod uses yet (`evictionHard` in config/kubelet.yaml)."""
 PATHS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin"
 
 
@@ -58,3 +62,19 @@ def require(in_docker: bool) -> None:
         faults.append("a node without Docker needs root (network namespaces, mounts, control groups): use sudo")
     if faults:
         raise ClusterError("\n".join(faults))
+
+
+def require_room(folder: Path) -> None:
+    """Make sure that an installation finds room: a kubelet that is short of it takes images away that pods wait for.
+
+    Raises:
+        ClusterError: Names the disk, what is free and what is wanted.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    disk = shutil.disk_usage(there)
+    wanted = ROOM_BYTES + KUBELETS_SHARE * disk.total
+    if disk.free < wanted:
+        raise ClusterError(
+            f"{disk.free / 2**30:.1f} GiB are free in {there}, and {wanted / 2**30:.1f} are wanted: remove images that "
+            "nothing uses (buildah prune --all, or docker image prune), or set MOLINO_CLUSTER_HOME to another disk"
+        )

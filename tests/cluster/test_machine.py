@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,19 @@ def test_docker_needs_no_packages() -> None:
     with pytest.raises(ClusterError) as caught:
         machine.require(in_docker=True)
     assert "apt-get" not in str(caught.value)
+
+
+def a_disk(monkeypatch: pytest.MonkeyPatch, free_gib: float) -> None:
+    usage = shutil._ntuple_diskusage(200 * 2**30, 0, int(free_gib * 2**30))  # type: ignore[attr-defined]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+
+
+def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    a_disk(monkeypatch, 5.9)
+    with pytest.raises(ClusterError, match=rf"5\.9 GiB are free in {tmp_path}, and 6\.0 are wanted"):
+        machine.require_room(tmp_path / "not" / "there")
+
+
+def test_a_disk_with_room_will_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    a_disk(monkeypatch, 6.1)
+    machine.require_room(tmp_path)

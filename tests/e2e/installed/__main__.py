@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.cluster import machine
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.phases import phase
@@ -19,6 +20,7 @@ def main() -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--keep"]
     os.environ["MOLINO_E2E"] = "1"
     cluster = Cluster.here()
+    machine.require_room(cluster.folders.root)
     with phase("stage: cluster"):
         cluster.up()
     try:
