@@ -7,14 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from charts.monitoring import serving
+from charts.monitoring import pipelines, platform, serving
 from charts.monitoring.parts import Dashboard, Group
 
 FOLDER = Path(__file__).resolve().parents[1] / "molino" / "monitoring"
 RULES = FOLDER / "rules.yaml"
 HEAD = "# Made by `make monitoring` from charts/monitoring.\n"
-GROUPS: tuple[Group, ...] = serving.GROUPS
-DASHBOARDS: tuple[Dashboard, ...] = serving.DASHBOARDS
+GROUPS: tuple[Group, ...] = (*serving.GROUPS, *pipelines.GROUPS, *platform.GROUPS)
+DASHBOARDS: tuple[Dashboard, ...] = (*platform.DASHBOARDS, *pipelines.DASHBOARDS, *serving.DASHBOARDS)
 
 
 def files() -> dict[Path, str]:

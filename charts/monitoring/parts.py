@@ -100,7 +100,7 @@ class Dashboard:
 
     def told(self) -> dict[str, Any]:
         """Return it as Grafana imports it."""
-        namespaces = {"query": 'label_values(up{job="serving"}, namespace)', "refId": "namespaces"}
+        namespaces = {"query": "label_values(molino_build_info, namespace)", "refId": "namespaces"}
         variables = [
             {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"},
             {

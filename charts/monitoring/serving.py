@@ -8,6 +8,8 @@ others, The Site Reliability Workbook, chapter 5, 2018).
 from charts.monitoring.parts import RATE, Alert, Dashboard, Group, Panel, Recording
 
 ALL = 'namespace="$namespace"'
+SERVERS = f'{ALL}, job=~"serving(-.+)?"'
+"""The Deployment of all models, and those of groups of them."""
 ANSWERS = f'{ALL}, route=~".*(predict|infer|explain)"'
 PREDICTIONS = f'{ALL}, route=~".*(predict|infer)"'
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
@@ -89,10 +91,10 @@ OBJECTIVES = (
 MODELS = (
     Alert(
         "MolinoServingDown",
-        f'(sum(up{{{ALL}, job="serving"}}) or vector(0))',
+        f"(sum by (namespace, job) (up{{{SERVERS}}}) or 0 * absent(up{{{SERVERS}}}))",
         "< 1",
         "critical",
-        "No pod of the serving API can be scraped",
+        "No pod of the serving API can be scraped: {{ $labels.job }}",
         "2m",
     ),
     Alert(
@@ -185,7 +187,7 @@ SERVING = Dashboard(
             "lost": f"max(molino_counters_lost{{{ALL}}})",
         }),
         Panel("Pods, workers and hours since the start", {
-            "pods": f'sum(up{{{ALL}, job="serving"}})',
+            "pods": f'sum(up{{{SERVERS}}})',
             "workers": f"sum(molino_workers{{{ALL}}})",
             "hours": f"min(molino_uptime_seconds{{{ALL}}}) / 3600",
         }, kind="stat"),

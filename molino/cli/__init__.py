@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from molino.cli import backup, doctor, init, models, predict, promote, run, runs, secrets, serve, step
+from molino.cli import backup, doctor, init, metrics, models, predict, promote, run, runs, secrets, serve, step
 from molino.contracts.errors import MolinoError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -25,6 +25,7 @@ app.command("serve")(serve.serve)
 app.command("models")(models.models)
 app.add_typer(runs.app, name="runs")
 app.add_typer(secrets.app, name="secrets")
+app.command("metrics")(metrics.metrics)
 app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
 app.command("promotions")(promote.promotions)

@@ -17,7 +17,10 @@ INGRESSES = tuple(
     for component in ("airflow", "mlflow", "tensorboard", "minio")
     for setting in ("enabled=true", f"host={component}.example.com")
 )
-WATCHED = tuple(f"monitoring.{part}.enabled=true" for part in ("monitors", "rules", "dashboards"))
+WATCHED = tuple(
+    f"monitoring.{part}.enabled=true"
+    for part in ("monitors", "rules", "dashboards", "pipelines", "airflow", "postgres")
+)
 ALL_ON: dict[str, tuple[str, ...]] = {
     "defaults": (*INGRESSES, *WATCHED, "models.own=content", "networkPolicies.enabled=true"),
     "kind": (*INGRESSES, *WATCHED, "models.own=content", "sync=true", "networkPolicies.enabled=true"),

@@ -17,7 +17,7 @@ PATHS: list[dict[str, Any]] = yaml.safe_load(TABLE.read_text())["paths"]
 STRANGER = End({"app": "own"}, "elsewhere")
 CONTROLLER = End({"app": "controller"}, "ingress-nginx")
 OUTSIDE = End(namespace="", address="203.0.113.7")
-PORTS = (22, 80, 443, 5000, 5432, 6443, 8000, 8080, 8090, 8793, 8794, 8974, 9000, 9001)
+PORTS = (22, 80, 443, 4318, 5000, 5432, 6443, 8000, 8080, 8090, 8793, 8794, 8974, 9000, 9001)
 
 
 def policies(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:

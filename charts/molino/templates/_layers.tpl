@@ -16,7 +16,7 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- $found = append $found (dict "component" (printf "airflow-%s" ($part | kebabcase)) "of" (printf "airflow.parts.%s" $part) "replicas" $values.replicas) -}}
 {{- end -}}
 {{- end -}}
-{{- toJson $found -}}
+{{- concat $found (include "molino.exporters" . | fromJsonArray) | toJson -}}
 {{- end -}}
 
 {{/*

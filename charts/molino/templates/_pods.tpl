@@ -116,6 +116,7 @@ and the file of authorities under the names that the libraries know it by.
 {{- range .Values.serving.groups | keys | sortAlpha -}}
 {{- $without = append $without (include "molino.name" (dict "root" $ "component" (printf "serving-%s" .))) -}}
 {{- end -}}
+{{- range include "molino.exporters" . | fromJsonArray }}{{ $without = append $without (include "molino.name" (dict "root" $ "component" .component)) }}{{ end -}}
 {{- $without = concat $without (list $network.noProxy) | compact | join "," -}}
 {{- $_ := set $env "NO_PROXY" $without -}}
 {{- $_ := set $env "no_proxy" $without -}}

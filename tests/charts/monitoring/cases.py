@@ -33,7 +33,7 @@ def latency(all_of_them: str, quick: str) -> Series:
     }
 
 
-def gauge(name: str, values: str, **labels: str) -> Series:
+def gauge(name: str, values: str, /, **labels: str) -> Series:
     own = "".join(f', {label}="{value}"' for label, value in labels.items())
     return {f"{name}{{{ALL}{own}}}": values}
 
@@ -58,6 +58,64 @@ def drift(values: str) -> Series:
     return gauge("molino_drift_level", values, model="m", version="1", feature="f", window="3600", pod="a")
 
 
+def state(name: str, values: str) -> Series:
+    return gauge("molino_pipeline_last_run_state", values, model="m", state=name, pod="a")
+
+
+def steps(register: str, deploy: str) -> Series:
+    name = "molino_pipeline_step_done"
+    return gauge(name, register, model="m", step="register") | gauge(name, deploy, model="m", step="deploy")
+
+
+def recorded(values: str) -> Series:
+    return gauge("molino_pipeline_last_record_timestamp_seconds", values, model="m")
+
+
+def rows(read: str, aside: str) -> Series:
+    name = "molino_data_rows"
+    return gauge(name, read, model="m", kind="read") | gauge(name, aside, model="m", kind="quarantined")
+
+
+def regular(began: str) -> Series:
+    return gauge("molino_pipeline_last_run_started_timestamp_seconds", began, model="m") | gauge(
+        "molino_pipeline_interval_seconds", "86400x30", model="m"
+    )
+
+
+def tasks(values: str, state: str = "failed") -> Series:
+    return gauge("airflow_ti_finish", values, dag_id="m_data", task_id="ingest", state=state)
+
+
+def backed_up(values: str, name: str = "molino-backup") -> Series:
+    return gauge("kube_cronjob_status_last_successful_time", values, cronjob=name)
+
+
+def certificate(values: str) -> Series:
+    return gauge("certmanager_certificate_expiration_timestamp_seconds", values, name="molino")
+
+
+def volume(free: str) -> Series:
+    claim = "data-molino-minio-0"
+    return gauge("kubelet_volume_stats_available_bytes", free, persistentvolumeclaim=claim) | gauge(
+        "kubelet_volume_stats_capacity_bytes", "100x70", persistentvolumeclaim=claim
+    )
+
+
+def objects(free: str) -> Series:
+    return gauge("minio_cluster_capacity_usable_free_bytes", free) | gauge(
+        "minio_cluster_capacity_usable_total_bytes", "100x70"
+    )
+
+
+def connections(values: str) -> Series:
+    return (
+        gauge("pg_stat_activity_count", values, datname="airflow", state="idle")
+        | gauge("pg_stat_activity_count", values, datname="mlflow", state="active")
+        | gauge("pg_settings_max_connections", "200x70")
+    )
+
+
+MODEL = {"namespace": "molino", "model": "m"}
 WRONG = {key.replace("503", "422"): values for key, values in requests("0+60x120", "0+6x120").items()}
 """Requests of clients who don't know what is asked for."""
 CASES = {
@@ -98,7 +156,7 @@ CASES = {
             "one of two is up": (up("0x20") | up("1x20", pod="b"), "10m"),
             "a pod is started anew": (up("1x5 0 1x10"), "7m"),
         },
-        {},
+        {"namespace": "molino", "job": "serving"},
     ),
     "MolinoModelNotServed": Case(
         failed("1x20") | failed("0x20", "n"),
@@ -135,5 +193,122 @@ CASES = {
         {"all have room": (gauge("molino_counters_lost", "0x10", pod="a"), "8m")},
         {"namespace": "molino", "pod": "a"},
     ),
+    "MolinoModelRefused": Case(
+        state("rejected", "0x5 1x10") | state("done", "1x5 0x10"),
+        "10m",
+        {"the next one is accepted": (state("rejected", "1x5 0x10"), "10m")},
+        MODEL,
+    ),
+    "MolinoReleasePutBack": Case(
+        steps("1x70", "0x70"),
+        "60m",
+        {
+            "it is being deployed": (steps("0x40 1x30", "0x50 1x20"), "55m"),
+            "it is in service": (steps("1x70", "1x70"), "60m"),
+            "it was refused": (steps("1x70", "1x70") | state("rejected", "1x70"), "60m"),
+        },
+        MODEL,
+    ),
+    "MolinoRunStuck": Case(
+        recorded("-22000x20") | state("unfinished", "1x20"),
+        "15m",
+        {
+            "it has ended": (recorded("-22000x20") | state("unfinished", "0x20"), "15m"),
+            "it goes on": (recorded("-7200x20") | state("unfinished", "1x20"), "15m"),
+        },
+        MODEL,
+    ),
+    "MolinoRunLate": Case(
+        regular("-180000x30"),
+        "25m",
+        {
+            "within its interval": (regular("-80000x30"), "25m"),
+            "run by hand": (gauge("molino_pipeline_last_run_started_timestamp_seconds", "-9e6x30", model="m"), "25m"),
+        },
+        MODEL,
+    ),
+    "MolinoRowsSetAside": Case(
+        rows("1000x10", "60x10"),
+        "5m",
+        {"some": (rows("1000x10", "40x10"), "5m"), "no rows at all": (rows("0x10", "0x10"), "5m")},
+        MODEL,
+    ),
+    "MolinoDataRefused": Case(
+        gauge("molino_data_changes", "1x10", model="m", refused="true"),
+        "5m",
+        {"only warned of": (gauge("molino_data_changes", "3x10", model="m", refused="false"), "5m")},
+        MODEL,
+    ),
+    "MolinoRecordUnreadable": Case(
+        state("unreadable", "1x10"), "5m", {"all are read": (state("unreadable", "0x10"), "5m")}, MODEL
+    ),
+    "MolinoStoreUnreachable": Case(
+        gauge("molino_store_up", "1x5 0x10"), "12m", {"one scrape": (gauge("molino_store_up", "1x5 0 1x10"), "12m")}
+    ),
+    "MolinoDagFailed": Case(
+        tasks("0x5 1x10"),
+        "12m",
+        {"it went well": (tasks("0+1x15", "success"), "12m"), "long ago": (tasks("0x5 1x100"), "90m")},
+        {"namespace": "molino", "dag_id": "m_data"},
+    ),
+    "MolinoQueueStarving": Case(
+        gauge("airflow_scheduler_tasks_starving", "2x50"),
+        "40m",
+        {"a while": (gauge("airflow_scheduler_tasks_starving", "2x20 0x30"), "40m")},
+    ),
+    "MolinoDagImportFailed": Case(
+        gauge("airflow_dag_processing_import_errors", "1x20"),
+        "15m",
+        {"none": (gauge("airflow_dag_processing_import_errors", "0x20"), "15m")},
+    ),
+    "MolinoSchedulerStill": Case(
+        gauge("airflow_scheduler_heartbeat", "0+12x10 120x20"),
+        "25m",
+        {
+            "it beats": (gauge("airflow_scheduler_heartbeat", "0+12x30"), "25m"),
+            "a new one takes over": (gauge("airflow_scheduler_heartbeat", "0+12x10 0+12x20"), "25m"),
+        },
+    ),
+    "MolinoBackupOld": Case(
+        backed_up("-100000x30"),
+        "25m",
+        {
+            "yesterday's": (backed_up("-80000x30"), "25m"),
+            "a job of another kind": (backed_up("-9e5x30", "molino-prune"), "25m"),
+        },
+        {"namespace": "molino", "cronjob": "molino-backup"},
+    ),
+    "MolinoCertificateExpires": Case(
+        certificate("900000x90"),
+        "80m",
+        {
+            "in a month": (certificate("2700000x90"), "80m"),
+            "it is renewed": (certificate("900000x30 7700000x60"), "80m"),
+        },
+        {"namespace": "molino", "name": "molino"},
+    ),
+    "MolinoVolumeFull": Case(
+        volume("5x30"),
+        "25m",
+        {"a fifth is free": (volume("20x30"), "25m")},
+        {"namespace": "molino", "persistentvolumeclaim": "data-molino-minio-0"},
+    ),
+    "MolinoPodRestarts": Case(
+        gauge("kube_pod_container_status_restarts_total", "0+0.2x60", pod="p", container="c"),
+        "60m",
+        {"once": (gauge("kube_pod_container_status_restarts_total", "0x30 1x30", pod="p", container="c"), "60m")},
+        {"namespace": "molino", "pod": "p"},
+    ),
+    "MolinoPartUnavailable": Case(
+        gauge("kube_deployment_status_replicas_unavailable", "1x30", deployment="molino-mlflow"),
+        "20m",
+        {"a rollout": (gauge("kube_deployment_status_replicas_unavailable", "1x5 0x30", deployment="d"), "20m")},
+        {"namespace": "molino", "deployment": "molino-mlflow"},
+    ),
+    "MolinoObjectStorageFull": Case(objects("5x30"), "25m", {"a fifth is free": (objects("20x30"), "25m")}),
+    "MolinoDatabaseDown": Case(
+        gauge("pg_up", "1x5 0x20"), "12m", {"a restart": (gauge("pg_up", "1x5 0x1 1x20"), "12m")}
+    ),
+    "MolinoDatabaseConnections": Case(connections("90x30"), "25m", {"half of them": (connections("50x30"), "25m")}),
 }
 """By alert; labels are what the alert says beside its name and severity."""

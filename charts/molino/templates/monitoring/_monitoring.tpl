@@ -9,8 +9,7 @@ labels:
 {{- end -}}
 
 {{/*
-A ServiceMonitor of a component, whose `job` in Prometheus is the component. Wants root, component, port, path, and as it
-needs it authorization: YAML.
+A ServiceMonitor of a component, whose `job` in Prometheus is the component. Wants root, component, endpoint.
 */}}
 {{- define "molino.serviceMonitor" -}}
 {{- $monitors := .root.Values.monitoring.monitors -}}
@@ -24,13 +23,58 @@ spec:
     matchLabels:
       {{- include "molino.selector" . | nindent 6 }}
   endpoints:
-    - port: {{ .port }}
-      path: {{ .path }}
+    - {{ toYaml .endpoint | nindent 6 | trim }}
       {{- with $monitors.interval }}
       interval: {{ . | quote }}
       {{- end }}
-      {{- with .authorization }}
-      authorization:
-        {{- . | nindent 8 }}
+{{- end -}}
+
+{{/* The pods that give the metrics of others, as JSON: the component of their labels, and `of`: where their values are. */}}
+{{- define "molino.exporters" -}}
+{{- $found := list -}}
+{{- range $part, $component := dict "pipelines" "pipeline-metrics" "airflow" "airflow-metrics" "postgres" "postgres-metrics" -}}
+{{- $there := or (eq $part "postgres") $.Values.airflow.enabled -}}
+{{- if and (index $.Values.monitoring $part).enabled $there -}}
+{{- $found = append $found (dict "component" $component "of" (printf "monitoring.%s" $part) "replicas" 1) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{/* A PodMonitor of a component, as molino.serviceMonitor; its port is called metrics. Wants root, component. */}}
+{{- define "molino.podMonitor" -}}
+{{- $monitors := .root.Values.monitoring.monitors -}}
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata:
+  {{- include "molino.watched" (merge (dict "name" (include "molino.name" .) "labels" $monitors.labels) .) | nindent 2 }}
+spec:
+  jobLabel: app.kubernetes.io/component
+  selector:
+    matchLabels:
+      {{- include "molino.selector" . | nindent 6 }}
+  podMetricsEndpoints:
+    - port: metrics
+      path: /metrics
+      {{- with $monitors.interval }}
+      interval: {{ . | quote }}
       {{- end }}
+{{- end -}}
+
+{{/* The Deployment of what gives metrics. Wants root, component, of, pod: its spec as YAML, config: what it is started by. */}}
+{{- define "molino.exporter" -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "molino.name" . }}
+  labels:
+    {{- include "molino.labels" . | nindent 4 }}
+spec:
+  replicas: 1
+  selector:
+    matchLabels:
+      {{- include "molino.selector" . | nindent 6 }}
+  template:
+    {{- $annotations := printf "checksum/config: %s" (.config | default "" | sha256sum) }}
+    {{- include "molino.podTemplate" (merge (dict "annotations" $annotations) .) | nindent 4 }}
 {{- end -}}

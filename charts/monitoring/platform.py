@@ -1,0 +1,131 @@
+"""What is watched of all that Molino stands on: pods, volumes, backups, certificates, MinIO, Postgres.
+
+The metrics are those of kube-state-metrics, the kubelet, cert-manager, MinIO and postgres_exporter; what isn't scraped
+is not watched, and its alerts are silent.
+"""
+
+from charts.monitoring.parts import RATE, Alert, Dashboard, Group, Panel
+
+ALL = 'namespace="$namespace"'
+
+BACKUP_AGE = (
+    "(time() - max by (namespace, cronjob) "
+    f'(kube_cronjob_status_last_successful_time{{{ALL}, cronjob=~".*backup.*"}})) / 3600'
+)
+CERTIFICATE_DAYS = (
+    f"(min by (namespace, name) (certmanager_certificate_expiration_timestamp_seconds{{{ALL}}}) - time()) / 86400"
+)
+FREE = (
+    f"min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{{{ALL}}} "
+    f"/ kubelet_volume_stats_capacity_bytes{{{ALL}}})"
+)
+RESTARTS = f"sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{{{ALL}}}[1h]))"
+UNAVAILABLE = f"max by (namespace, deployment) (kube_deployment_status_replicas_unavailable{{{ALL}}})"
+OBJECTS_FREE = (
+    f"min by (namespace) (minio_cluster_capacity_usable_free_bytes{{{ALL}}} "
+    f"/ minio_cluster_capacity_usable_total_bytes{{{ALL}}})"
+)
+CONNECTIONS = (
+    f"sum by (namespace) (pg_stat_activity_count{{{ALL}}}) / max by (namespace) (pg_settings_max_connections{{{ALL}}})"
+)
+
+GROUPS = (
+    Group(
+        "molino-platform",
+        (
+            Alert(
+                "MolinoBackupOld",
+                BACKUP_AGE,
+                "> 26",
+                "critical",
+                "The last backup of {{ $labels.cronjob }} that went well is {{ $value | humanize }} hours old",
+                "10m",
+            ),
+            Alert(
+                "MolinoCertificateExpires",
+                CERTIFICATE_DAYS,
+                "< 14",
+                "warning",
+                "The certificate {{ $labels.name }} expires in {{ $value | humanize }} days",
+                "1h",
+            ),
+            Alert(
+                "MolinoVolumeFull",
+                FREE,
+                "< 0.1",
+                "critical",
+                "{{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} left",
+                "10m",
+            ),
+            Alert(
+                "MolinoPodRestarts",
+                RESTARTS,
+                "> 3",
+                "warning",
+                "{{ $labels.pod }} was started anew {{ $value | humanize }} times in an hour",
+            ),
+            Alert(
+                "MolinoPartUnavailable",
+                UNAVAILABLE,
+                "> 0",
+                "warning",
+                "{{ $value }} pods of {{ $labels.deployment }} aren't available",
+                "15m",
+            ),
+            Alert(
+                "MolinoObjectStorageFull",
+                OBJECTS_FREE,
+                "< 0.1",
+                "critical",
+                "MinIO has {{ $value | humanizePercentage }} of its space left",
+                "10m",
+            ),
+            Alert(
+                "MolinoDatabaseDown",
+                f"min by (namespace) (pg_up{{{ALL}}})",
+                "== 0",
+                "critical",
+                "Postgres doesn't answer its exporter",
+                "3m",
+            ),
+            Alert(
+                "MolinoDatabaseConnections",
+                CONNECTIONS,
+                "> 0.8",
+                "warning",
+                "{{ $value | humanizePercentage }} of Postgres' connections are taken",
+                "10m",
+            ),
+        ),
+    ),
+)
+
+PLATFORM = Dashboard(
+    "platform",
+    "Platform",
+    (
+        Panel("What is scraped: 1 answers", {"{{job}} {{pod}}": f"max by (job, pod) (up{{{ALL}}})"}, kind="stat"),
+        Panel("Pods that aren't available", {"{{deployment}}": UNAVAILABLE}),
+        Panel("Restarts in an hour", {"{{pod}}": RESTARTS}),
+        Panel("Memory by pod", {
+            "{{pod}}": f'sum by (pod) (container_memory_working_set_bytes{{{ALL}, container!=""}})'
+        }, "bytes"),
+        Panel("Processor by pod", {
+            "{{pod}}": f'sum by (pod) (rate(container_cpu_usage_seconds_total{{{ALL}, container!=""}}[{RATE}]))'
+        }, "cores"),
+        Panel("Free space of volumes", {"{{persistentvolumeclaim}}": FREE}, "percentunit"),
+        Panel("Hours since the last backup that went well", {"{{cronjob}}": BACKUP_AGE}, "h"),
+        Panel("Days until certificates expire", {"{{name}}": CERTIFICATE_DAYS}, "d"),
+        Panel("MinIO: objects, bytes and free space", {
+            "bytes": f"sum(minio_cluster_usage_total_bytes{{{ALL}}})",
+            "objects": f"sum(minio_cluster_usage_object_total{{{ALL}}})",
+            "free": OBJECTS_FREE,
+        }),
+        Panel("Postgres: share of connections, and bytes by database", {
+            "connections": CONNECTIONS,
+            "{{datname}}": f"max by (datname) (pg_database_size_bytes{{{ALL}}})",
+        }),
+    ),
+)  # fmt: skip
+
+DASHBOARDS = (PLATFORM,)

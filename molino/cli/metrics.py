@@ -1,0 +1,27 @@
+"""`molino metrics`: what became of the runs, for Prometheus."""
+
+from typing import Annotated
+
+import typer
+
+
+def metrics(
+    port: Annotated[int | None, typer.Option(help="Serve them at this port, under /metrics, until stopped.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Tell what the records say of the newest runs, as Prometheus reads it: once, or at each scrape.
+
+    Example: `molino metrics --port 9464`
+    """
+    from molino.contracts.settings import load_settings
+    from molino.logs import configure_logs
+    from molino.pipeline_metrics import PipelineMetrics, serve
+    from training.stores.opening import open_store
+
+    configure_logs()
+    store = open_store(load_settings())
+    if port is None:
+        print(PipelineMetrics(store).expose(), end="")
+        return
+    with serve(store, host, port) as server:
+        server.serve_forever()

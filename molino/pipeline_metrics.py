@@ -1,0 +1,155 @@
+"""What the records in the store tell of the pipelines, in the text format of Prometheus.
+
+The records are the truth of what became of a run, on Kubernetes and on one machine alike, and nothing else knows of the
+gate's verdict, of rows set aside, or that a release was put back: so they are read here, and not what Airflow counts.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from molino.contracts.errors import MolinoError
+from molino.contracts.reading import read_object
+from molino.contracts.results import EvaluateResult, IngestResult, VersionResult
+from molino.contracts.run import Run, RunSummary
+from molino.contracts.steps import STEP_NAMES
+from training.run_index import models_with_runs, read_run, summaries
+from training.stores.contract import Store
+
+STATES = ("done", "rejected", "unfinished", "unchanged", "unreadable")
+"""What a run may be (`Run.state`)."""
+REGULAR_RUNS = 6
+"""Newest runs that tell whether a model runs regularly."""
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+HELP = {
+    "molino_store_up": "1 where the records could be read.",
+    "molino_pipeline_runs": "Runs that have a record, by what became of them.",
+    "molino_pipeline_last_run_state": "1 for what has become of the newest run.",
+    "molino_pipeline_last_run_started_timestamp_seconds": "When the newest run began.",
+    "molino_pipeline_interval_seconds": "Time between two runs of a model that runs regularly.",
+    "molino_pipeline_last_record_timestamp_seconds": "When the newest run left its last record.",
+    "molino_pipeline_step_done": "1 where the newest run has the record of a step.",
+    "molino_pipeline_step_seconds": "Wall time of a step of the newest run.",
+    "molino_data_rows": "Rows of the newest run's source: read, clean, set aside, dropped.",
+    "molino_data_changes": "Differences to the last data version beyond what the model file lets pass.",
+    "molino_gate_accepted": "1 where the gate let the newest run's candidate through.",
+    "molino_candidate_score": "A metric of the newest run's best candidate on held-out rows.",
+}
+Sample = tuple[str, dict[str, str], float]
+
+
+class PipelineMetrics:
+    """Reads a store at each scrape: two listings for a model, and the newest run where it has changed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read: dict[RunSummary, Run] = {}
+        """The newest run of each model, by what its marker says."""
+
+    def expose(self) -> str:
+        """Return the metrics; a store that doesn't answer is one of them."""
+        try:
+            samples = [*self._samples(), ("molino_store_up", {}, 1.0)]
+        except (MolinoError, OSError):
+            samples = [("molino_store_up", {}, 0.0)]
+        lines: list[str] = []
+        for name, told in HELP.items():
+            found = [f"{name}{_labels(labels)} {value!r}" for known, labels, value in samples if known == name]
+            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *found] if found else []
+        return "\n".join([*lines, ""])
+
+    def _samples(self) -> Iterator[Sample]:
+        newest: dict[RunSummary, Run] = {}
+        for model in models_with_runs(self._store):
+            listed = sorted(summaries(self._store, model), key=lambda run: run.started)
+            counts = Counter(run.state for run in listed)
+            for state in STATES:
+                yield "molino_pipeline_runs", {"model": model, "state": state}, float(counts[state])
+            if listed:
+                last = listed[-1]
+                yield from _interval(model, listed[-REGULAR_RUNS:])
+                newest[last] = self._read.get(last) or read_run(self._store, model, last.run_id)
+                yield from _of_run(newest[last])
+        self._read = newest
+
+
+def _interval(model: str, runs: Sequence[RunSummary]) -> Iterator[Sample]:
+    """Yield the time between runs, where there are enough and none of their intervals is twice or half another one."""
+    gaps = [(after.started - before.started).total_seconds() for before, after in pairwise(runs)]
+    if len(gaps) >= REGULAR_RUNS - 1 and max(gaps) <= 2 * min(gaps):
+        yield "molino_pipeline_interval_seconds", {"model": model}, median(gaps)
+
+
+def _of_run(run: Run) -> Iterator[Sample]:
+    """Yield what the newest run of a model tells."""
+    model = {"model": run.model}
+    for state in STATES:
+        yield "molino_pipeline_last_run_state", model | {"state": state}, float(run.state == state)
+    if not run.records:
+        return
+    yield "molino_pipeline_last_run_started_timestamp_seconds", model, _seconds(run.started)
+    ended = max(record.ended for record in run.records.values())
+    yield "molino_pipeline_last_record_timestamp_seconds", model, _seconds(ended)
+    for step in STEP_NAMES:
+        yield "molino_pipeline_step_done", model | {"step": step}, float(step in run.records)
+        if step in run.records:
+            yield "molino_pipeline_step_seconds", model | {"step": step}, run.records[step].seconds
+    yield from _of_results(model, {step: record.result for step, record in run.records.items()})
+
+
+def _of_results(model: dict[str, str], results: Mapping[str, Any]) -> Iterator[Sample]:
+    """Yield what results tell; one that can't be read tells nothing."""
+    ingest = read_object(IngestResult, results.get("ingest"))
+    if isinstance(ingest, IngestResult):
+        for kind in ("read", "clean", "quarantined", "dropped"):
+            yield "molino_data_rows", model | {"kind": kind}, float(getattr(ingest, f"rows_{kind}"))
+    version = read_object(VersionResult, results.get("version"))
+    if isinstance(version, VersionResult):
+        refused = Counter(change.refused for change in version.changes)
+        for whether in (False, True):
+            yield "molino_data_changes", model | {"refused": str(whether).lower()}, float(refused[whether])
+    evaluate = read_object(EvaluateResult, results.get("evaluate"))
+    if isinstance(evaluate, EvaluateResult):
+        yield "molino_gate_accepted", model, float(evaluate.verdict.accepted)
+        for metric, score in evaluate.scores.get(evaluate.best, {}).items():
+            yield "molino_candidate_score", model | {"candidate": evaluate.best, "metric": metric}, score.value
+
+
+def serve(store: Store, host: str, port: int) -> ThreadingHTTPServer:
+    """Return a server of `GET /metrics`, bound and not yet running."""
+    metrics = PipelineMetrics(store)
+
+    class Handler(BaseHTTPRequestHandler):
+        """Answers a scrape, and nothing else."""
+
+        def do_GET(self) -> None:
+            """Answer."""
+            known = self.path in ("/metrics", "/ping")
+            body = (metrics.expose() if self.path == "/metrics" else "").encode()
+            self.send_response(200 if known else 404)
+            self.send_header("Content-Type", CONTENT_TYPE)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep scrapes out of the log."""
+
+    return ThreadingHTTPServer((host, port), Handler)
+
+
+def _seconds(moment: datetime) -> float:
+    return round(moment.timestamp(), 3)
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{told}}}" if told else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
