@@ -20,7 +20,7 @@ WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export UV_SYSTEM_CERTS := 1
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test coverage fuzz lint lock bench samples schema monitoring images cluster cluster-down e2e clean help
+.PHONY: run test coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -68,6 +68,9 @@ schema: $(VENV)/.dev ## Write the JSON schemas of model files and of the chart's
 docs: $(VENV)/.dev ## Build the documentation into docs/_build
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo docs/_build/index.html
+
+sbom: $(VENV)/.dev ## Write a CycloneDX bill of materials of each image's locks into build/sbom
+	@$(BIN)/python -m images.supply
 
 monitoring: $(VENV)/.dev ## Write the chart's alerts and dashboards from charts/monitoring
 	@$(BIN)/python -m charts.monitoring
