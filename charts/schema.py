@@ -18,7 +18,7 @@ import yaml
 
 from charts.network import NETWORK, network
 from charts.readme import readme
-from charts.sections import GROUP, GROUP_NAME, GROUP_SECTIONS, OF_ALL, SECTIONS, SERVICE
+from charts.sections import AIRFLOW_POOL, GROUP, GROUP_NAME, GROUP_SECTIONS, OF_ALL, SECTIONS, SERVICE
 from molino.contracts.steps import STEP_NAMES
 
 CHART = Path(__file__).resolve().parent / "molino"
@@ -35,6 +35,7 @@ OF_THE_PARENT = {
 """What Helm and parent charts put among the values."""
 ACCESS_MODES = ["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"]
 LISTED = {
+    "airflow.executor": ["LocalExecutor", "KubernetesExecutor"],
     "environment": ["development", "production"],
     "podSecurity.standard": ["restricted", "any"],
     "tls.issuerKind": ["ClusterIssuer", "Issuer"],
@@ -94,6 +95,8 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return _closed({step: _closed(_of_a_step(step)) for step in STEP_NAMES})
     if path.startswith("networkPolicies.") and isinstance(node, yaml.SequenceNode):
         return PORTS if name == "ports" else PEERS
+    if path == "airflow.pools":
+        return {"type": "object", "additionalProperties": _closed(AIRFLOW_POOL) | {"required": ["slots"]}}
     if path == "serving.groups":
         return {"type": "object", "additionalProperties": False, "patternProperties": {GROUP_NAME: _group()}}
     if path == "extraObjects":

@@ -137,3 +137,9 @@ GROUP: dict[str, Any] = {
 GROUP_SECTIONS = ("scheduling", "pod", "service", "serviceAccount", "podDisruptionBudget", "autoscaling")
 GROUP_NAME = "^[a-z]([a-z0-9-]{0,12}[a-z0-9])?$"
 """So that the names of Services, which begin with the release's, have no more than 63 characters."""
+AIRFLOW_POOL: dict[str, Any] = {
+    "slots": {"type": "integer", "minimum": -1},
+    "description": {"type": "string"},
+    "includeDeferred": {"type": "boolean"},
+}
+"""Of one pool of `airflow.pools`; -1 slots are no bound."""

@@ -1,17 +1,19 @@
 """Starts a part of Airflow on Postgres: `start.py migrate | user | wait | api-server | scheduler | dag-processor | …`.
 
 `migrate` brings the database to this version's schema and fills in the roles, `user` makes the first user or sets its
-password again, `wait` holds until the schema is there, `alive JOB` tells whether this pod's job still works, and
-removes logs of earlier days; every other word becomes `airflow <word>`.
+password again, and makes the pools of MOLINO_POOLS or changes them, `wait` holds until the schema is there, `alive JOB`
+tells whether this pod's job still works, and removes logs of earlier days; every other word becomes `airflow <word>`.
 """
 
 import importlib
+import json
 import os
 import shutil
 import socket
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import database
 import psycopg2
@@ -49,6 +51,19 @@ def make_user() -> None:
         "--firstname", "Molino", "--lastname", "Admin", f"--email={username}@molino.invalid",
     )  # fmt: skip
     airflow("users", "reset-password", f"--username={username}", f"--password={password}")
+
+
+def make_pools(pools: dict[str, dict[str, Any]]) -> None:
+    """Make the pools that the chart names, or give them its slots; others stay as they are."""
+    from airflow.models.pool import Pool
+
+    for name, pool in pools.items():
+        Pool.create_or_update_pool(
+            name=name,
+            slots=pool["slots"],
+            description=pool.get("description", ""),
+            include_deferred=pool.get("includeDeferred", False),
+        )
 
 
 def wait(address: str) -> None:
@@ -92,6 +107,7 @@ def main() -> None:
         case "user":
             wait(address)
             make_user()
+            make_pools(json.loads(os.environ.get("MOLINO_POOLS", "{}")))
         case "wait":
             wait(address)
         case "alive":

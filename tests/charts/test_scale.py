@@ -1,10 +1,13 @@
 """Replicas, pods by load, groups of models: what is rendered for many, and what can't work is refused in a line."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from network_addresses import ends
 from network_policies import End, allowed
 from rendering import pods, refusal, render
@@ -14,6 +17,8 @@ from test_sections import refused, rendered, text_of
 
 from tests.cluster.recipes import KUBERNETES
 
+CHARTS = Path(__file__).resolve().parent
+IMAGES = CHARTS.parents[1] / "images"
 GROUPS: dict[str, Any] = {
     "serving.replicas": 2,
     "serving.ingress.host": "m.example.com",
@@ -198,3 +203,75 @@ def test_groups_are_as_kubernetes_wants_them(grouped: list[dict[str, Any]]) -> N
 def _spec(workload: dict[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = workload["spec"]["template"]["spec"]
     return spec
+
+
+IN_PODS = ("airflow.executor=KubernetesExecutor", "airflow.pools.train.slots=1")
+
+
+def test_each_task_may_have_a_pod_of_its_own() -> None:
+    documents = render("defaults", *IN_PODS, "networkPolicies.enabled=true")
+    settings = named(documents, "ConfigMap")["molino-airflow"]["data"]
+    spec = _spec(named(documents, "Deployment")["molino-airflow-scheduler"])
+    (mount,) = [one for one in spec["containers"][0]["volumeMounts"] if one["name"] == "worker"]
+    (volume,) = [one for one in spec["volumes"] if one["name"] == "worker"]
+    template = named(documents, "ConfigMap")[volume["configMap"]["name"]]["data"]
+    (file,) = template
+    assert settings["AIRFLOW__CORE__EXECUTOR"] == "KubernetesExecutor"
+    assert settings["AIRFLOW__KUBERNETES_EXECUTOR__POD_TEMPLATE_FILE"] == f"{mount['mountPath']}/{file}"
+    pod = yaml.safe_load(template[file])
+    pod["metadata"]["name"] = "task"
+    there = {(one["kind"], one["metadata"]["name"]) for one in documents} | {("ServiceAccount", "default")}
+    assert set(references([pod, *documents])) - there == set()
+    assert conform(yaml.safe_dump(pod), KUBERNETES).stdout == ""
+    rules = [one for one in documents if one["kind"] == "NetworkPolicy"]
+    worker, ends_of = End(pod["metadata"]["labels"]), ends(documents)
+    reached = [
+        (name, port)
+        for name, end in ends_of.items()
+        for port in (5432, 8000, 8080, 9000)
+        if allowed(rules, worker, end, port)
+    ]
+    assert sorted(reached) == [("airflow-api-server", 8080), ("minio", 9000), ("postgres", 5432)]
+
+
+def test_its_pod_has_what_values_give_it() -> None:
+    given = {
+        "airflow.executor": "KubernetesExecutor",
+        "airflow.worker": {"pod": {"env": [{"name": "OWN", "value": 1}]}, "resources": {"limits": {"memory": "3Gi"}}},
+        "scheduling.nodeSelector": {"disk": "ssd"},
+    }
+    (text,) = named(rendered(given), "ConfigMap")["molino-airflow-worker"]["data"].values()
+    spec = yaml.safe_load(text)["spec"]
+    assert {"name": "OWN", "value": "1"} in spec["containers"][0]["env"]
+    assert spec["containers"][0]["resources"]["limits"] == {"memory": "3Gi"}
+    assert spec["nodeSelector"] == {"disk": "ssd"}
+
+
+def test_tasks_run_in_the_schedulers_by_default() -> None:
+    documents = render()
+    assert "molino-airflow-worker" not in named(documents, "ConfigMap")
+    assert "AIRFLOW__CORE__EXECUTOR" not in named(documents, "ConfigMap")["molino-airflow"]["data"]
+    assert "at '/airflow/executor'" in refusal("defaults", "airflow.executor=CeleryExecutor")
+
+
+def test_airflow_makes_the_pod_and_the_pools(tmp_path: Path) -> None:
+    python = os.environ.get("MOLINO_TEST_AIRFLOW")
+    if not python:
+        pytest.skip("no Airflow to ask: MOLINO_TEST_AIRFLOW names no Python that has images/airflow's lock")
+    documents = render("defaults", *IN_PODS)
+    (text,) = named(documents, "ConfigMap")["molino-airflow-worker"]["data"].values()
+    (tmp_path / "pod.yaml").write_text(text)
+    (job,) = [spec for name, spec, _ in pods(documents) if "airflow-user" in name]
+    (pools,) = [one["value"] for one in job["containers"][0]["env"] if one["name"] == "MOLINO_POOLS"]
+    done = subprocess.run(
+        [python, CHARTS / "airflow_worker.py", tmp_path / "pod.yaml", pools],
+        env={**os.environ, "PYTHONPATH": f"{IMAGES}:{IMAGES / 'airflow'}", "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    made = json.loads(done.stdout.splitlines()[-1])
+    assert made["pools"]["train"] == 3
+    (container,) = made["pod"]["spec"]["containers"]
+    assert (container["image"], container["args"][0]) == ("molino-airflow:0.1.0", "python")
+    assert made["pod"]["spec"]["serviceAccountName"] == "molino-airflow"
+    assert made["pod"]["metadata"]["labels"]["app.kubernetes.io/component"] == "airflow-worker"

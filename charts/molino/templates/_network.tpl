@@ -53,7 +53,8 @@
 {{- toJson $rule -}}
 {{- end -}}
 
-{{/* The table, as JSON, in which each group of models has the paths of serving. */}}
+{{/* The table, as JSON, in which each group of models has the paths of serving, and tasks in pods of their own those of
+the scheduler. */}}
 {{- define "molino.networkTable" -}}
 {{- $table := .Files.Get "network.yaml" | fromYaml -}}
 {{- range $group := include "molino.servingGroups" . | fromJsonArray | rest -}}
@@ -61,6 +62,12 @@
 {{- range $path := $table.paths -}}
 {{- if has "serving" $path.from }}{{ $_ := set $path "from" (append $path.from $group.component) }}{{ end -}}
 {{- if eq $path.to "serving" }}{{ $_ := set $table "paths" (append $table.paths (merge (dict "to" $group.component) $path)) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- if eq .Values.airflow.executor "KubernetesExecutor" -}}
+{{- $_ := set $table.pods "airflow-worker" "airflow.enabled" -}}
+{{- range $path := $table.paths -}}
+{{- if has "airflow-scheduler" $path.from }}{{ $_ := set $path "from" (append $path.from "airflow-worker") }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $table -}}

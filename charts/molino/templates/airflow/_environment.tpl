@@ -8,6 +8,12 @@
 {{- include "molino.databaseCaEnv" . }}
 {{- end -}}
 
+{{/* Where a pod whose account may ask for the model files of the values finds them. */}}
+{{- define "molino.modelsEnv" -}}
+- name: MOLINO_MODELS_CONFIG_MAP
+  value: {{ printf "%s/%s" .Release.Namespace (include "molino.name" (dict "root" . "component" "models")) | quote }}
+{{- end -}}
+
 {{/* Init container that holds a pod until the database is migrated. Wants root, parts: the values of the part. */}}
 {{- define "molino.airflowWait" -}}
 - name: wait-for-migration
