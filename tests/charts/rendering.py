@@ -22,11 +22,15 @@ WATCHED = tuple(
     for part in ("monitors", "rules", "dashboards", "pipelines", "airflow", "postgres")
 )
 ALL_ON: dict[str, tuple[str, ...]] = {
-    "defaults": (*INGRESSES, *WATCHED, "models.own=content", "networkPolicies.enabled=true"),
-    "kind": (*INGRESSES, *WATCHED, "models.own=content", "sync=true", "networkPolicies.enabled=true"),
+    "defaults": (*INGRESSES, *WATCHED, "models.own=content", "networkPolicies.enabled=true", "backup.enabled=true"),
+    "kind": (
+        *INGRESSES, *WATCHED, "models.own=content", "sync=true", "networkPolicies.enabled=true", "backup.enabled=true",
+    ),
     "production": (
         *WATCHED, "models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
-        "database.sslmode=verify-full", "database.caSecret=own",
+        "database.sslmode=verify-full", "database.caSecret=own", "backup.enabled=true",
+        "backup.destination.endpoint=https://backups.example.com", "backup.auth.existingSecret=own",
+        "backup.auth.encryptionSecret=own",
     ),
 }  # fmt: skip
 """Settings that switch on, by values file, what it leaves off."""
@@ -82,6 +86,9 @@ def refusal(values: str, *settings: str) -> str:
 def pods(documents: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield name, spec and workload of every pod template, and of every pod."""
     for document in documents:
-        if document["kind"] in ("Deployment", "StatefulSet", "Job", "Pod"):
+        if document["kind"] == "CronJob":
+            template = document["spec"]["jobTemplate"]["spec"]["template"]
+            yield f"CronJob/{document['metadata']['name']}", template["spec"], document
+        elif document["kind"] in ("Deployment", "StatefulSet", "Job", "Pod"):
             template = document["spec"].get("template", document)
             yield f"{document['kind']}/{document['metadata']['name']}", template["spec"], document

@@ -46,7 +46,7 @@ def of_pod(spec: dict[str, Any]) -> Iterator[Reference]:
 def of_address(value: str) -> Iterator[Reference]:
     """Yield the Service that an address of the release leads to."""
     host = value.partition("//")[2].partition(":")[0].partition("/")[0] or value
-    if host.startswith("molino-") and "," not in host:
+    if host.startswith("molino-") and "," not in host and "s3://" not in value:
         yield "Service", host
 
 

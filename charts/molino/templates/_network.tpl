@@ -32,6 +32,7 @@
 {{- $urls := list -}}
 {{- if eq .name "s3" }}{{ $urls = list $v.s3.endpoint -}}
 {{- else if eq .name "mlflow" }}{{ $urls = list $v.mlflow.externalUrl -}}
+{{- else if eq .name "backupStore" }}{{ $urls = list $v.backup.destination.endpoint -}}
 {{- else if eq .name "sentry" }}{{ $urls = list $v.sentry.dsn -}}
 {{- else if eq .name "issuer" }}{{ $urls = list (get $v.serving.config "JWKS_URL") -}}
 {{- else if eq .name "proxy" }}{{ $urls = list $v.network.httpProxy $v.network.httpsProxy -}}

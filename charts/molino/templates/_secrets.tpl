@@ -119,6 +119,13 @@ data:
 {{- if $v.mlflow.enabled }}{{ $_ := set $rights "mlflow" (list (dict "actions" "readwrite" "bucket" $buckets.mlflow)) }}{{ end -}}
 {{- if $v.serving.enabled }}{{ $_ := set $rights "serving" (list (dict "actions" "read" "bucket" $buckets.store "prefix" "releases/")) }}{{ end -}}
 {{- if $v.tensorboard.enabled }}{{ $_ := set $rights "tensorboard" (list (dict "actions" "read" "bucket" $buckets.store "prefix" "tensorboard/")) }}{{ end -}}
+{{- if $v.backup.enabled }}
+{{- $all := list -}}
+{{- $places := values $buckets -}}
+{{- if not $v.backup.destination.endpoint }}{{ $places = append $places $v.backup.destination.bucket }}{{ end -}}
+{{- range $places | uniq | sortAlpha }}{{ $all = append $all (dict "actions" "readwrite" "bucket" .) }}{{ end -}}
+{{- $_ := set $rights "backup" $all }}
+{{- end -}}
 {{- toJson $rights -}}
 {{- end -}}
 

@@ -1,12 +1,8 @@
 """Sources in databases: SQLite, and a real Postgres where its programs are installed."""
 
-import os
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -17,7 +13,7 @@ from molino.contracts.errors import ModelFileError, SourceError
 from molino.contracts.model_file import parse_model
 from molino.contracts.settings import Settings
 from molino.init.command import Wanted, model_file_of
-from tests.ports import free_port
+from tests.postgres import running_postgres
 
 FEATURES = [
     {"name": "a", "type": "number", "missing": "impute"},
@@ -146,38 +142,9 @@ def test_molino_init_refuses_what_does_not_fit(tmp_path: Path, table: str, query
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[int]:
-    """The port of a real Postgres, which runs neither as root nor below a folder of root's."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    programs = [*found[-1:], *(Path(one).parent for one in [shutil.which("pg_ctl")] if one)]
-    if not programs or (os.geteuid() == 0 and not shutil.which("runuser")):
-        pytest.skip("no Postgres to test with")
-    port = free_port()
-    user = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
-
-    def do(program: str, *arguments: str) -> None:
-        subprocess.run([*user, str(programs[0] / program), *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-    with TemporaryDirectory(prefix="molino-postgres-") as folder:
-        data, password = f"{folder}/data", Path(folder) / "password"
-        password.write_text(PASSWORD)
-        if user:
-            shutil.chown(folder, "nobody")
-        do(
-            "initdb",
-            "-D",
-            data,
-            "-U",
-            "app",
-            "--auth=scram-sha-256",
-            f"--pwfile={password}",
-            "-E",
-            "UTF8",
-            "--locale=C",
-        )
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-        do("pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
+    """The port of a real Postgres."""
+    with running_postgres("app", PASSWORD) as port:
         yield port
-        do("pg_ctl", "-D", data, "-w", "-m", "fast", "stop")
 
 
 def test_a_query_of_postgres_is_a_source_and_its_password_is_nowhere(

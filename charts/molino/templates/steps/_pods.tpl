@@ -13,6 +13,13 @@
 {{- toJson $images -}}
 {{- end -}}
 
+{{/* The image of one step. Wants root, step. */}}
+{{- define "molino.stepImage" -}}
+{{- $prefix := printf "%s%s" (include "molino.imagePath" (dict "root" .root "registry" "")) (.root.Values.steps.image.prefix | trimPrefix "/") -}}
+{{- $tagged := printf "%s%s:%s" $prefix .step (include "molino.imageTag" (dict "root" .root "tag" .root.Values.steps.image.tag)) -}}
+{{- get (include "molino.stepImages" .root | fromJson) .step | default $tagged -}}
+{{- end -}}
+
 {{/*
 The pods that the sections `scheduling` and `pod` make of those of the steps, as JSON: what is theirs alone, in Kubernetes'
 own words; the container of the step is called base.

@@ -1,0 +1,127 @@
+"""The CronJobs of backups: off unless values say so, each reference there, and what each container is told."""
+
+import json
+from typing import Any
+
+import pytest
+from rendering import pods, refusal, render
+from test_parts import ALWAYS_THERE, of_pod
+
+ON = "backup.enabled=true"
+ELSEWHERE = ("backup.destination.endpoint=https://backups.example.com", "backup.auth.existingSecret=own")
+
+
+def containers(*settings: str, name: str = "molino-backup") -> dict[str, dict[str, Any]]:
+    """Return the containers of a CronJob by name, those before the others first."""
+    spec = next(spec for told, spec, _ in pods(render("defaults", ON, *settings)) if told == f"CronJob/{name}")
+    return {one["name"]: one for one in [*spec["initContainers"], *spec["containers"]]}
+
+
+def variables(container: dict[str, Any]) -> dict[str, Any]:
+    return {one["name"]: one.get("value") or one["valueFrom"]["secretKeyRef"] for one in container["env"]}
+
+
+def buckets(*settings: str) -> dict[str, Any]:
+    from yaml import safe_load
+
+    made = next(
+        one
+        for one in render("defaults", *settings)
+        if one["metadata"]["name"] == "molino-minio" and one["kind"] == "ConfigMap"
+    )
+    return dict(safe_load(made["data"]["storage.yaml"]))
+
+
+def test_there_is_none_by_default() -> None:
+    assert [one for one in render("defaults") if "backup" in json.dumps(one)] == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ELSEWHERE,
+        ("mlflow.enabled=false", "mlflow.externalUrl=https://m.example.com", "mlflow.auth.existingSecret=own"),
+    ],
+)
+def test_what_they_name_is_there(settings: tuple[str, ...]) -> None:
+    documents = render("defaults", ON, *settings)
+    there = {(one["kind"], one["metadata"]["name"]) for one in documents} | ALWAYS_THERE
+    named = {reference for name, spec, _ in pods(documents) if "backup" in name for reference in of_pod(spec)}
+
+    assert ("ServiceAccount", "molino-deploy") in named
+    assert named - there == set()
+
+
+def test_databases_are_dumped_before_objects_are_read() -> None:
+    made = containers()
+
+    assert list(made) == ["databases", "objects"]
+    assert made["objects"]["args"] == ["backup", "create", "--keep", "192", "--max-age", "30"]
+    assert [
+        word
+        for word in ("airflow", "mlflow", "mlflow_auth")
+        if f"--file=/dumps/{word}.dump" in made["databases"]["command"][2]
+    ] == ["airflow", "mlflow", "mlflow_auth"]
+
+
+def test_a_restore_brings_objects_and_then_databases_and_never_starts_by_itself() -> None:
+    made = containers(
+        "backup.restore.set=20261127-183000-a1b2c3", "backup.restore.over=true", name="molino-backup-restore"
+    )
+    job = next(
+        one
+        for one in render("defaults", ON)
+        if one["metadata"]["name"] == "molino-backup-restore" and one["kind"] == "CronJob"
+    )
+
+    assert list(made) == ["objects", "databases"]
+    assert made["objects"]["args"] == ["backup", "restore", "20261127-183000-a1b2c3", "--over"]
+    assert made["databases"]["command"][2].count("pg_restore") == 3
+    assert job["spec"]["suspend"] is True
+
+
+def test_sets_go_beside_the_buckets_with_a_key_for_all_of_them() -> None:
+    told = variables(containers()["objects"])
+    rights = buckets(ON)["services"]["backup"]
+
+    assert told["MOLINO_BACKUP_STORE"] == "s3://molino-backups"
+    assert json.loads(told["MOLINO_BACKUP_PLACES"]) == {"logs": "s3://molino-logs"}
+    assert told["MOLINO_S3_ACCESS_KEY"] == {"name": "molino-minio", "key": "backup-access-key"}
+    assert {one["bucket"] for one in rights} == set(buckets(ON)["buckets"])
+    assert "molino-backups" in buckets(ON)["buckets"]
+    assert "molino-backups" not in buckets(ON, *ELSEWHERE)["buckets"]
+
+
+def test_sets_go_to_another_s3_encrypted() -> None:
+    told = variables(
+        containers(*ELSEWHERE, "backup.destination.prefix=/one/", "backup.auth.encryptionSecret=own")["objects"]
+    )
+
+    assert told["MOLINO_BACKUP_STORE"] == "s3://molino-backups/one"
+    assert told["MOLINO_BACKUP_S3_ENDPOINT"] == "https://backups.example.com"
+    assert told["MOLINO_BACKUP_S3_SECRET_KEY"] == {"name": "own", "key": "secret-key"}
+    assert told["MOLINO_BACKUP_KEY"] == {"name": "own", "key": "encryption-key"}
+
+
+def test_the_image_is_that_of_the_deploy_step() -> None:
+    assert (
+        containers("steps.image.names.deploy=registry.example.com/own:1")["objects"]["image"]
+        == "registry.example.com/own:1"
+    )
+    assert containers("image.registry=registry.example.com")["objects"]["image"].startswith(
+        "registry.example.com/molino-deploy:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (("airflow.enabled=false",), "backup.enabled: a backup is made by the image"),
+        (ELSEWHERE[:1], "set destination.endpoint and auth.existingSecret"),
+        (ELSEWHERE[1:], "set destination.endpoint and auth.existingSecret"),
+        (("backup.destination.bucket=molino-dvc",), "backup.destination.bucket: molino-dvc is backed up itself"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(settings: tuple[str, ...], said: str) -> None:
+    assert said in refusal("defaults", ON, *settings)
