@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from pydantic_settings import BaseSettings
 
+from molino.backup.settings import BackupSettings
 from molino.cli import app
 from molino.contracts.model_file.json_schema import model_file_schema
 from molino.contracts.settings import Settings
@@ -70,6 +71,7 @@ def settings_page() -> str:
         "All settings are environment variables. Those that are not set, or empty, have their default.\n",
         *_variables("Of steps and commands", Settings),
         *_variables("Of the server", ServingSettings),
+        *_variables("Of backups", BackupSettings),
     ]
     return "\n".join(parts)
 
