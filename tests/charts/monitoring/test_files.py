@@ -104,3 +104,33 @@ def test_a_monitor_finds_the_service_and_has_the_key() -> None:
     assert monitors["molino-serving"]["metadata"]["labels"]["release"] == "kps"
     assert endpoint["interval"] == "15s"
     assert endpoint["authorization"]["credentials"] == {"name": "molino-serving", "key": "api-key"}
+
+
+def test_each_group_of_serving_and_each_exporter_is_scraped() -> None:
+    settings = (
+        *(f"monitoring.{part}.enabled=true" for part in ("monitors", "pipelines", "airflow", "postgres")),
+        "serving.groups.big.models={housing}",
+        "minio.tlsSecret=tls",
+        "network.caConfigMap=ca",
+    )
+    documents = render("defaults", *settings)
+    monitors = {one["metadata"]["name"]: one["spec"] for one in documents if one["kind"].endswith("Monitor")}
+    ports = {
+        one["metadata"]["name"]: [
+            port["name"] for c in one["spec"]["template"]["spec"]["containers"] for port in c.get("ports", [])
+        ]
+        for one in documents
+        if one["kind"] == "Deployment"
+    }
+    exporters = {"molino-pipeline-metrics", "molino-airflow-metrics", "molino-postgres-metrics"}
+
+    assert monitors.keys() == {"molino-serving", "molino-serving-big", "molino-minio", *exporters}
+    assert all("metrics" in ports[name] for name in exporters)
+    (minio,) = monitors["molino-minio"]["endpoints"]
+    assert (minio["scheme"], minio["tlsConfig"]["serverName"]) == ("https", "molino-minio")
+
+
+def test_what_reads_of_airflow_is_not_there_without_it() -> None:
+    settings = [f"monitoring.{part}.enabled=true" for part in ("monitors", "pipelines", "airflow", "postgres")]
+    documents = render("defaults", "airflow.enabled=false", *settings)
+    assert [one["metadata"]["name"] for one in documents if one["kind"] == "PodMonitor"] == ["molino-postgres-metrics"]
