@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from molino.cli import backup, doctor, init, metrics, models, predict, promote, run, runs, secrets, serve, step
+from molino.cli import backup, doctor, init, metrics, models, predict, promote, prune, run, runs, secrets, serve, step
 from molino.contracts.errors import MolinoError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -29,6 +29,7 @@ app.command("metrics")(metrics.metrics)
 app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
 app.command("promotions")(promote.promotions)
+app.command("prune")(prune.prune)
 app.command("predict")(predict.predict)
 app.add_typer(backup.app, name="backup")
 app.command("doctor")(doctor.doctor)

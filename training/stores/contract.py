@@ -1,6 +1,7 @@
 """What a store is: objects under keys, and what git and DVC need of a place of its kind."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, Self
 
@@ -80,8 +81,18 @@ class Store(Protocol):
         """Yield the objects below a prefix, in the order of their keys, with what tells one that was written again."""
         yield from (Listed(key, self.size(key), "") for key in self.list(prefix))
 
+    def written(self, prefix: str) -> dict[str, datetime]:
+        """Return when each object below a prefix was written.
+
+        A store that can't tell says now: what is in it is never old enough to be cleaned up.
+        """
+        return dict.fromkeys(self.list(prefix), datetime.now(UTC))
+
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
+
+    def tidy(self, prefix: str) -> None:
+        """Remove what else is left of a prefix that ends with a slash once all objects below it are deleted."""
 
     def uri(self, key: str) -> str:
         """Return the address for people and tools."""

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -81,6 +82,20 @@ class FolderStore(Store):
         folder = self._path(prefix)
         paths = sorted(folder.iterdir()) if folder.is_dir() else []
         yield from (path.name for path in paths if path.is_dir() and any(below.is_file() for below in path.rglob("*")))
+
+    def written(self, prefix: str) -> dict[str, datetime]:
+        found = {}
+        for key in self.list(prefix):
+            with suppress(FileNotFoundError):  # deleted since it was listed
+                found[key] = datetime.fromtimestamp(self._path(key).stat().st_mtime, UTC)
+        return found
+
+    def tidy(self, prefix: str) -> None:
+        folder = self._path(prefix)
+        below = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True)
+        for path in (*below, folder):
+            with suppress(OSError):  # it isn't empty, or gone
+                path.rmdir()
 
     def delete(self, key: str) -> None:
         with self._errors(key):

@@ -1,0 +1,1 @@
+"""Clean-up: what nothing needs any more goes, by age and count."""
