@@ -201,6 +201,17 @@ def test_every_rule_is_evaluated(prometheus: Prometheus) -> None:
 
 
 @pytest.mark.usefixtures("found")
+def test_a_real_drift_and_a_real_failure_ring(prometheus: Prometheus, server: RunningServer, home: Path) -> None:
+    """They are pending: how long they must last is what promtool tries."""
+    server.wait("the alert on drift", lambda: "MolinoFeatureDrifted" in prometheus.alerts())
+    assert "MolinoModelNotServed" not in prometheus.alerts()
+    write_pointer(home, {"housing": "9", "penguins": "1"})
+    server.wait("the alert on the model", lambda: prometheus.alerts().get("MolinoModelNotServed") == "pending")
+    write_pointer(home, {"housing": "1", "penguins": "1"})
+    server.wait("its end", lambda: "MolinoModelNotServed" not in prometheus.alerts())
+
+
+@pytest.mark.usefixtures("found")
 @pytest.mark.parametrize("name", FOREIGN)
 def test_prometheus_takes_what_is_asked_of_others(name: str, prometheus: Prometheus) -> None:
     prometheus.ask(FOREIGN[name])
