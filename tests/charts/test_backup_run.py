@@ -1,0 +1,92 @@
+"""What the CronJobs of backups run, as they are rendered, against a real Postgres and a real S3; without a cluster."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rendering import ROOT
+from test_backup import containers
+
+from tests.conftest import S3
+from tests.postgres import running_postgres
+
+PASSWORD = "p@ss word"
+DATABASES = ("airflow", "mlflow", "mlflow_auth")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[int]:
+    with running_postgres("postgres", PASSWORD) as port:
+        for name in DATABASES:
+            ask(port, "postgres", f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+            ask(port, "postgres", f"CREATE DATABASE {name} OWNER {name}")
+            ask(port, name, "CREATE TABLE kept (name text)", name)
+            ask(port, name, f"INSERT INTO kept VALUES ('{name}')", name)
+        yield port
+
+
+def ask(port: int, database: str, sql: str, user: str = "postgres") -> list[Any]:
+    import psycopg2
+
+    connection = psycopg2.connect(host="127.0.0.1", port=port, user=user, password=PASSWORD, dbname=database)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        connection.close()
+
+
+def run_databases(container: dict[str, Any], dumps: Path, port: int) -> None:
+    script = container["command"][2].replace("/dumps", str(dumps))
+    passwords = {one["name"]: PASSWORD for one in container["env"] if one["name"].endswith("_PASSWORD")}
+    environment = {"PATH": os.environ["PATH"], "PGHOST": "127.0.0.1", "PGPORT": str(port), **passwords}
+    subprocess.run(["bash", "-c", script], check=True, env=environment)
+
+
+def run_objects(container: dict[str, Any], dumps: Path, buckets: dict[str, str], s3: S3, home: Path) -> str:
+    told = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    for name, bucket in buckets.items():
+        told = {key: value.replace(f"s3://{name}", f"s3://{bucket}") for key, value in told.items()}
+    steps = {
+        "MOLINO_HOME": str(home), "MOLINO_STORE": f"s3://{buckets['molino-store']}", "MOLINO_DEPLOY_TARGET": "none",
+        "MOLINO_GIT_REMOTE": f"s3://{buckets['molino-git']}/data", "MOLINO_DVC_REMOTE": f"s3://{buckets['molino-dvc']}",
+        "MOLINO_MLFLOW_TRACKING_URI": "http://molino-mlflow:5000", "MOLINO_BACKUP_DUMPS": str(dumps),
+        **{f"MOLINO_{key.upper()}": value for key, value in s3.keywords().items()},
+    }  # fmt: skip
+    command = [sys.executable, "-m", "molino", *container["args"]]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **told, **steps}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_cluster_comes_back_by_what_the_cronjobs_run(s3: S3, postgres: int, tmp_path: Path) -> None:
+    from molino.contracts.address import Address
+    from molino.contracts.settings import Settings
+    from training.stores.opening import open_at
+
+    names = ("molino-store", "molino-git", "molino-dvc", "molino-mlflow", "molino-logs", "molino-backups")
+    first = {name: s3.make_bucket() for name in names}
+    second = {name: s3.make_bucket() for name in names[:-1]} | {"molino-backups": first["molino-backups"]}
+    settings: Settings = s3.settings(tmp_path / "home")
+    for name in names[:-1]:
+        open_at(Address(f"s3://{first[name]}/data"), settings).write("one", name.encode())
+    made, brought = containers(), containers(name="molino-backup-restore")
+
+    (tmp_path / "made").mkdir()
+    run_databases(made["databases"], tmp_path / "made", postgres)
+    run_objects(made["objects"], tmp_path / "made", first, s3, tmp_path / "home")
+    for name in DATABASES:
+        ask(postgres, name, "UPDATE kept SET name = 'lost'", name)
+    said = run_objects(brought["objects"], tmp_path / "brought", second, s3, tmp_path / "other")
+    run_databases(brought["databases"], tmp_path / "brought", postgres)
+
+    assert [ask(postgres, name, "SELECT name FROM kept", name) for name in DATABASES] == [[(n,)] for n in DATABASES]
+    found = {name: open_at(Address(f"s3://{second[name]}/data"), settings).read("one").decode() for name in names[:-1]}
+    assert found == {name: name for name in names[:-1]}
+    assert said.count("for pg_restore") == 3
