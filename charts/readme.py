@@ -20,10 +20,10 @@ keys are refused. This file is made from `values.yaml` by `make schema`.
 
 `scheduling`, `pod`, `serviceAccount` and `podDisruptionBudget` stand at the top, for all, and in each component
 (`airflow`, `airflow.parts.<part>`, `airflow.jobs`, `mlflow`, `minio`, `operations`, `postgres`, `serving`, `steps`,
-`steps.each.<step>`, `tensorboard`, `monitoring.<pod>`). The nearer place comes before: mappings are put together key by
-key, lists of what has a name too (one of the same name takes the place of the other), and all else is taken whole. So
-is `service` (`type`, `annotations`, `spec`). `task` is of the steps alone, `autoscaling` of `serving` and each of its
-`groups`, which have all these sections too.
+`steps.each.<step>`, `tensorboard`, `monitoring.<pod>`; `prune` has the first two). The nearer place comes before:
+mappings are put together key by key, lists of what has a name too (one of the same name takes the place of the other),
+and all else is taken whole. So is `service` (`type`, `annotations`, `spec`). `task` is of the steps alone,
+`autoscaling` of `serving` and each of its `groups`, which have all these sections too.
 
     pod:
       env:

@@ -1,8 +1,9 @@
-"""Starts a part of Airflow on Postgres: `start.py migrate | user | wait | api-server | scheduler | dag-processor | …`.
+"""Starts a part of Airflow on Postgres: `start.py migrate | user | wait | clean | api-server | scheduler | …`.
 
 `migrate` brings the database to this version's schema and fills in the roles, `user` makes the first user or sets its
-password again, and makes the pools of MOLINO_POOLS or changes them, `wait` holds until the schema is there, `alive JOB`
-tells whether this pod's job still works, and removes logs of earlier days; every other word becomes `airflow <word>`.
+password again, and makes the pools of MOLINO_POOLS or changes them, `wait` holds until the schema is there, `clean`
+takes old rows away, `alive JOB` tells whether this pod's job still works, and removes logs of earlier days; every other
+word becomes `airflow <word>`.
 """
 
 import importlib
@@ -22,6 +23,13 @@ SCHEMA_OF = ("apache-airflow-core", "apache-airflow-providers-fab")
 AHEAD = ("pipelines.operator", "pipelines.model_files", "airflow.providers.amazon.aws.hooks.s3")
 """What DAGs and task logs need. Each task and each parse is a fork of the part that starts it: what that has imported
 beforehand costs them nothing, else a second each time."""
+
+CLEANED = (
+    "callback", "dag_run", "deadline", "import_error", "job", "log", "revoked_token", "task_instance",
+    "task_instance_history", "task_reschedule", "trigger", "xcom",
+)  # fmt: skip
+"""Tables that lose old rows. Events of assets stay: the newest one tells on which data a person's run trains; so do the
+DAGs, their versions, and what tells a retry of its pod."""
 
 LOGS = Path(os.environ.get("AIRFLOW_HOME", ".")) / "logs" / "dag_processor"
 FRESH_SECONDS = 60
@@ -92,6 +100,20 @@ def forget_logs(folder: Path, today: date) -> None:
             shutil.rmtree(day, ignore_errors=True)
 
 
+def clean(days: float, mode: str) -> None:
+    """Take away rows that are older than so many days, or say how many these are.
+
+    Args:
+        days: how many.
+        mode: `--yes`, or `--dry-run`.
+    """
+    before = datetime.now(UTC) - timedelta(days=days)
+    airflow(
+        "db", "clean", "--clean-before-timestamp", before.isoformat(), "--tables", ",".join(CLEANED), "--skip-archive",
+        "--error-on-cleanup-failure", mode,
+    )  # fmt: skip
+
+
 def main() -> None:
     """Do what the first argument says."""
     if len(sys.argv) < 2:
@@ -110,6 +132,8 @@ def main() -> None:
             make_pools(json.loads(os.environ.get("MOLINO_POOLS", "{}")))
         case "wait":
             wait(address)
+        case "clean":
+            clean(float(sys.argv[2]), sys.argv[3])
         case "alive":
             forget_logs(LOGS, datetime.now(UTC).date())
             check_alive(address, sys.argv[2])

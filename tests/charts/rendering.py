@@ -21,13 +21,14 @@ WATCHED = tuple(
     f"monitoring.{part}.enabled=true"
     for part in ("monitors", "rules", "dashboards", "pipelines", "airflow", "postgres")
 )
+ALWAYS = ("models.own=content", "prune.enabled=true")
 ALL_ON: dict[str, tuple[str, ...]] = {
-    "defaults": (*INGRESSES, *WATCHED, "models.own=content", "networkPolicies.enabled=true", "backup.enabled=true"),
+    "defaults": (*INGRESSES, *WATCHED, *ALWAYS, "networkPolicies.enabled=true", "backup.enabled=true"),
     "kind": (
-        *INGRESSES, *WATCHED, "models.own=content", "sync=true", "networkPolicies.enabled=true", "backup.enabled=true",
+        *INGRESSES, *WATCHED, *ALWAYS, "sync=true", "networkPolicies.enabled=true", "backup.enabled=true",
     ),
     "production": (
-        *WATCHED, "models.own=content", "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
+        *WATCHED, *ALWAYS, "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
         "database.sslmode=verify-full", "database.caSecret=own", "backup.enabled=true",
         "backup.destination.endpoint=https://backups.example.com", "backup.auth.existingSecret=own",
         "backup.auth.encryptionSecret=own",
