@@ -67,6 +67,10 @@ METRICS: Mapping[str, Metric] = {
 """Name to metric."""
 
 
+OF_A_LOSS = frozenset({"pinball_10", "pinball_90", "poisson_deviance"})
+"""Metrics that tell something of models for a quantile or for counts alone: measured where it is asked for."""
+
+
 def _known(name: str) -> str:
     if name not in METRICS:
         raise ValueError(f"expected one of {', '.join(METRICS)}")

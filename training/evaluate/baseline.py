@@ -24,7 +24,7 @@ def baseline_measures(
         shares = np.asarray(baseline.probabilities)
         labels = np.full(len(actual), int(shares.argmax()), np.intp)
         answers["the classes' shares of the training rows"] = Predictions(np.tile(shares, (len(actual), 1)), labels)
-    measured = {name: measure(actual, one, resamples) for name, one in answers.items()}
+    measured = {name: measure(actual, one, resamples, (metric,)) for name, one in answers.items()}
     return {name: found[metric] for name, found in measured.items() if metric in found}
 
 

@@ -155,8 +155,8 @@ def _beside(store: Store, model: ModelFile, release: Release, held_out: HeldOut,
     asked = folder / f"compared-{release.version}.parquet"
     rows.write_parquet(asked)
     actual, resamples = held_out.actual[chosen], Resamples(len(chosen), held_out.seed)
-    theirs = measure(actual, _answers(store, model, release, asked, folder), resamples)
-    own = measure(actual, held_out.answers.take(chosen), resamples)
+    theirs = measure(actual, _answers(store, model, release, asked, folder), resamples, model.metrics)
+    own = measure(actual, held_out.answers.take(chosen), resamples, model.metrics)
     if model.metric not in theirs or model.metric not in own:
         return f"{model.metric} is undefined on the {len(chosen)} held-out rows that it hasn't seen"
     return Beside(release.version, len(chosen), theirs, own)

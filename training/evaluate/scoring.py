@@ -64,7 +64,7 @@ def score(
     try:
         graph = Graph(path, [feature.name for feature in model.features], model.target.classes)
         answers = answer_file(graph, held_out)
-        measures = measure(actual, answers, resamples)
+        measures = measure(actual, answers, resamples, model.metrics)
     except MolinoError as error:
         raise StepError(f"candidate {candidate.name} ({candidate.onnx.uri}): {error}") from error
     for metric in (model.metric, *model.gate.bounds):

@@ -1,6 +1,6 @@
 """How well a model does on the rows of each value of a feature: a mean over all rows may hide those it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,12 @@ MOST_SLICES = 50
 
 
 def slice_scores(
-    held_out: Path, features: Sequence[str], actual: NDArray[Any], answers: Predictions, seed: int
+    held_out: Path,
+    features: Sequence[str],
+    actual: NDArray[Any],
+    answers: Predictions,
+    seed: int,
+    metrics: Collection[str] | None = None,
 ) -> dict[str, tuple[Slice, ...]]:
     """Return every metric on the rows of each value of some features, by feature.
 
@@ -29,16 +34,19 @@ def slice_scores(
         actual: their target, as `training.metrics.score.measure` takes it, [n].
         answers: what the model answered to them.
         seed: of the resamples.
+        metrics: names of those to tell; all of the task where not given.
     """
     import polars as pl
 
     if not features:
         return {}
     rows = pl.read_parquet(held_out, columns=list(features)).select(pl.all().cast(pl.String))
-    return {name: tuple(_slices(rows[name], actual, answers, seed)) for name in features}
+    return {name: tuple(_slices(rows[name], actual, answers, seed, metrics)) for name in features}
 
 
-def _slices(column: Any, actual: NDArray[Any], answers: Predictions, seed: int) -> list[Slice]:
+def _slices(
+    column: Any, actual: NDArray[Any], answers: Predictions, seed: int, metrics: Collection[str] | None
+) -> list[Slice]:
     cells = column.to_numpy()
     counts = (
         column.rename("value").value_counts(sort=True, name="rows").sort(["rows", "value"], descending=[True, False])
@@ -46,7 +54,7 @@ def _slices(column: Any, actual: NDArray[Any], answers: Predictions, seed: int) 
     found = []
     for value, rows in counts.head(MOST_SLICES).iter_rows():
         chosen = np.flatnonzero(column.is_null().to_numpy() if value is None else cells == value)
-        measured = measure(actual[chosen], answers.take(chosen), Resamples(rows, seed))
+        measured = measure(actual[chosen], answers.take(chosen), Resamples(rows, seed), metrics)
         scores = {name: one.interval() for name, one in measured.items()}
         found.append(Slice(value=value, rows=rows, small=rows < SMALL_ROWS, scores=scores))
     return found

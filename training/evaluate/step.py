@@ -51,7 +51,7 @@ def run(context: Context) -> Outcome:
     scored = {one.name: score(context, one, held_out, actual, resamples) for one in trained.candidates}
     measures = {name: one.measures for name, one in scored.items()}
     best, chosen = choose(model, trained, measures)
-    slices = slice_scores(held_out, model.slices, actual, scored[best].answers, seed)
+    slices = slice_scores(held_out, model.slices, actual, scored[best].answers, seed, model.metrics)
     releases = compare_releases(context, HeldOut(held_out, actual, scored[best].answers, seed))
     baselines = baseline_measures(trained.baseline, model.metric, actual, resamples) if trained.baseline else {}
     ignored = _ignored(model, actual, scored[best].answers)

@@ -1,6 +1,7 @@
 """What every metric is, and all metrics of a task on some rows."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,16 @@ def score_of(name: str) -> Score:
     return kind()
 
 
-def measure(actual: NDArray[Any], answers: Predictions, resamples: Resamples) -> dict[str, Measure]:
-    """Return every metric of the task that is defined on these rows.
+def measure(
+    actual: NDArray[Any], answers: Predictions, resamples: Resamples, names: Collection[str] | None = None
+) -> dict[str, Measure]:
+    """Return each metric that is defined on these rows.
 
     Args:
         actual: the target; numbers [n] of a regression, positions in the classes [n] of a classification.
         answers: what the model answered for the same rows.
         resamples: made for n rows.
+        names: of the metrics, such as `ModelFile.metrics`; all of the task where not given.
 
     Raises:
         StepError: an answer is NaN or infinite.
@@ -49,11 +53,13 @@ def measure(actual: NDArray[Any], answers: Predictions, resamples: Resamples) ->
     wrong = int(len(answers.values) - np.isfinite(answers.values.reshape(len(answers.values), -1)).all(axis=1).sum())
     if wrong:
         raise StepError(f"the graph answers NaN or infinity for {wrong} of {len(answers.values)} held-out rows")
-    names = metrics_of("regression" if answers.labels is None else "classification")
+    if names is None:
+        names = metrics_of("regression" if answers.labels is None else "classification")
     found = {name: Measure(score_of(name).samples(actual, answers, resamples)) for name in names}
     return {name: one for name, one in found.items() if np.isfinite(one.value)}
 
 
-def values(actual: NDArray[Any], answers: Predictions) -> dict[str, float]:
-    """Return every metric of the task that is defined on these rows, without resamples: see `measure`."""
-    return {name: one.value for name, one in measure(actual, answers, Resamples(len(actual), 0, count=0)).items()}
+def values(actual: NDArray[Any], answers: Predictions, names: Collection[str] | None = None) -> dict[str, float]:
+    """Return each metric that is defined on these rows, without resamples: see `measure`."""
+    found = measure(actual, answers, Resamples(len(actual), 0, count=0), names)
+    return {name: one.value for name, one in found.items()}

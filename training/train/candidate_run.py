@@ -1,7 +1,7 @@
 """One candidate of a run: trained, measured, exported, compared with its graph, and logged with all that led to it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,12 @@ def train_candidate(session: Session, candidate: Candidate, members: Mapping[str
         trained, seconds = _fit(session, candidate, candidate.name, child, material)
         rounds = trained.rounds if measured is None else measured.rounds
         if measured is None:
-            metrics, spreads = measure_rows(material.validation, judged_by(material, trained), "validation"), {}
+            metrics, spreads = (
+                measure_rows(
+                    material.validation, judged_by(material, trained), "validation", session.context.model.metrics
+                ),
+                {},
+            )
         else:
             metrics, spreads = measured.means, measured.spreads
         kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads, of_folds)
@@ -138,7 +143,7 @@ def _fold_by_fold(
             trained = _train(candidate, replace(prepared, code=material.code, members=beside))
             judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
             answers = bounded(material.model, trained)(judged.features)
-            metrics = measure_rows(judged, lambda _, kept=answers: kept, "the fold's")  # type: ignore[misc]
+            metrics = measure_rows(judged, lambda _, kept=answers: kept, "the fold's", material.model.metrics)  # type: ignore[misc]
         except StepError as error:
             raise StepError(f"fold {number} of {len(session.folds)}: {error}") from error
         yield trained, judged, answers, metrics
@@ -149,7 +154,9 @@ def _attempt(session: Session, candidate: Candidate, number: int, judge: Judge) 
     logs = session.context.workdir / "search" / candidate.name / str(number)
     if not session.folds:
         material = replace(session.material, tensorboard=logs, judge=judge)
-        return measure_rows(material.validation, judged_by(material, _train(candidate, material)), "validation")
+        return measure_rows(
+            material.validation, judged_by(material, _train(candidate, material)), "validation", material.model.metrics
+        )
     metric, found = METRICS[session.context.model.metric], list[dict[str, float]]()
     for number, (*_, metrics) in enumerate(_fold_by_fold(session, candidate, logs, {}), start=1):
         found.append(metrics)
@@ -261,13 +268,19 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
     return worst
 
 
-def measure_rows(rows: Rows, answered: Callable[[Float32Array], NDArray[np.float64]], which: str) -> dict[str, float]:
-    """Return every metric of the task that is defined on some rows.
+def measure_rows(
+    rows: Rows,
+    answered: Callable[[Float32Array], NDArray[np.float64]],
+    which: str,
+    metrics: Collection[str] | None = None,
+) -> dict[str, float]:
+    """Return each metric that is defined on some rows.
 
     Args:
         rows: n of them.
         answered: returns [n] predictions, or [n, classes] probabilities.
         which: the rows, for errors.
+        metrics: names of those to tell; all of the task where not given.
 
     Raises:
         StepError: an answer is NaN or infinite.
@@ -276,4 +289,4 @@ def measure_rows(rows: Rows, answered: Callable[[Float32Array], NDArray[np.float
     if not np.isfinite(answers).all():
         raise StepError(f"it answers {which} rows with NaN or infinity; try a smaller learning_rate")
     labels = answers.argmax(axis=1).astype(np.intp) if answers.ndim > 1 else None
-    return values(rows.target, Predictions(answers, labels))
+    return values(rows.target, Predictions(answers, labels), metrics)

@@ -44,6 +44,11 @@ class Candidate(Part):
         return False
 
     @property
+    def judged_by(self) -> tuple[str, ...]:
+        """Names of the metrics that its loss is, beside the task's usual ones."""
+        return ()
+
+    @property
     def told(self) -> dict[str, Any]:
         """What is told of it, as JSON: all but the search."""
         return self.model_dump(mode="json", exclude=set(ABOUT_SEARCH))

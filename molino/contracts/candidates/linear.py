@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from molino.contracts.candidates.base import Candidate
-from molino.contracts.candidates.losses import wrong_quantile
+from molino.contracts.candidates.losses import metrics_of_loss, wrong_quantile
 from molino.contracts.contradictions import Contradiction, Key
 
 
@@ -21,6 +21,11 @@ class Linear(Candidate):
     or the mean of counts, whose logarithm is linear."""
     quantile: float | None = Field(default=None, gt=0, lt=1)
     """Of loss: quantile, the share of rows whose target is to lie below the answer."""
+
+    @property
+    def judged_by(self) -> tuple[str, ...]:
+        """Names of the metrics that its loss is."""
+        return metrics_of_loss(self)
 
     def contradictions(self, key: Key, candidates: Sequence[Candidate]) -> Iterator[Contradiction]:
         """Yield a quantile without its loss, and the other way round."""

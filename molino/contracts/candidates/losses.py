@@ -20,6 +20,14 @@ class Lossy(Protocol):
         """Which quantile of the target is answered."""
 
 
+def metrics_of_loss(candidate: Lossy) -> tuple[str, ...]:
+    """Return the names of the metrics that a loss is."""
+    of_quantiles = {0.1: ("pinball_10",), 0.9: ("pinball_90",)}
+    if candidate.loss == QUANTILE:
+        return of_quantiles.get(candidate.quantile or 0.0, ())
+    return ("poisson_deviance",) if candidate.loss == "poisson" else ()
+
+
 def wrong_quantile(candidate: Lossy, key: Key) -> Iterator[Contradiction]:
     """Yield that a quantile is given without its loss, or the loss without a quantile."""
     if candidate.loss == QUANTILE and candidate.quantile is None:

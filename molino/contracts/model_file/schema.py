@@ -9,7 +9,7 @@ from molino.contracts.address import Address
 from molino.contracts.candidates import AnyCandidate
 from molino.contracts.features import AnyFeature
 from molino.contracts.features.base import number_in
-from molino.contracts.metrics import MetricName
+from molino.contracts.metrics import OF_A_LOSS, MetricName, metrics_of
 from molino.contracts.model_file.checks import Checks
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.numerals import plain_number
@@ -318,6 +318,12 @@ class ModelFile(Part):
     def columns(self) -> tuple[str, ...]:
         """Feature names in order, then the target."""
         return (*(feature.name for feature in self.features), self.target.name)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that are measured: the task's usual ones, and those that a key or a loss asks for."""
+        asked = {self.metric, *self.gate.bounds, *(name for one in self.candidates for name in one.judged_by)}
+        return tuple(name for name in metrics_of(self.task) if name in asked or name not in OF_A_LOSS)
 
     @property
     def headers(self) -> dict[str, str]:

@@ -1,12 +1,15 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from mixed import model_of
 from sklearn import metrics
 
 from molino.contracts.errors import StepError
 from training.graphs.graph import Predictions
 from training.metrics.resamples import Measure, Resamples
 from training.metrics.roc_auc import roc_curve
-from training.metrics.score import measure
+from training.metrics.score import measure, values
 
 
 def regression(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -183,3 +186,24 @@ def test_poisson_deviance_is_that_of_scikit_learn(rows):
 def test_poisson_deviance_of_what_no_count_can_be_is_left_out(actual, answer):
     found = measure(np.array([1.0, actual]), Predictions(np.array([1.0, answer])), Resamples(2, 0))
     assert "poisson_deviance" not in found
+
+
+QUANTILE = {"name": "q", "kind": "linear", "loss": "quantile", "quantile": 0.9}
+USUAL = {"rmse", "mae", "mape", "r2"}
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ({}, set()),
+        ({"metric": "pinball_10"}, {"pinball_10"}),
+        ({"gate": {"bounds": {"poisson_deviance": {"maximum": 1}}}}, {"poisson_deviance"}),
+        ({"candidates": [QUANTILE]}, {"pinball_90"}),
+        ({"candidates": [QUANTILE | {"quantile": 0.5}]}, set()),
+        ({"candidates": [{"name": "p", "kind": "gradient_boosting", "loss": "poisson"}]}, {"poisson_deviance"}),
+    ],
+)
+def test_metrics_of_a_loss_are_measured_where_a_model_file_asks(more: dict[str, Any], asked: set[str]) -> None:
+    model = model_of("regression", **more)
+    actual, answers = np.array([1.0, 2.0]), Predictions(np.array([1.5, 2.5]))
+    assert set(values(actual, answers, model.metrics)) == USUAL | asked
