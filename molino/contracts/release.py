@@ -145,6 +145,13 @@ class PredictionIntervals(_Part):
         )
 
 
+class LabelThreshold(_Part):
+    """Of two classes: from which probability on the label is the positive one; the graph has it so."""
+
+    positive: str
+    value: float = Field(gt=0, lt=1)
+
+
 class Release(_Part):
     """`release.json`. Immutable once written; every key that is added later has a default."""
 
@@ -171,6 +178,10 @@ class Release(_Part):
     """How rows were held out; none in releases from before it was kept."""
     intervals: PredictionIntervals | None = None
     """Of a regression whose model file asks for them; none in releases from before there were any."""
+    calibration: str | None = None
+    """How the graph makes probabilities truer; none where it doesn't, and in releases from before it could."""
+    threshold: LabelThreshold | None = None
+    """None where the label is the more probable class, and in releases from before there were any."""
     serving: dict[str, Any] = Field(default_factory=dict)
     """The model file's `serving` section, as JSON."""
 

@@ -168,6 +168,8 @@ class CandidateResult(_Part):
     """Of a prediction interval of the model file's level, in the target's unit; none where it asks for none."""
     calibration_rows: int | None = None
     """Rows that tell it: kept for it, or those that each fold leaves out."""
+    threshold: float | None = None
+    """Probability from which on a row is labelled as the positive class; none where the model file asks for none."""
     weights: dict[str, float] = Field(default_factory=dict)
     """Of an ensemble: how much each member counts, by its name; they add up to 1."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)

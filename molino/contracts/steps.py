@@ -9,7 +9,8 @@ SHOWN = frozenset({
 })  # fmt: skip
 """Keys that tell people what they see: they come to bear in the release. After a dot: a key of each item."""
 AFTER_DATA = FOR_AIRFLOW | SHOWN | {
-    "split", "selection", "training", "candidates", "metric", "intervals", "slices", "gate", "serving",
+    "split", "selection", "training", "candidates", "metric", "intervals", "calibration", "threshold", "slices",
+    "gate", "serving",
 }  # fmt: skip
 """Keys that come to bear once the data is versioned; what isn't named here asks for new data when it changes."""
 AFTER_TRAINING = FOR_AIRFLOW | SHOWN | {"serving"}

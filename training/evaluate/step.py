@@ -13,6 +13,7 @@ from training.evaluate.champion import HeldOut
 from training.evaluate.choice import choose
 from training.evaluate.comparison import compare_releases
 from training.evaluate.coverage import coverage_of, told
+from training.evaluate.decision import about_decision
 from training.evaluate.gate import decide
 from training.evaluate.ignored import ignored_classes
 from training.evaluate.importance import permutation_importance
@@ -57,6 +58,7 @@ def run(context: Context) -> Outcome:
     ignored = _ignored(model, actual, scored[best].answers)
     coverage = coverage_of(scored[best].candidate, actual, scored[best].answers, resamples)
     about = told(model, scored[best].candidate, coverage)
+    about += about_decision(model, scored[best].candidate)
     notes = [*releases.notes, *about, *_about_floor(model, trained), *_about_full(trained), *ignored.values()]
     verdict = decide(model, chosen, measures[best], releases.compared, baselines, notes)
 

@@ -16,6 +16,7 @@ from molino.contracts.release import (
     MODEL_FILENAME,
     RELEASE_FILENAME,
     Example,
+    LabelThreshold,
     Lineage,
     PredictionIntervals,
     Reference,
@@ -47,6 +48,7 @@ def build_release(
     lineage: Lineage,
     split: SplitIdentity | None = None,
     intervals: PredictionIntervals | None = None,
+    threshold: float | None = None,
 ) -> Release:
     """Return `release.json` of one candidate. The same arguments give the same bytes."""
     features = tuple(release_feature(feature, reference[feature.name]) for feature in model.features)
@@ -70,6 +72,8 @@ def build_release(
         lineage=lineage,
         split=split,
         intervals=intervals,
+        calibration=model.calibration,
+        threshold=_label_threshold(model, threshold),
         serving=model.serving.model_dump(mode="json"),
     )
 
@@ -88,6 +92,12 @@ def release_intervals(
         minimum=model.target.minimum,
         maximum=model.target.maximum,
     )
+
+
+def _label_threshold(model: ModelFile, value: float | None) -> LabelThreshold | None:
+    if model.threshold is None or value is None:
+        return None
+    return LabelThreshold(positive=model.threshold.positive or (model.target.classes or ("",))[-1], value=value)
 
 
 def release_feature(feature: Feature, reference: Reference) -> ReleaseFeature:

@@ -67,6 +67,7 @@ def run(context: Context) -> Outcome:
         lineage,
         trained.split,
         release_intervals(model, best.half_width, best.calibration_rows, evaluated.coverage),
+        best.threshold,
     )
     document, graph = write_bundle(context.store, release, onnx)
     context.log.info("bundle written", release=document.uri)

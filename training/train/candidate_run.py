@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from molino.contracts.errors import StepError
 from molino.contracts.metrics import METRICS
-from molino.contracts.model_file import Candidate
+from molino.contracts.model_file import Candidate, ModelFile
 from molino.contracts.results import CandidateResult, SearchResult
 from training.features.fitted import Float32Array
 from training.graphs.graph import Predictions
@@ -20,7 +20,9 @@ from training.metrics.score import values
 from training.splits import JUDGED
 from training.train.candidates import bounded, fit, judged_by, weights_of
 from training.train.candidates.contract import Judge, Material, Trained
+from training.train.candidates.decided import decision_of, offsets_of
 from training.train.data import Rows
+from training.train.decision import labels_of, weighed
 from training.train.export import export_candidate
 from training.train.folds import Measured, mean_rounds
 from training.train.graph_predictions import graph_predictions
@@ -58,12 +60,7 @@ def train_candidate(session: Session, candidate: Candidate, members: Mapping[str
         trained, seconds = _fit(session, candidate, candidate.name, child, material)
         rounds = trained.rounds if measured is None else measured.rounds
         if measured is None:
-            metrics, spreads = (
-                measure_rows(
-                    material.validation, judged_by(material, trained), "validation", session.context.model.metrics
-                ),
-                {},
-            )
+            metrics, spreads = _on_validation_rows(material, trained), {}
         else:
             metrics, spreads = measured.means, measured.spreads
         kept = _Kept(candidate, candidate.name, child, seconds, metrics, spreads, of_folds)
@@ -88,7 +85,8 @@ def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial],
     with child_run(session, candidate, name) as child:
         members = _again(session, trial, trials)
         known = weights_of(trial.trained) or None
-        material = replace(session.material, rounds=trial.rounds, members=members, weights=known)
+        decision = decision_of(trial.trained)
+        material = replace(session.material, rounds=trial.rounds, members=members, weights=known, decision=decision)
         trained, seconds = _fit(session, candidate, name, child, material)
         before = trial.result
         kept = _Kept(candidate, name, child, seconds, before.validation, before.validation_spread, ())
@@ -101,7 +99,10 @@ def refit_candidate(session: Session, trial: Trial, trials: Mapping[str, Trial],
 def _again(session: Session, trial: Trial, trials: Mapping[str, Trial]) -> dict[str, Trained]:
     """Train the members of an ensemble again, each for as many rounds as were best before."""
     return {
-        name: _train(trials[name].candidate, replace(session.material, rounds=trials[name].rounds))
+        name: _train(
+            trials[name].candidate,
+            replace(session.material, rounds=trials[name].rounds, decision=decision_of(trials[name].trained)),
+        )
         for name in weights_of(trial.trained)
     }
 
@@ -143,7 +144,7 @@ def _fold_by_fold(
             trained = _train(candidate, replace(prepared, code=material.code, members=beside))
             judged = fold.sample(JUDGED, material.model.training.sample_rows, material.seed)
             answers = bounded(material.model, trained)(judged.features)
-            metrics = measure_rows(judged, lambda _, kept=answers: kept, "the fold's", material.model.metrics)  # type: ignore[misc]
+            metrics = _measured(material.model, trained, judged, answers, "the fold's")
         except StepError as error:
             raise StepError(f"fold {number} of {len(session.folds)}: {error}") from error
         yield trained, judged, answers, metrics
@@ -154,9 +155,7 @@ def _attempt(session: Session, candidate: Candidate, number: int, judge: Judge) 
     logs = session.context.workdir / "search" / candidate.name / str(number)
     if not session.folds:
         material = replace(session.material, tensorboard=logs, judge=judge)
-        return measure_rows(
-            material.validation, judged_by(material, _train(candidate, material)), "validation", material.model.metrics
-        )
+        return _on_validation_rows(material, _train(candidate, material))
     metric, found = METRICS[session.context.model.metric], list[dict[str, float]]()
     for number, (*_, metrics) in enumerate(_fold_by_fold(session, candidate, logs, {}), start=1):
         found.append(metrics)
@@ -207,7 +206,7 @@ class _Kept:
 def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -> Trial:
     """Export a trained candidate, check that its graph answers alike, and log all of it."""
     context, material, candidate = session.context, session.material, kept.candidate
-    graph = export_candidate(material.model, material.encoding, trained)
+    graph = export_candidate(material.model, material.encoding, trained, offsets_of(trained))
     path = context.workdir / f"{kept.name}.onnx"
     path.write_bytes(graph.SerializeToString(deterministic=True))
     parity = _parity(session, candidate, trained, path)
@@ -240,6 +239,7 @@ def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -
         validation_spread=dict(kept.spreads),
         half_width=kept.width and kept.width[0],
         calibration_rows=kept.width and kept.width[1],
+        threshold=decision.threshold if (decision := decision_of(trained)) else None,
         weights=dict(weights_of(trained)),
         parameters=dict(kept.parameters),
         search=kept.search,
@@ -263,9 +263,22 @@ def _parity(session: Session, candidate: Candidate, trained: Trained, path: Path
         found = measure_parity(encoding, native, graph, rows, spread)
         check_parity(candidate.name, found, tolerance)
         if model.target.classes:
-            check_labels(candidate.name, native(rows), graph.labels(rows), model.target.classes, tolerance)
+            chances = weighed(native(rows), offsets_of(trained))
+            check_labels(candidate.name, chances, graph.labels(rows), model.target.classes, tolerance)
         worst = max(worst, found.worst)
     return worst
+
+
+def _on_validation_rows(material: Material, trained: Trained) -> dict[str, float]:
+    rows = material.validation
+    return _measured(material.model, trained, rows, judged_by(material, trained)(rows.features), "validation")
+
+
+def _measured(
+    model: ModelFile, trained: Trained, rows: Rows, answers: NDArray[np.float64], which: str
+) -> dict[str, float]:
+    """Return the model file's metrics of what a candidate answered, with the labels that its graph gives."""
+    return measure_rows(rows, lambda _: answers, which, model.metrics, offsets_of(trained))
 
 
 def measure_rows(
@@ -273,6 +286,7 @@ def measure_rows(
     answered: Callable[[Float32Array], NDArray[np.float64]],
     which: str,
     metrics: Collection[str] | None = None,
+    offsets: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
     """Return each metric that is defined on some rows.
 
@@ -281,6 +295,7 @@ def measure_rows(
         answered: returns [n] predictions, or [n, classes] probabilities.
         which: the rows, for errors.
         metrics: names of those to tell; all of the task where not given.
+        offsets: are added to logarithms of probabilities before the label is taken, [classes].
 
     Raises:
         StepError: an answer is NaN or infinite.
@@ -288,5 +303,5 @@ def measure_rows(
     answers = answered(rows.features)
     if not np.isfinite(answers).all():
         raise StepError(f"it answers {which} rows with NaN or infinity; try a smaller learning_rate")
-    labels = answers.argmax(axis=1).astype(np.intp) if answers.ndim > 1 else None
+    labels = labels_of(answers, offsets) if answers.ndim > 1 else None
     return values(rows.target, Predictions(answers, labels), metrics)

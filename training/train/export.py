@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from molino.contracts.model_file import ModelFile
 from training.features import type_of
@@ -146,12 +147,12 @@ class Export:
         self.constants |= {tensor.name: tensor for tensor in inner.initializer if tensor.name in read}
         return wanted
 
-    def finish(self, raw: str) -> "onnx.ModelProto":
-        """Add the answer and return the checked model."""
+    def finish(self, raw: str, offsets: NDArray[np.float64] | None = None) -> "onnx.ModelProto":
+        """Add the answer and return the checked model; `offsets` are added to logits before the label is taken."""
         import onnx
         from onnx import helper
 
-        outputs = self._answer(raw)
+        outputs = self._answer(raw, offsets)
         graph = helper.make_graph(self.nodes, self.model.name, self._inputs(), outputs, list(self.constants.values()))
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="molino")
@@ -183,7 +184,7 @@ class Export:
             for feature in self.model.features
         ]
 
-    def _answer(self, raw: str) -> list["onnx.ValueInfoProto"]:
+    def _answer(self, raw: str, offsets: NDArray[np.float64] | None) -> list["onnx.ValueInfoProto"]:
         from onnx import TensorProto, helper
 
         classes = self.model.target.classes
@@ -193,7 +194,10 @@ class Export:
                 raw = self.node("Clip", [raw, *bounds], "bounded")
             self._output("Reshape", [raw, self.constant("flat", np.array([-1], np.int64))], "prediction")
             return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["rows"])]
-        best = self.node("ArgMax", [raw], "best", axis=1, keepdims=0)
+        labelled = raw
+        if offsets is not None:
+            labelled = self.node("Add", [raw, self.constant("offsets", offsets.astype(np.float32))], "labelled")
+        best = self.node("ArgMax", [labelled], "best", axis=1, keepdims=0)
         self._output("Gather", [self.constant("classes", np.array(classes, object)), best], "label")
         shares = self.node("Softmax", [raw], "shares", axis=1)
         outputs = [helper.make_tensor_value_info("label", TensorProto.STRING, ["rows"])]
@@ -229,7 +233,9 @@ def _names_read(node: "onnx.NodeProto") -> Iterator[str]:
             yield from _names_read(inner)
 
 
-def export_candidate(model: ModelFile, encoding: Encoding, trained: Exportable) -> "onnx.ModelProto":
-    """Return a trained candidate as one graph."""
+def export_candidate(
+    model: ModelFile, encoding: Encoding, trained: Exportable, offsets: NDArray[np.float64] | None = None
+) -> "onnx.ModelProto":
+    """Return a trained candidate as one graph; `offsets` are added to logits before the label is taken, [classes]."""
     graph = Export(model, encoding)
-    return graph.finish(trained.export(graph))
+    return graph.finish(trained.export(graph), offsets)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from molino.contracts.contradictions import Contradiction, Key, reversed_range, unusable_values
 from molino.contracts.metrics import metrics_of
+from molino.contracts.model_file.decision import MOST_CLASSES
 from molino.contracts.splits.base import Model
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def contradictions(model: "ModelFile") -> Iterator[Contradiction]:
     yield from _names(model)
     yield from _target(model)
     yield from _metrics(model)
+    yield from _decision(model)
     features = {feature.name: feature for feature in model.features}
     yield from model.split.contradictions(Model(model.task, model.target.name, features))
     yield from _slices(model, features)
@@ -85,6 +87,24 @@ def _target(model: "ModelFile") -> Iterator[Contradiction]:
     if target.classes:
         yield (*key, "classes"), "classes belong to a classification; take them out or set task: classification"
     yield from reversed_range(target, key)
+
+
+def _decision(model: "ModelFile") -> Iterator[Contradiction]:
+    classes, threshold = model.target.classes or (), model.threshold
+    for key in ("calibration", "threshold"):
+        if model.task == "regression" and getattr(model, key) is not None:
+            yield (key,), f"a {key} belongs to a classification; take it out or set task: classification"
+    if model.task == "regression":
+        return
+    if model.calibration == "isotonic" and len(classes) > MOST_CLASSES:
+        yield (
+            ("calibration",),
+            f"isotonic takes at most {MOST_CLASSES} classes, not {len(classes)}; set sigmoid",
+        )
+    if threshold is not None and len(classes) > 2:
+        yield ("threshold",), f"a threshold is of two classes, and there are {len(classes)}; take it out"
+    if threshold is not None and threshold.positive is not None and threshold.positive not in classes:
+        yield ("threshold", "positive"), f"expected one of target.classes: {', '.join(classes)}"
 
 
 def _classes(target: "Target", missing: tuple[str, ...]) -> Iterator[Contradiction]:

@@ -11,6 +11,7 @@ from molino.contracts.features import AnyFeature
 from molino.contracts.features.base import number_in
 from molino.contracts.metrics import OF_A_LOSS, MetricName, metrics_of
 from molino.contracts.model_file.checks import Checks
+from molino.contracts.model_file.decision import Calibration, Threshold
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.numerals import plain_number
 from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Header, Part, Word
@@ -287,6 +288,10 @@ class ModelFile(Part):
     """What the best candidate is picked by, and compared with the champion and the baseline."""
     intervals: Intervals | None = None
     """Prediction intervals, which `/predict` answers where they are asked for; none where not given."""
+    calibration: Calibration | None = None
+    """Of a classification: how probabilities are made truer by validation rows; left as they are when not given."""
+    threshold: Threshold | None = None
+    """Of two classes: from which probability on a row gets a label; the more probable class when not given."""
     slices: tuple[str, ...] = ()
     """Names of categories and booleans: evaluate tells the chosen candidate's metrics of the rows of each value."""
     gate: Gate = Gate()

@@ -11,6 +11,7 @@ from molino.contracts.contradictions import Contradiction
 from molino.contracts.model_file import Candidate, LoadedModel, ModelFile
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
+from training.train.candidates.decided import decided
 from training.train.candidates.transformed import Transformed, on_scale, scale_of
 
 FIRST = "FIRST"
@@ -38,7 +39,7 @@ def fit(candidate: Candidate, material: Material) -> Trained:
     """
     scale = None if candidate.blends else scale_of(material)
     trained: Trained = _module_of(candidate).fit(candidate, on_scale(material, scale) if scale else material)
-    return Transformed(trained, scale) if scale else trained
+    return Transformed(trained, scale) if scale else decided(trained, material)
 
 
 def faults(candidate: Candidate, loaded: LoadedModel) -> Iterator[Contradiction]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from molino.contracts.model_file import ModelFile
 from training.features.fitted import Float32Array
 from training.train.data import Rows
+from training.train.decision import Decision
 from training.train.encoding import Encoding
 from training.train.export import Export
 
@@ -56,6 +57,8 @@ class Material:
     """By name: other candidates that were trained on the same material."""
     weights: Mapping[str, float] | None = None
     """Of members, where they are known before; validation rows tell them where none."""
+    decision: Decision | None = None
+    """What is made of probabilities, where that is known before; validation rows tell it where none."""
     judge: Judge = _keep_on
     """Of a search's trial: may end one that isn't worth going on with."""
 

@@ -1,0 +1,22 @@
+"""What the verdict tells of probabilities that were calibrated, and of the label's threshold."""
+
+from molino.contracts.model_file import ModelFile
+from molino.contracts.results import CandidateResult
+
+
+def about_decision(model: ModelFile, candidate: CandidateResult) -> list[str]:
+    """Return a sentence about each that the model file asks for."""
+    told = []
+    if model.calibration is not None:
+        told.append(f"Its probabilities are calibrated on validation rows, by {model.calibration}.")
+    if model.threshold is not None and candidate.threshold is not None:
+        positive = model.threshold.positive or (model.target.classes or ("",))[-1]
+        cost = model.threshold.cost
+        best = "has the greatest F1 there" if cost is None else (
+            f"costs least there ({cost.false_positive:g} a false positive, {cost.false_negative:g} a false negative)"
+        )  # fmt: skip
+        told.append(
+            f"Its label is {positive!r} from a probability of {candidate.threshold:.4g} on, chosen on validation rows: "
+            f"that {best}."
+        )
+    return told
