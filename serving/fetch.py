@@ -50,6 +50,8 @@ class FetchSettings(BaseSettings):
     s3_access_key: str | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
+    s3_identity: bool = False
+    """Whether the pod's own account stands for keys."""
     annotations_file: Path = Path("/etc/podinfo/annotations")
 
 
@@ -108,6 +110,7 @@ def wait_for_releases(client: Objects, bucket: str, prefix: str, where: str, pat
 def connect(settings: FetchSettings) -> Objects:
     """Return a client of the settings' S3, which gives up in seconds where nothing answers."""
     from minio import Minio
+    from minio.credentials.providers import IamAwsProvider
     from urllib3 import PoolManager, Timeout
 
     endpoint = urlsplit(settings.s3_endpoint)
@@ -117,6 +120,7 @@ def connect(settings: FetchSettings) -> Objects:
         access_key=settings.s3_access_key,
         secret_key=secret.get_secret_value() if secret else None,
         region=settings.s3_region,
+        credentials=IamAwsProvider(region=settings.s3_region) if settings.s3_identity else None,
         secure=endpoint.scheme == "https",
         http_client=PoolManager(timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False),
     )

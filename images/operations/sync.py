@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
+from minio.credentials.providers import IamAwsProvider
 from minio.error import MinioException
 
 CONNECT_SECONDS, READ_SECONDS = 5, 60
@@ -58,11 +59,13 @@ def main() -> None:
     address, folder, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     endpoint = urlsplit(os.environ["MOLINO_S3_ENDPOINT"])
+    region = os.environ.get("MOLINO_S3_REGION", "us-east-1")
     client = Minio(
         endpoint=endpoint.netloc,
-        access_key=os.environ["MOLINO_S3_ACCESS_KEY"],
-        secret_key=os.environ["MOLINO_S3_SECRET_KEY"],
-        region=os.environ.get("MOLINO_S3_REGION", "us-east-1"),
+        access_key=os.environ.get("MOLINO_S3_ACCESS_KEY"),
+        secret_key=os.environ.get("MOLINO_S3_SECRET_KEY"),
+        region=region,
+        credentials=IamAwsProvider(region=region) if os.environ.get("MOLINO_S3_IDENTITY") == "true" else None,
         secure=endpoint.scheme == "https",
         http_client=urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False

@@ -221,6 +221,7 @@ def connect(settings: Settings) -> "Minio":
         SettingsError: the endpoint is no URL of a server.
     """
     from minio import Minio
+    from minio.credentials.providers import IamAwsProvider
     from urllib3 import PoolManager, Retry, Timeout
 
     address = Address(settings.s3_endpoint or AWS_ENDPOINT)
@@ -243,6 +244,7 @@ def connect(settings: Settings) -> "Minio":
         access_key=settings.s3_access_key,
         secret_key=secret.get_secret_value() if secret else None,
         region=settings.s3_region,
+        credentials=IamAwsProvider(region=settings.s3_region) if settings.s3_identity else None,
         secure=endpoint.scheme == "https",
         http_client=pool,
     )

@@ -102,6 +102,7 @@
   "s3.buckets.mlflow": "molino-mlflow",
   "s3.buckets.logs": "molino-logs",
   "s3.auth.existingSecret": "",
+  "s3.auth.workloadIdentity": false,
   "database.host": "",
   "database.port": 5432,
   "database.sslmode": "prefer",

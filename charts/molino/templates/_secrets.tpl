@@ -82,6 +82,18 @@ data:
 {{- end }}
 {{- end -}}
 
+{{/* Variables with a service's keys of the object storage; none where its account stands for them. Wants a list: root, service,
+and the names of the two variables. */}}
+{{- define "molino.s3Keys" -}}
+{{- $root := index . 0 -}}
+{{- $service := index . 1 -}}
+{{- if not $root.Values.s3.auth.workloadIdentity }}
+{{- include "molino.secretEnv" (list (include "molino.s3Secret" $root) (printf "%s=%s-access-key" (index . 2) $service) (printf "%s=%s-secret-key" (index . 3) $service)) }}
+{{- else if hasPrefix "MOLINO_" (index . 2) }}
+- {name: MOLINO_S3_IDENTITY, value: "true"}
+{{- end }}
+{{- end -}}
+
 {{/* Host, port and Secret of the database server, built in or external. */}}
 {{- define "molino.databaseHost" -}}
 {{- .Values.database.host | default (include "molino.name" (dict "root" . "component" "postgres")) -}}

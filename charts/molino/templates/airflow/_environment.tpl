@@ -1,10 +1,9 @@
 {{/* What start.py of the Airflow image reads, and Airflow's own settings from ConfigMap and Secret. */}}
 {{- define "molino.airflowEnvironment" -}}
 {{- $secret := include "molino.secretName" (dict "root" . "component" "airflow") -}}
-{{- $s3 := include "molino.s3Secret" . -}}
 {{- include "molino.secretEnv" (list (include "molino.databaseSecret" .) "AIRFLOW_PASSWORD=airflow-password") }}
 {{- include "molino.secretEnv" (list $secret "AIRFLOW__CORE__FERNET_KEY=fernet-key" "AIRFLOW__API_AUTH__JWT_SECRET=jwt-secret" "AIRFLOW__API__SECRET_KEY=api-secret-key") }}
-{{- include "molino.secretEnv" (list $s3 "AWS_ACCESS_KEY_ID=airflow-access-key" "AWS_SECRET_ACCESS_KEY=airflow-secret-key") }}
+{{- include "molino.s3Keys" (list . "airflow" "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY") }}
 {{- include "molino.databaseCaEnv" . }}
 {{- end -}}
 

@@ -3,7 +3,6 @@
 {{- $component := dict "root" . "component" "mlflow" -}}
 {{- $secret := include "molino.secretName" $component -}}
 {{- $database := include "molino.databaseSecret" . -}}
-{{- $s3 := include "molino.s3Secret" . -}}
 {{- $host := include "molino.name" $component -}}
 - {name: HOME, value: /tmp}
 - {name: MLFLOW_DISABLE_TELEMETRY, value: "true"}
@@ -15,7 +14,7 @@
 {{- include "molino.databaseCaEnv" . }}
 {{- include "molino.secretEnv" (list $database "MLFLOW_PASSWORD=mlflow-password" "MLFLOW_AUTH_PASSWORD=mlflow-auth-password") }}
 {{- include "molino.secretEnv" (list $secret "MLFLOW_AUTH_ADMIN_USERNAME=username" "MLFLOW_AUTH_ADMIN_PASSWORD=password" "MLFLOW_FLASK_SERVER_SECRET_KEY=flask-secret-key") }}
-{{- include "molino.secretEnv" (list $s3 "AWS_ACCESS_KEY_ID=mlflow-access-key" "AWS_SECRET_ACCESS_KEY=mlflow-secret-key") }}
+{{- include "molino.s3Keys" (list . "mlflow" "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY") }}
 - {name: AWS_DEFAULT_REGION, value: {{ .Values.s3.region | quote }}}
 - {name: AWS_REQUEST_CHECKSUM_CALCULATION, value: when_required}
 - {name: AWS_RESPONSE_CHECKSUM_VALIDATION, value: when_required}

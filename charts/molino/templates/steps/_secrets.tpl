@@ -3,10 +3,12 @@
 {{- $s3 := include "molino.s3Secret" . -}}
 {{- $mlflow := include "molino.secretName" (dict "root" . "component" "mlflow") -}}
 {{- $places := dict
-  "MOLINO_S3_ACCESS_KEY" (printf "%s/steps-access-key" $s3)
-  "MOLINO_S3_SECRET_KEY" (printf "%s/steps-secret-key" $s3)
   "MOLINO_MLFLOW_USERNAME" (printf "%s/username" $mlflow)
   "MOLINO_MLFLOW_PASSWORD" (printf "%s/password" $mlflow) -}}
+{{- if not .Values.s3.auth.workloadIdentity -}}
+{{- $_ := set $places "MOLINO_S3_ACCESS_KEY" (printf "%s/steps-access-key" $s3) -}}
+{{- $_ := set $places "MOLINO_S3_SECRET_KEY" (printf "%s/steps-secret-key" $s3) -}}
+{{- end -}}
 {{- if .Values.serving.enabled -}}
 {{- $_ := set $places "MOLINO_API_KEY" (printf "%s/api-key" (include "molino.secretName" (dict "root" . "component" "serving"))) -}}
 {{- end -}}
