@@ -278,11 +278,18 @@ class Client:
         """Return the JSON that a POST of JSON answers, tried again for so many seconds where the cause may pass."""
         return self._insist("POST", path, json.dumps(body).encode(), patience)
 
-    def curl(self, path: str, body: Mapping[str, Any]) -> str:
-        """Return the command line that asks the same as `post`."""
+    def curl(self, path: str, body: Mapping[str, Any], key_variable: str | None = None) -> str:
+        """Return the command line that asks the same as `post`.
+
+        Args:
+            path: of the address.
+            body: what is sent.
+            key_variable: variable of the shell that stands for the key; the key itself is written where it is none.
+        """
+        key = f'"X-API-KEY: ${key_variable}"' if key_variable else shlex.quote(f"X-API-KEY: {self.api_key}")
         return (
             f"curl -X POST {self.url}{path} -H 'Content-Type: application/json' "
-            f"-H {shlex.quote(f'X-API-KEY: {self.api_key}')} \\\n  -d {shlex.quote(json.dumps(body))}"
+            f"-H {key} \\\n  -d {shlex.quote(json.dumps(body))}"
         )
 
     def _foreign(self, path: str) -> ClientError:

@@ -13,7 +13,7 @@ from typing import Any
 from molino.client import Client, ClientError
 from molino.contracts.errors import RunError
 from molino.contracts.model_file import LoadedModel
-from molino.contracts.settings import Settings, make_folder
+from molino.contracts.settings import DEVELOPMENT_API_KEY, Settings, make_folder
 from molino.contracts.steps import STEPS
 from molino.run_end import tell_end, tell_refusal
 from molino.runs import Plan, find_run, plan, settle
@@ -190,7 +190,8 @@ class _Embedded:
             raise RunError(f"no version of {self.model} is in service, so there is no answer to show")
         row = self.loaded.file.serving.example or served["example"]["data"][0]
         path, body = "/predict", {"data": [list(row)]}
-        _say(self.client.curl(path, body))
+        is_known = self.client.api_key == DEVELOPMENT_API_KEY
+        _say(self.client.curl(path, body, None if is_known else "MOLINO_API_KEY"))
         _say(json.dumps(self.client.post(path, body)))
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -106,6 +107,13 @@ def test_the_command_line_asks_the_same(api: Client) -> None:
     command = api.curl("/models/housing/predict", body).replace("curl", "curl -sS", 1)
     said = json.loads(subprocess.check_output(["bash", "-c", command]))
     assert said["predictions"] == api.post("/models/housing/predict", body)["predictions"]
+
+
+def test_the_command_line_names_a_key_by_its_variable(api: Client) -> None:
+    body = {"data": [HOUSING_ROW]}
+    command = api.curl("/models/housing/predict", body, "OWN").replace("curl", "curl -sS", 1)
+    said = subprocess.check_output(["bash", "-c", command], env={**os.environ, "OWN": api.api_key}, text=True)
+    assert (api.api_key in command, "predictions" in said) == (False, True)
 
 
 def test_the_command_line_keeps_quotes(api: Client) -> None:
