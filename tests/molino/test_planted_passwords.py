@@ -19,8 +19,14 @@ ROOT = Path(__file__).parents[2]
 PASSWORD = "pl4nted/s3cr3t"
 WRITTEN = "pl4nted%2Fs3cr3t"
 TOKEN = "t0k3n-0f-th3-s0urc3"
-SECRETS = (PASSWORD, WRITTEN, TOKEN, "0nly-m4d3-up")
-"""The last one is in addresses where nothing answers."""
+SETTINGS = {
+    "MOLINO_API_KEYS": "pl4nted-k3y-0f-cl13nts",
+    "MOLINO_S3_ACCESS_KEY": "ada",
+    "MOLINO_S3_SECRET_KEY": "pl4nted-k3y-0f-th3-st0re",
+}
+"""Secrets that are settings of their own."""
+SECRETS = (PASSWORD, WRITTEN, TOKEN, "0nly-m4d3-up", SETTINGS["MOLINO_API_KEYS"], SETTINGS["MOLINO_S3_SECRET_KEY"])
+"""Of these, `0nly-m4d3-up` is in addresses where nothing answers."""
 
 pytestmark = pytest.mark.skipif(not has_git_backend(), reason="git has no git-http-backend here")
 
@@ -62,6 +68,7 @@ def planted(place: Path, mlflow_database: Path) -> Iterator[dict[str, str]]:
                 "MOLINO_DVC_REMOTE": f"http://ada:{WRITTEN}@{host}/files/dvc",
                 "MOLINO_MLFLOW_TRACKING_URI": f"http://ada:{WRITTEN}@127.0.0.1:{tracking}",
                 "MOLINO_LOG_FORMAT": "json",
+                **SETTINGS,
             }
         finally:
             mlflow.terminate()
