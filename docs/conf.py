@@ -7,6 +7,7 @@ release = version = __version__
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"Molino {version}"
 html_favicon = "icon.svg"
 html_logo = "icon.svg"

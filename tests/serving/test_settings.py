@@ -1,4 +1,4 @@
-"""The settings of the server as the README tells them."""
+"""The settings of the server as the documentation tells them."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 from serving.settings import ENV_PREFIX, ServingSettings
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-TOLD = dict(re.findall(rf"^\| `{ENV_PREFIX}(\w+)` \| (\w+) \|", README, re.MULTILINE))
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "api.md").read_text()
+TOLD = dict(re.findall(rf"^\| `{ENV_PREFIX}(\w+)` \| (\w+) \|", PAGE, re.MULTILINE))
 
 
-def test_the_readme_tells_of_the_limits() -> None:
+def test_the_page_tells_of_the_limits() -> None:
     assert {"MAX_BODY_BYTES", "RATE_LIMIT", "RATE_WINDOW_SECONDS"} <= TOLD.keys()
 
 

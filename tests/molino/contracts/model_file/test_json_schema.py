@@ -14,11 +14,14 @@ from molino.contracts.model_file.json_schema import model_file_schema
 
 ROOT = Path(__file__).parents[4]
 FILES = {path.parent.name: path.read_text() for path in ROOT.glob("pipelines/models/*/model.yaml")}
-SHOWN, *SHOWN_PARTS = map(dedent, re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
-"""Of the README: a whole model file, and parts that stand for its own."""
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / "how-to" / name for name in ("model-file.md", "candidates.md")))
+SHOWN, *SHOWN_PARTS = (
+    dedent(block) for page in PAGES for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+)
+"""Of the README a whole model file, and of the documentation parts that stand for its own."""
 FILES["of the README"] = SHOWN
 FILES |= {
-    f"of the README with other {', '.join(part)}": json.dumps(read_yaml(SHOWN.encode(), "")[1] | part)
+    f"of the documentation with other {', '.join(part)}": json.dumps(read_yaml(SHOWN.encode(), "")[1] | part)
     for part in (read_yaml(text.encode(), "")[1] for text in SHOWN_PARTS)
 }
 
