@@ -54,6 +54,8 @@ class Created:
     new_bytes: int
     removed: tuple[str, ...]
     """The sets that were too many or too old."""
+    not_swept: str | None = None
+    """Why what no set needs is still there: another set is damaged, so that what it needs isn't known."""
 
 
 def create(settings: Settings, backup: BackupSettings, retention: Retention | None = None) -> Created:
@@ -75,12 +77,21 @@ def create(settings: Settings, backup: BackupSettings, retention: Retention | No
         removed = retention.gone(vault.ids(), made.manifest.created)
         for set_id in removed:
             vault.remove(set_id)
-        vault.sweep()
-        return Created(made.manifest, made.new_files, made.new_bytes, tuple(removed))
+        left = _swept(vault)
+        return Created(made.manifest, made.new_files, made.new_bytes, tuple(removed), left)
 
 
 def _made(set_id: str) -> datetime:
     return datetime.strptime(set_id[:15], ID_TIME).replace(tzinfo=UTC)
+
+
+def _swept(vault: Vault) -> str | None:
+    """Remove what no set needs, and say why that can't be done where a manifest is damaged."""
+    try:
+        vault.sweep()
+    except BackupError as error:
+        return str(error)
+    return None
 
 
 class _Making:
@@ -117,9 +128,12 @@ class _Making:
         return Created(manifest, len(new), sum(new.values()), ())
 
     def _last(self) -> dict[tuple[str, str, int, str], Held]:
-        """Return what the newest set has read, by how its listing told of it; nothing of one of another key."""
+        """Return what the newest set has read, by how its listing told of it; nothing of a damaged or another key's."""
         for set_id in self.vault.ids()[:1]:
-            manifest = self.vault.read(set_id)
+            try:
+                manifest = self.vault.read(set_id)
+            except BackupError:
+                return {}
             if manifest.key_id == self.vault.key_id:
                 return {(one.place, one.key, one.bytes, one.mark): one for one in manifest.files if one.mark}
         return {}

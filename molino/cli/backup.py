@@ -39,6 +39,8 @@ def create(
         print(f"{place}: {count.files} files, {count.bytes} bytes")
     for line in made.manifest.left_out:
         print(f"left out: {line}")
+    if made.not_swept:
+        print(f"nothing that no set needs was removed: {made.not_swept}; remove that set's folder")
     for set_id in made.removed:
         print(f"removed: set {set_id}")
     print(

@@ -197,6 +197,17 @@ def test_a_damaged_manifest_is_refused(settings: Settings, backup: BackupSetting
         checked(settings, backup, made.id)
 
 
+def test_a_damaged_set_keeps_no_new_one_from_being_made(
+    settings: Settings, backup: BackupSettings, tmp_path: Path
+) -> None:
+    first = create(settings, backup).manifest
+    flip(tmp_path / "sets" / "sets" / first.id / "manifest.json")
+    made = create(settings, backup)
+
+    assert made.manifest.id in ids(settings, backup)
+    assert first.id in str(made.not_swept)
+
+
 def test_a_set_that_is_not_there_is_one_line(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="there is no set 'x' in"):
         checked(settings, backup, "x")
