@@ -98,10 +98,14 @@ def restore_dump(settings: Settings, backup: BackupSettings, dump: Path, moved: 
             return None
         if moved:
             _relocate(dump, *moved)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        for left in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm", "-journal"))):
-            left.unlink(missing_ok=True)
-        copy_sqlite(dump, file)
+        part = file.with_name(f"{file.name}.part")
+        try:
+            copy_sqlite(dump, part)
+            for end in ("-wal", "-shm", "-journal"):
+                file.with_name(file.name + end).unlink(missing_ok=True)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
         return f"database {name} in {file}"
     if address := backup.databases.get(name):
         options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")

@@ -1,8 +1,10 @@
 """`molino backup restore`: a set is verified, then put where the settings lead, databases last."""
 
+import secrets
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from molino.backup.create import WORKERS
@@ -14,7 +16,7 @@ from molino.backup.settings import BackupSettings
 from molino.backup.vault import Vault
 from molino.backup.verify import verify
 from molino.contracts.address import Address
-from molino.contracts.errors import BackupError
+from molino.contracts.errors import BackupError, StoreError
 from molino.contracts.settings import Settings
 from training.deploy.target import open_target
 from training.stores.opening import open_store
@@ -38,7 +40,9 @@ def restore(settings: Settings, backup: BackupSettings, set_id: str, over: bool)
     wanted = places(settings, backup)
     if not over:
         _refuse_filled(settings, backup, wanted)
-    with open_vault(settings, backup) as vault:
+    with open_vault(settings, backup) as vault, ExitStack() as marked:
+        with suppress(StoreError):  # a store that can be read alone
+            marked.enter_context(vault.making(f"restore-{secrets.token_hex(3)}"))
         manifest = verify(vault, chosen(vault, set_id))
         yield f"set {manifest.id}: all {len(manifest.files)} files are what its manifest says"
         yield from _restore_objects(vault, manifest, wanted)
@@ -96,7 +100,7 @@ def _restore_object(vault: Vault, held: Held, place: Place) -> None:
 
 def _restore_repository(settings: Settings, vault: Vault, manifest: Manifest) -> Iterator[str]:
     for held in (held for held in manifest.files if held.place == BUNDLE):
-        path = vault.scratch / held.key
+        path = vault.scratch / Path(held.key).name
         vault.fetch(held, path)
         folder = unbundle(settings, path)
         yield f"{BUNDLE}: {folder}" if folder else f"left out: {BUNDLE}; MOLINO_GIT_REMOTE is no folder"
@@ -105,7 +109,7 @@ def _restore_repository(settings: Settings, vault: Vault, manifest: Manifest) ->
 def _restore_databases(settings: Settings, backup: BackupSettings, vault: Vault, manifest: Manifest) -> Iterator[str]:
     moved = _moved(manifest, settings.artifacts_uri)
     for held in (held for held in manifest.files if held.place == DATABASES):
-        path = vault.scratch / held.key
+        path = vault.scratch / Path(held.key).name
         vault.fetch(held, path)
         done = restore_dump(settings, backup, path, moved)
         path.unlink(missing_ok=True)

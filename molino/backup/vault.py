@@ -133,7 +133,7 @@ class Vault:
 
     @contextmanager
     def making(self, set_id: str) -> Iterator[None]:
-        """Mark that a set is being made, as long as the context lasts: nobody removes bytes meanwhile."""
+        """Mark that a set is being made or restored, as long as the context lasts: nobody removes bytes meanwhile."""
         ended = threading.Event()
         key = f"{BEGUN}{set_id}"
         mark = {"host": socket.gethostname(), "pid": os.getpid()}
@@ -156,21 +156,22 @@ class Vault:
     def sweep(self) -> int:
         """Remove bytes that no set names, and what sets that were never finished have left; return how many.
 
-        Nothing happens while a set is being made, which may need them.
+        Nothing happens while a set is being made or restored, which may need them. What is there is listed before it is
+        asked which sets there are, so that a set that is finished in between loses nothing.
 
         Raises:
             BackupError: a manifest is damaged, so that what it names isn't known; nothing was removed.
         """
+        there, listed = self.blobs(), list(self.store.list(SETS))
         if self._others():
             return 0
         sets = self.ids()
         named = {held.blob_key for set_id in sets for held in self.read(set_id).files}
-        unnamed = sorted(self.blobs() - named)
-        for key in unnamed:
+        unnamed = sorted(there - named)
+        for number, key in enumerate([*unnamed, *(key for key in listed if key.split("/")[1] not in sets)]):
+            if self._others() or self.ids() != sets:
+                return min(number, len(unnamed))
             self.store.delete(key)
-        for key in list(self.store.list(SETS)):
-            if key.split("/")[1] not in sets:
-                self.store.delete(key)
         return len(unnamed)
 
     def _others(self) -> list[str]:

@@ -2,9 +2,12 @@
 
 import json
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from molino.backup.manifest import Manifest
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,24 +54,36 @@ def create(
 
 @app.command("list")
 def list_sets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False) -> None:
-    """List the sets, the newest first.
+    """List the sets, the newest first; the exit code is 1 where one is damaged, which is named after the others.
 
     Example: `molino backup list --json`
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from molino.backup.opening import open_vault
     from molino.backup.settings import BackupSettings
+    from molino.contracts.errors import BackupError
     from molino.contracts.settings import load_settings, read_environment
     from molino.logs import configure_logs
 
     configure_logs()
+    found, damaged = [], []
     with open_vault(load_settings(), read_environment(BackupSettings)) as vault:
-        found = [vault.read(set_id) for set_id in vault.ids()]
+        for set_id in vault.ids():
+            try:
+                found.append(vault.read(set_id))
+            except BackupError as error:
+                damaged.append(str(error))
     if as_json:
         print(json.dumps([one.model_dump(mode="json", exclude={"files"}) for one in found], indent=2))
-        return
+    else:
+        _print(found)
+    if damaged:
+        raise BackupError("; ".join(damaged))
+
+
+def _print(found: "list[Manifest]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for title in ("SET", "MADE", "FILES", "BYTES", "KEY"):
         table.add_column(title, no_wrap=True)

@@ -19,8 +19,8 @@ def new(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="airflow, mlflow, tensorboard, serving, database, postgres, minio; by default the first five, which "
-            "values-production.yaml names."
+            help="airflow, mlflow, tensorboard, serving, database, postgres, s3, minio; by default the first five, "
+            "which values-production.yaml names."
         ),
     ] = None,
     release: Release = "molino",

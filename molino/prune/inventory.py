@@ -40,6 +40,8 @@ class Inventory:
         """By version: the one that served before it, as its tag says."""
         self._registered: dict[str, dict[str, ModelVersion]] = {}
         self._deployed: set[Name] = set()
+        self._names_of: defaultdict[str, set[str]] = defaultdict(set)
+        """By MLflow's run: the registered models that have a version of it, those of people's own, too."""
         self._mlflow_of: defaultdict[Name, set[Name]] = defaultdict(set)
 
     def things(self) -> list[Thing]:
@@ -53,15 +55,17 @@ class Inventory:
 
         with tracking_errors():
             models = self._models()
+            for entry in self._entries(None):
+                self._names_of[str(entry.run_id)].add(str(entry.name))
             mlflow = [thing for model in models for thing in self._mlflow_runs(model)]
             self._registered = {model: self._versions(model) for model in models}
             aliases = {model: self._aliases(model) for model in models if self._registered[model]}
-        served = {model: version for model in models if (version := self._in_service(model))}
+        served = {model: self._in_service(model) for model in models}
         runs = [thing for model in models for thing in self._runs(model)]
         promoted = self._promoted()
         versions = []
         for model in models:
-            pinned = dict(self._pinned(model, aliases.get(model, {}), served.get(model), promoted))
+            pinned = dict(self._pinned(model, aliases.get(model, {}), served[model], promoted))
             versions += list(self._version_things(model, pinned))
         return [*versions, *runs, *mlflow, *self._data()]
 
@@ -85,20 +89,25 @@ class Inventory:
                 name = Name("mlflow", model, str(run.info.run_id))
                 self.runs[name] = run
                 self._mlflow_of[Name("run", model, run.data.tags[RUN_TAG])].add(name)
-                yield Thing(name, _moment(run.info.end_time or run.info.start_time))
+                others = sorted(self._names_of[name.id] - {model})
+                pinned = f"{others[0]} has a version of it" if others else None
+                yield Thing(name, _moment(run.info.end_time or run.info.start_time), pinned=pinned)
             token = page.token
             if not token:
                 return
 
     def _versions(self, model: str) -> "dict[str, ModelVersion]":
-        found: dict[str, ModelVersion] = {}
+        return {str(one.version): one for one in self._entries(f"name = '{model}'")}
+
+    def _entries(self, query: str | None) -> "Iterator[ModelVersion]":
+        """Yield the versions in the registry that a query of MLflow's finds; all where there is none."""
         token: str | None = None
         while True:
-            page = self.client.search_model_versions(f"name = '{model}'", max_results=PAGE, page_token=token)
-            found |= {str(one.version): one for one in page}
+            page = self.client.search_model_versions(query, max_results=PAGE, page_token=token)
+            yield from page
             token = page.token
             if not token:
-                return found
+                return
 
     def _aliases(self, model: str) -> dict[str, str]:
         """Return the aliases that point to each version."""
@@ -107,25 +116,29 @@ class Inventory:
             found[str(version)].append(alias)
         return {version: f"it is the {' and '.join(sorted(names))}" for version, names in found.items()}
 
-    def _in_service(self, model: str) -> str | None:
-        """Return the version that whatever serves is pointed to."""
+    def _in_service(self, model: str) -> set[str]:
+        """Return the versions that whatever serves is pointed to: a server of this home, and the one deployed to."""
         from training.deploy.target import open_target
 
         here = read_pointer(self.settings.serving_folder).get(model)
-        return here or open_target(self.settings, self.store).current(model)
+        there = open_target(self.settings, self.store).current(model)
+        return {version for version in (here, there) if version}
 
     def _promoted(self) -> set[Name]:
-        """Return the versions that a promotion's record names."""
+        """Return the versions that a promotion's record names; all of a model that has one that can't be read."""
         found = set()
         for key in self.store.list(PROMOTIONS):
             promotion = parse_promotion(self.store.read(key))
-            if not isinstance(promotion, str):
+            if isinstance(promotion, str):
+                model = key.removeprefix(PROMOTIONS).partition("/")[0]
+                found |= {Name("version", model, version) for version in self._registered.get(model, {})}
+            else:
                 found |= {Name("version", promotion.model, promotion.version)}
                 found |= {Name("version", promotion.model, one) for one in [promotion.previous_version] if one}
         return found
 
     def _pinned(
-        self, model: str, aliases: Mapping[str, str], served: str | None, promoted: set[Name]
+        self, model: str, aliases: Mapping[str, str], served: set[str], promoted: set[Name]
     ) -> Iterator[tuple[str, str]]:
         """Yield versions that stay whatever their age, with the reason; of several reasons the last."""
         from training.tracking.registry import PREVIOUS_TAG
@@ -138,13 +151,13 @@ class Inventory:
         for version in registered:
             if not registered[version].tags.get(RUN_TAG):
                 yield version, "no run of Molino has registered it"
-        for version in [*aliases, *([served] if served else [])]:
+        for version in [*aliases, *served]:
             before = registered[version].tags.get(PREVIOUS_TAG) if version in registered else None
             if before:
                 yield before, f"it served before version {version}: a rollback puts it back"
         yield from aliases.items()
-        if served:
-            yield served, "it is in service"
+        for version in served:
+            yield version, "it is in service"
 
     def _version_things(self, model: str, pinned: Mapping[str, str]) -> Iterator[Thing]:
         from training.tracking.registry import PREVIOUS_TAG

@@ -16,6 +16,9 @@ LETTERS = string.ascii_letters + string.digits
 LENGTH = 40
 """Letters and digits of a password: 238 bits, and no sign that YAML, a URL, a header or a shell takes for its own."""
 USER = "admin"
+SERVICES = ("steps", "mlflow", "airflow", "serving", "tensorboard", "backup")
+"""Those who have a pair of keys of S3."""
+PAIRS = tuple(f"{service}-{kind}-key" for service in SERVICES for kind in ("access", "secret"))
 PARTS: Mapping[str, tuple[str, ...]] = {
     "airflow": ("username", "password", "fernet-key", "jwt-secret", "api-secret-key"),
     "mlflow": ("username", "password", "flask-secret-key"),
@@ -23,14 +26,11 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "serving": ("api-keys", "api-key"),
     "database": ("airflow-password", "mlflow-password", "mlflow-auth-password"),
     "postgres": ("postgres-password", "airflow-password", "mlflow-password", "mlflow-auth-password"),
-    "minio": (
-        "root-user", "root-password",
-        *(f"{service}-{kind}-key" for service in ("steps", "mlflow", "airflow", "serving", "tensorboard")
-          for kind in ("access", "secret")),
-    ),
-}  # fmt: skip
-"""Keys by part. `database` is an external Postgres, `postgres` and `minio` are the chart's own; an external S3 gives
-out its keys itself."""
+    "s3": PAIRS,
+    "minio": ("root-user", "root-password", *PAIRS),
+}
+"""Keys by part. `database` and `s3` are an external Postgres and S3, `postgres` and `minio` the chart's own; an S3 that
+gives out its keys itself has others."""
 
 
 class SecretsError(MolinoError):

@@ -108,8 +108,8 @@ def changeable(part: str) -> tuple[str, ...]:
 
 
 def _together(part: str, key: str) -> tuple[str, ...]:
-    """Return the keys that change at once: MinIO takes the new pair beside the old one."""
-    is_pair = part == "minio" and key.endswith("-secret-key")
+    """Return the keys that change at once: S3 takes the new pair beside the old one."""
+    is_pair = part in ("minio", "s3") and key.endswith("-secret-key")
     return (key.replace("-secret-key", "-access-key"), key) if is_pair else (key,)
 
 
@@ -134,8 +134,9 @@ def _orders(part: str, key: str, held: Held, release: str) -> tuple[str, ...]:
         user = key.removesuffix("-password").replace("-", "_")
         restart = _airflow(release) if user == "airflow" else _restart(release, "mlflow")
         return (f"at the server: ALTER ROLE {user} PASSWORD '…'; connections that are open go on", restart)
-    if part == "minio":
-        return _storage(key, held, release, upgrade)
+    if part in ("minio", "s3"):
+        taken = upgrade if part == "minio" else "at the S3: give the new pair the rights of the old one"
+        return _storage(key, held, release, taken)
     if key == "password" and part != "tensorboard":
         return (upgrade, *([_restart(release, "mlflow")] if part == "mlflow" else []))
     ends = (
@@ -149,10 +150,11 @@ def _storage(key: str, held: Held, release: str, upgrade: str) -> tuple[str, ...
         started = f"kubectl rollout restart statefulset/{release}-minio"
         return (f"{started}; what is asked meanwhile is tried again", upgrade)
     service = key.removesuffix("-secret-key")
-    at_the_start = "nothing to restart: each step's pod reads its keys at its start"
-    restart = {"airflow": _airflow(release), "steps": at_the_start}.get(service) or _restart(release, service)
+    at_the_start = f"nothing to restart: each pod of {service} reads its keys at its start"
+    known = {"airflow": _airflow(release), "steps": at_the_start, "backup": at_the_start}
+    restart = known.get(service) or _restart(release, service)
     old = held.data.get(f"{service}-access-key")
-    gone = f"when no pod of before is left, remove the user {old} of MinIO: its key is taken until then"
+    gone = f"when no pod of before is left, remove the user {old} of the S3: its key is taken until then"
     return (f"{upgrade}, beside the old pair", restart, gone)
 
 

@@ -76,9 +76,16 @@ def test_a_restore_brings_objects_and_then_databases_and_never_starts_by_itself(
     )
 
     assert list(made) == ["objects", "databases"]
+    assert list(containers(name="molino-backup-restore")) == ["empty", "objects", "databases"]
     assert made["objects"]["args"] == ["backup", "restore", "20261127-183000-a1b2c3", "--over"]
     assert made["databases"]["command"][2].count("pg_restore") == 3
     assert job["spec"]["suspend"] is True
+
+
+def test_values_say_that_none_is_made_before_a_restore() -> None:
+    jobs = [one for one in render("defaults", ON, "backup.config.suspend=true") if one["kind"] == "CronJob"]
+
+    assert {one["metadata"]["name"]: one["spec"]["suspend"] for one in jobs}["molino-backup"] is True
 
 
 def test_sets_go_beside_the_buckets_with_a_key_for_all_of_them() -> None:

@@ -12,6 +12,7 @@ from rendering import ROOT
 from test_backup import containers
 
 from tests.conftest import S3
+from tests.ports import free_port
 from tests.postgres import running_postgres
 
 PASSWORD = "p@ss word"
@@ -43,10 +44,15 @@ def ask(port: int, database: str, sql: str, user: str = "postgres") -> list[Any]
 
 
 def run_databases(container: dict[str, Any], dumps: Path, port: int) -> None:
+    said = databases(container, dumps, port)
+    assert said.returncode == 0, said.stderr
+
+
+def databases(container: dict[str, Any], dumps: Path, port: int) -> "subprocess.CompletedProcess[str]":
     script = container["command"][2].replace("/dumps", str(dumps))
     passwords = {one["name"]: PASSWORD for one in container["env"] if one["name"].endswith("_PASSWORD")}
     environment = {"PATH": os.environ["PATH"], "PGHOST": "127.0.0.1", "PGPORT": str(port), **passwords}
-    subprocess.run(["bash", "-c", script], check=True, env=environment)
+    return subprocess.run(["bash", "-c", script], check=False, env=environment, capture_output=True, text=True)
 
 
 def run_objects(container: dict[str, Any], dumps: Path, buckets: dict[str, str], s3: S3, home: Path) -> str:
@@ -90,3 +96,24 @@ def test_a_cluster_comes_back_by_what_the_cronjobs_run(s3: S3, postgres: int, tm
     found = {name: open_at(Address(f"s3://{second[name]}/data"), settings).read("one").decode() for name in names[:-1]}
     assert found == {name: name for name in names[:-1]}
     assert said.count("for pg_restore") == 3
+
+
+def test_databases_that_hold_tables_are_refused_before_anything_is_written(postgres: int, tmp_path: Path) -> None:
+    first = next(iter(containers(name="molino-backup-restore").values()))
+    assert databases(first, tmp_path, free_port()).returncode != 0
+    refused = databases(first, tmp_path, postgres)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"the database {name} at 127.0.0.1 holds 1 tables; nothing was written: restore to empty databases, or set "
+        "backup.restore.over to write over them"
+        for name in DATABASES
+    ]
+    try:
+        codes = []
+        for name in DATABASES:
+            ask(postgres, name, "DROP TABLE kept", name)
+            codes.append(databases(first, tmp_path, postgres).returncode)
+        assert codes == [1, 1, 0]
+    finally:
+        for name in DATABASES:
+            ask(postgres, name, f"CREATE TABLE IF NOT EXISTS kept AS SELECT '{name}' AS name", name)

@@ -177,6 +177,7 @@
   "operations.serviceAccount": {},
   "backup.enabled": false,
   "backup.config.schedule": "*/15 * * * *",
+  "backup.config.suspend": false,
   "backup.config.keep": 192,
   "backup.config.maxAgeDays": 30,
   "backup.destination.endpoint": "",

@@ -1,5 +1,6 @@
 """Sets: whole or not at all, bytes once, damage by name, and what retention takes away."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -10,13 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from molino.backup.create import Retention, create
+from molino.backup.databases import restore_dump
 from molino.backup.manifest import Manifest
 from molino.backup.opening import open_vault
 from molino.backup.restore import restore
 from molino.backup.settings import BackupSettings
 from molino.backup.verify import verify
+from molino.cli import app
 from molino.contracts.errors import BackupError
 from molino.contracts.settings import Settings
 from training.stores.file import FolderStore
@@ -152,6 +156,45 @@ def test_nothing_is_swept_while_another_set_is_being_made(
     assert "abc" not in blobs(tmp_path)
 
 
+@pytest.mark.parametrize("was_left", [False, True])
+def test_a_set_that_is_made_during_a_sweep_stays_whole(
+    settings: Settings, backup: BackupSettings, monkeypatch: pytest.MonkeyPatch, was_left: bool
+) -> None:
+    create(settings, backup)
+    (settings.root / "store/more").write_bytes(b"more")
+    digest = hashlib.sha256(b"more").hexdigest()
+    made: list[Manifest] = []
+    with open_vault(settings, backup) as vault:
+        if was_left:
+            vault.store.write(f"blobs/{digest[:2]}/{digest}", b"more")
+        read = vault.read
+
+        def read_slowly(set_id: str) -> Manifest:
+            if not made:
+                made.append(create(settings, backup).manifest)
+            return read(set_id)
+
+        monkeypatch.setattr(vault, "read", read_slowly)
+        vault.sweep()
+
+    assert checked(settings, backup, made[0].id) == made[0]
+
+
+def test_a_set_is_restored_whole_though_it_is_removed_meanwhile(
+    settings: Settings, backup: BackupSettings, tmp_path: Path
+) -> None:
+    made = create(settings, backup).manifest
+    steps = restore(Settings(home=tmp_path / "empty"), backup, made.id, False)
+    next(steps)
+    with open_vault(settings, backup) as vault:
+        vault.remove(made.id)
+        vault.sweep()
+        list(steps)
+        assert (tmp_path / "empty/dvc/files/md5/ab").read_bytes() == b"bytes of dvc/files/md5/ab"
+        vault.sweep()
+    assert blobs(tmp_path) == set()
+
+
 # Damage.
 
 
@@ -206,6 +249,21 @@ def test_a_damaged_set_keeps_no_new_one_from_being_made(
 
     assert made.manifest.id in ids(settings, backup)
     assert first.id in str(made.not_swept)
+
+
+def test_a_damaged_set_hides_no_other_from_the_list(
+    settings: Settings, backup: BackupSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, damaged = create(settings, backup).manifest.id, create(settings, backup).manifest.id
+    flip(tmp_path / "sets" / "sets" / damaged / "manifest.json")
+    monkeypatch.setenv("MOLINO_HOME", str(settings.root))
+    monkeypatch.setenv("MOLINO_BACKUP_STORE", str(tmp_path / "sets"))
+    for options in ((), ("--json",)):
+        said = CliRunner().invoke(app, ["backup", "list", *options])
+        assert good in said.stdout
+        assert said.exit_code == 1
+        assert isinstance(said.exception, BackupError)
+        assert damaged in str(said.exception)
 
 
 def test_a_set_that_is_not_there_is_one_line(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
@@ -311,3 +369,16 @@ def test_what_is_there_is_written_over_when_told(settings: Settings, backup: Bac
 
     restored(backup, settings.root, over=True)
     assert record.read_bytes() == kept
+
+
+def test_a_database_that_cannot_be_restored_leaves_the_one_that_is_there(
+    settings: Settings, backup: BackupSettings, tmp_path: Path
+) -> None:
+    before = (settings.root / "mlflow.db").read_bytes()
+    dump = tmp_path / "mlflow.sqlite"
+    dump.write_bytes(b"no database" * 1000)
+    with pytest.raises(BackupError, match="not a database"):
+        restore_dump(settings, backup, dump, None)
+
+    assert (settings.root / "mlflow.db").read_bytes() == before
+    assert not (settings.root / "mlflow.db.part").exists()

@@ -15,6 +15,7 @@ from molino.cli import app
 from molino.contracts.errors import StoreError
 from molino.contracts.model_file import load_model
 from molino.contracts.pointer import point_to
+from molino.contracts.promotion import PROMOTIONS
 from molino.contracts.results import RegisterResult, TrainResult, VersionResult
 from molino.contracts.settings import Settings
 from molino.prune.inventory import DATA, Inventory, open_inventory
@@ -176,6 +177,43 @@ def test_what_serves_stays_and_what_served_before_it(made: Home) -> None:
 
     assert plan.kept[Name("version", MODEL, "12")] == "it is in service"
     assert plan.kept[Name("version", MODEL, "1")] == "it served before version 12: a rollback puts it back"
+
+
+def test_what_serves_here_and_what_serves_elsewhere_both_stay(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Elsewhere:
+        def current(self, model: str) -> str | None:
+            return {MODEL: "1"}.get(model)
+
+    monkeypatch.setattr("training.deploy.target.open_target", lambda *_: Elsewhere())
+    point_to(made.settings.serving_folder, MODEL, "12")
+    try:
+        _, plan = made.plan()
+    finally:
+        point_to(made.settings.serving_folder, MODEL, None)
+
+    assert [plan.kept[Name("version", MODEL, version)] for version in ("1", "12")] == ["it is in service"] * 2
+
+
+def test_a_promotion_that_cannot_be_read_keeps_the_versions_of_its_model(made: Home) -> None:
+    key = f"{PROMOTIONS}{MODEL}/20260101T000000.000000Z.json"
+    made.store.write(key, b"{}")
+    try:
+        _, plan = made.plan()
+    finally:
+        made.store.delete(key)
+    assert [name for name in plan.going if name.kind == "version"] == []
+    assert Name("run", MODEL, "r1") in plan.kept
+
+
+def test_what_a_registered_model_of_ones_own_is_made_of_stays(made: Home) -> None:
+    run_id = made.client.get_model_version(MODEL, "1").run_id
+    made.client.create_registered_model("Own Name")
+    made.client.create_model_version("Own Name", made.client.get_run(run_id).info.artifact_uri, run_id)
+    try:
+        _, plan = made.plan()
+    finally:
+        made.client.delete_registered_model("Own Name")
+    assert plan.kept[Name("mlflow", MODEL, run_id)] == "Own Name has a version of it"
 
 
 def test_a_record_that_cannot_be_read_keeps_everything(made: Home) -> None:

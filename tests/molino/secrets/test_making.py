@@ -17,18 +17,26 @@ from molino.secrets.making import PARTS, SecretsError, made, manifest, write
 
 def keys_of_the_chart(component: str) -> set[str]:
     """Return the keys of the Secret that the chart makes, and those that its Job adds."""
-    (found,) = (one for one in render() if one["kind"] == "Secret" and one["metadata"]["name"] == f"molino-{component}")
+    documents = render("defaults", "airflow.enabled=true", "backup.enabled=true")
+    (found,) = (
+        one for one in documents if one["kind"] == "Secret" and one["metadata"]["name"] == f"molino-{component}"
+    )
     left = found["metadata"]["annotations"].get("molino.dev/made-in-the-cluster", "")
     return set(found["data"] or {}) | set(filter(None, left.split(",")))
 
 
-@pytest.mark.parametrize("part", PARTS.keys() - {"database"})
+@pytest.mark.parametrize("part", PARTS.keys() - {"database", "s3"})
 def test_a_secret_has_the_keys_that_the_chart_wants(part: str) -> None:
     assert made(part).keys() == keys_of_the_chart(part)
 
 
 def test_an_external_database_has_the_users_of_the_built_in_one() -> None:
     assert made("database").keys() == made("postgres").keys() - {"postgres-password"}
+
+
+def test_an_external_s3_has_the_services_of_the_built_in_one() -> None:
+    assert made("s3").keys() == made("minio").keys() - {"root-user", "root-password"}
+    assert {"backup-access-key", "backup-secret-key"} <= made("s3").keys()
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -66,7 +66,7 @@ def test_a_change_is_of_its_key_alone_and_says_what_to_do(part: str, key: str) -
     step = turn(part, key, begun, "own")
     changed = {one for one, value in step.data.items() if value != begun.data[one]}
     pairs = {"api-key": {"api-keys"}}
-    with_it = {key, key.replace("-secret-key", "-access-key")} if part == "minio" else {key}
+    with_it = {key, key.replace("-secret-key", "-access-key")} if part in ("minio", "s3") else {key}
     assert changed == pairs.get(key, with_it) & begun.data.keys()
     assert (step.number, step.orders[0]) == (1, "kubectl apply this Secret")
     assert len(step.orders) > 1
