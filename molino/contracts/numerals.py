@@ -4,17 +4,19 @@ import re
 from collections.abc import Collection
 
 WHOLE = r"[-+]?\d{1,3}"
-DECIMAL_COMMA = re.compile(rf"[-+]?\d+,\d+([eE][-+]?\d+)?|{WHOLE}((?P<sign>[. '])\d{{3}})+,\d+")
+DECIMAL_COMMA = re.compile(rf"[-+]?\d+,\d+([eE][-+]?\d+)?|{WHOLE}((?P<sign>[. '\u00a0\u202f])\d{{3}})+,\d+")
 THOUSANDS = re.compile(rf"{WHOLE}(?P<sign>[,.' \u00a0\u202f])\d{{3}}((?P=sign)\d{{3}})*(\.\d+)?")
-SIGN = r"[^\w\s.,+\-'\"()\[\]{}<>=?!:;#*/\\|~^`@&]|EUR|USD|CHF|GBP|JPY|kr"
-SYMBOL = re.compile(rf"(?P<before>{SIGN})\s*[-+]?[\d.,' ]*\d|[-+]?[\d.,' ]*\d\s*(?P<after>{SIGN})")
+SIGN = r"[A-Z]{1,3}\$|[^\w\s.,+\-'\"()\[\]{}<>=?!:;#*/\\|~^`@&]|EUR|USD|CHF|GBP|JPY|kr"
+FIGURES = r"[-+]?[\d.,' \u00a0\u202f]*\d"
+SYMBOL = re.compile(rf"[-+]?(?P<before>{SIGN})\s*{FIGURES}|{FIGURES}\s*(?P<after>{SIGN})")
 """A number with a currency or a percent sign."""
 
 
 def plain_number(cell: str, decimal: str, thousands: str | None, symbols: Collection[str]) -> str:
     """Return a cell as a number is written without all that; as it stands where that isn't one."""
     for symbol in symbols:
-        cell = cell.removeprefix(symbol).removesuffix(symbol).strip()
+        sign = cell[:1] if cell[:1] in ("-", "+") and cell[1:].startswith(symbol) else ""
+        cell = sign + cell.removeprefix(sign).removeprefix(symbol).removesuffix(symbol).strip()
     if thousands:
         cell = cell.replace(thousands, "")
     return cell.replace(decimal, ".") if decimal != "." and "." not in cell else cell

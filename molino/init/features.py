@@ -9,6 +9,9 @@ from statistics import median
 from typing import Any
 
 from molino.contracts.features.integer import LARGEST
+from molino.contracts.moments import format_of, moment_in
+from molino.contracts.numerals import hint_for
+from molino.contracts.part import HEADER_PATTERN
 from molino.contracts.words import words_of
 from molino.init.column import MOST_COUNTED, Column, Dated
 
@@ -28,6 +31,11 @@ AGAIN = 0.02
 """Share of the texts that have a word which comes again and again, and of those that lack it."""
 LEAST_OFTEN = 5
 """Such words of a column of texts, and the texts that have one."""
+
+DATES_LOOKED_AT = 200
+"""Different texts that are tried as dates, each by itself."""
+SHOWN_CHARACTERS = 40
+"""Of a value, in a reason."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +80,50 @@ def _no_feature(column: Column) -> str | None:
         return "it numbers the rows"
     if column.own_in_each_row and ID_NAME.fullmatch(column.header) and (not column.numeric or column.whole):
         return "it is an id, another in each row"
-    if column.numeric:
-        return None
-    if column.dated:
+    if column.numeric and max(abs(column.low), abs(column.high)) > FLOAT32_MAXIMUM:
+        return f"its numbers go beyond {FLOAT32_MAXIMUM:g}, the largest that a graph takes; change their unit"
+    if column.numeric or column.dated:
         return None
     if _texts(column) and not _words(column):
-        return f"it is free text or an id: {column.different} different texts in {column.present} rows"
+        return (
+            no_numbers(column)
+            or _no_dates(column)
+            or f"it is free text or an id: {column.different} different texts in {column.present} rows"
+        )
     return None
+
+
+def no_numbers(column: Column) -> str | None:
+    """Return what keeps a column from being numbers, which half of its values are; none where they aren't."""
+    if column.no_number is None or column.numbers * 2 < column.present:
+        return None
+    row, text = column.no_number
+    return (
+        f"{column.present - column.numbers} of its {column.present} values are no number, the first {shown(text)} in "
+        f"row {row}{hint_for(text)}; source.missing lists what stands for no value"
+    )
+
+
+def _no_dates(column: Column) -> str | None:
+    """Return what keeps a column from being dates, which most of its values are; none where they aren't."""
+    texts = list(islice(column.counted, DATES_LOOKED_AT))
+    forms = [None if moment_in(text) else format_of([text]) for text in texts]
+    dates = [(text, form) for text, form in zip(texts, forms, strict=True) if form or moment_in(text)]
+    if len(dates) * 2 <= len(texts):
+        return None
+    first, form = dates[0]
+    other = next((text for text in column.counted if moment_in(text, form) is None), first)
+    return f"most of its values are dates, but not all in one format: {shown(first)}, {shown(other)}"
+
+
+def shown(text: str) -> str:
+    """Return a value as a reason shows it, on one line and not at length."""
+    return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…")
+
+
+def in_one_line(value: str) -> bool:
+    """Tell whether a model file can list a value."""
+    return re.fullmatch(HEADER_PATTERN[1:-1], value) is not None
 
 
 def _texts(column: Column) -> bool:
@@ -130,7 +175,7 @@ def _date(dated: Dated) -> tuple[dict[str, Any], str]:
 
 def _category(column: Column) -> tuple[dict[str, Any], str]:
     keys: dict[str, Any] = {"type": "category", "unseen": "other"}
-    if column.different <= MOST_LISTED:
+    if column.different <= MOST_LISTED and all(map(in_one_line, column.counted)):
         return keys | {"values": sorted(column.counted)}, _counts(column)
     commonest = column.counted.most_common(1)[0]
     return keys, f"{column.different} values, the commonest {commonest[0]!r} in {commonest[1]} rows"
@@ -159,7 +204,13 @@ def range_around(column: Column) -> tuple[float, float]:
         high = min(high, 0.0)
     if column.whole and max(abs(column.low), abs(column.high)) <= LARGEST:
         low, high = max(low, -LARGEST), min(high, LARGEST)
-    return float(f"{low:.6g}"), float(f"{high:.6g}")
+    return _round_figure(low, step), _round_figure(high, step)
+
+
+def _round_figure(number: float, step: float) -> float:
+    """Return a multiple of a step without what binary fractions add to it."""
+    digits = max(6, math.ceil(math.log10(abs(number) / step)) + 1) if number else 6
+    return float(f"{number:.{min(digits, 17)}g}")
 
 
 def _figure(number: float) -> str:

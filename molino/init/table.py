@@ -18,6 +18,7 @@ from molino.contracts.source_files import partitions_of
 from molino.contracts.tidy import tidied
 from molino.init.column import Column
 from molino.init.dialect import dialect_of, looks_like_rows
+from molino.init.features import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,6 +87,12 @@ def read_table(given: Given) -> Table:
     nameless = tuple(
         at for at, name in enumerate(header, 1) if counts[name] > 1 or not re.fullmatch(HEADER_PATTERN[1:-1], name)
     )
+    if counts[given.target] > 1:
+        places = ", ".join(str(at) for at, name in enumerate(header, 1) if name == given.target)
+        raise SourceError(
+            f"{where}: the header names column {given.target!r} more than once, at position {places}; give each column "
+            "a name of its own there, or in source.header, with source.skip_lines: 1"
+        )
     columns = [Column(name) for at, name in enumerate(header, 1) if at not in nameless]
     types = {column.header: _read_as(dtypes, column.header) for column in columns}
     for column in columns:
@@ -93,8 +100,10 @@ def read_table(given: Given) -> Table:
             column.dtype = str((dtypes or {})[column.header])
     read = [column for column in columns if column.dtype is None]
     if len(read) < 2 or all(types[column.header] == MOMENTS for column in read):
-        hint = "" if dtypes is not None else "; are its cells parted by one of , ; | or a tab?"
-        raise SourceError(f"{where}: expected a column to predict and others to predict it from{hint}")
+        hint = "" if dtypes is not None else "; are its cells parted by one of , ; | or a tab? source.delimiter says it"
+        found = f"found {', '.join(shown(column.header) for column in read) or 'none'}"
+        found += f", beside {len(nameless)} without a name of their own" if nameless else ""
+        raise SourceError(f"{where}: expected a column to predict and others to predict it from, and {found}{hint}")
     rows = _take_in(read, _probe(read, types, form), given)
     if not rows:
         raise SourceError(f"{where}: no rows below the header")

@@ -7,8 +7,10 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from molino.contracts.errors import SourceError
+from molino.contracts.numerals import hint_for
+from molino.contracts.part import CLASS_PATTERN, PATTERN_WORDS
 from molino.init.column import Column
-from molino.init.features import counted_in_full
+from molino.init.features import FLOAT32_MAXIMUM, counted_in_full, in_one_line, no_numbers, shown
 
 Task = Literal["regression", "classification"]
 
@@ -80,8 +82,31 @@ def aim_at(column: Column, where: str, task: Task | None) -> Aim:
         raise SourceError(f"{named}: expected numbers for a regression (row {row} has {text!r})")
     missing: dict[str, Any] = {"missing": "drop"} if column.missing else {}
     if task == "regression" or (task is None and column.numeric and column.different > 2):
+        _refuse_coarse(column, named)
         return _regression(column, missing)
     return _classification(column, missing, named)
+
+
+def _refuse_coarse(column: Column, named: str) -> None:
+    """Refuse numbers that 32-bit floats, in which graphs answer, don't hold or don't tell apart.
+
+    Raises:
+        SourceError: says what to do.
+    """
+    largest = max(abs(column.low), abs(column.high))
+    if column.low == column.high:
+        raise SourceError(f"{named}: every row has {column.low:g}; there is nothing to predict")
+    if largest > FLOAT32_MAXIMUM:
+        raise SourceError(
+            f"{named}: its numbers reach {largest:.3g}, and 32-bit floats, in which models answer, end at "
+            f"{FLOAT32_MAXIMUM:g}; change the column's unit"
+        )
+    step = 2.0 ** max(math.floor(math.log2(largest)) - 23, -149)
+    if step > column.deviation:
+        raise SourceError(
+            f"{named}: 32-bit floats, in which models answer, step by {step:g} at {largest:.6g}, and its values spread "
+            f"by {column.deviation:.3g}; subtract a constant from the column, or change its unit"
+        )
 
 
 def _regression(column: Column, keys: dict[str, Any]) -> Aim:
@@ -102,15 +127,22 @@ def _regression(column: Column, keys: dict[str, Any]) -> Aim:
 
 def _classification(column: Column, keys: dict[str, Any], named: str) -> Aim:
     if not counted_in_full(column) or column.different > MOST_CLASSES:
+        first = next(iter(column.counted))
+        hint = no_numbers(column) or f"the first is {shown(first)}{hint_for(first)}"
         raise SourceError(
             f"{named}: {column.different} different values are too many for classes, of which at most {MOST_CLASSES} "
-            "are taken; predict another column"
+            f"are taken; {hint}; correct them, or predict another column"
         )
     counted = column.counted
     few = [value for value, rows in counted.items() if rows < FEWEST_OF_A_CLASS]
     if sum(counted[value] for value in few) > LARGEST_SHARE_LEFT_OUT * column.rows or len(counted) - len(few) < 2:
         few = []
     kept = sorted((value for value in counted if value not in few), key=_in_order)
+    if unfit := next((value for value in kept if not in_one_line(value)), None):
+        raise SourceError(
+            f"{named}: {shown(unfit)}, of {len(unfit)} characters, can't be a class: expected "
+            f"{PATTERN_WORDS[CLASS_PATTERN]}; correct it, or predict another column"
+        )
     rows = sum(counted[value] for value in kept)
     entropy = -sum(counted[value] / rows * math.log(counted[value] / rows) for value in kept)
     commonest = counted.most_common(1)[0][1]

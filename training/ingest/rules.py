@@ -1,5 +1,6 @@
 """What a model file demands of each row, as Polars expressions."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -56,7 +57,8 @@ def plain_numbers(cells: pl.Series, source: Source) -> pl.Series:
     if source.plain_numbers or cells.dtype != pl.String:
         return cells
     for symbol in source.symbols:
-        cells = cells.str.strip_prefix(symbol).str.strip_suffix(symbol).str.strip_chars(BLANKS)
+        cells = cells.str.replace(rf"^([-+]){re.escape(symbol)}\s*", "${1}").str.strip_prefix(symbol)
+        cells = cells.str.strip_suffix(symbol).str.strip_chars(BLANKS)
     if source.thousands:
         cells = cells.str.replace_all(source.thousands, "", literal=True)
     if source.decimal == ".":

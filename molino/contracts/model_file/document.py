@@ -43,8 +43,7 @@ class CoreLoader(yaml.SafeLoader):
             problem = f"expected a value of the tag {_short(node.tag)}"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
         if isinstance(value, str) and not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
-            problem = "half of a surrogate pair stands for no character"
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+            return _joined(value, node)
         return value
 
 
@@ -61,6 +60,15 @@ for tag, pattern, first in (
     CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), first)
 # PyYAML reads 010 as an octal, YAML 1.2 as ten.
 CoreLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
+
+
+def _joined(value: str, node: yaml.Node) -> str:
+    """Return a text whose surrogate pairs, by which JSON writes emoji and their like, are one character each."""
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        problem = "half of a surrogate pair stands for no character"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
 def read_yaml(data: bytes, where: str) -> tuple[yaml.MappingNode, dict[str, Any]]:

@@ -99,6 +99,13 @@ FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "times": (of("2012-01-01 10:30", "2015-12-31"), {"type": "datetime", "format": None}),
     "times that are all midnight": (of("2012-01-01 00:00:00", "2015-12-31 00:00:00"), {"type": "date"}),
     "dates and a word": (of("2012-01-01", "2015-12-31", "later"), {"type": "category"}),
+    "whole numbers beside each other": (of(1_600_000_001, 1_600_000_002), {"type": "number", "minimum": 1.6e9}),
+    "whole numbers beyond 64-bit floats": (of(2**53 + 1, 2**53 + 90_001), {"type": "number"}),
+    "emoji": (of("\U0001f3e0", "\u05e9\u05dc\u05d5\u05dd"), {"type": "category"}),
+    "words of two lines": (of("a\nb", "c"), {"type": "category", "values": None}),
+    "dollars below 0": (of("-$1,200.50", "$3", "$2,000"), {"type": "number", "minimum": -5000.0}),
+    "dollars of a country": (of("US$ 12.5", "US$ 7"), {"type": "number"}),
+    "crowns": (of("1\u00a0200,50\u00a0kr", "7,25\u00a0kr"), {"type": "number"}),
     "words that YAML knows": (of("yes", "null", "1.0", "~", "#x", "a: b"), {"type": "category"}),
 }
 
@@ -135,6 +142,18 @@ LEFT_OUT = {
     "nothing": (of(""), "no value in any row"),
     "row numbers": ([*range(1, ROWS + 1)], "numbers the rows"),
     "ids": ([f"k{row}" for row in range(ROWS)], "free text or an id"),
+    "numbers that graphs don't take": (of(10**60, 10**61), "its numbers go beyond 3.4e+38"),
+    "many numbers and a word": (
+        ["inf" if row % 9 == 4 else row * 1.5 for row in range(ROWS)],
+        "22 of its 200 values are no number, the first 'inf' in row 5; source.missing lists",
+    ),
+    "dates of two forms": (
+        [
+            f"2020-{1 + row % 12:02}-{1 + row // 12:02}" if row % 2 else f"{1 + row // 12:02}.{1 + row % 12:02}.2020"
+            for row in range(ROWS)
+        ],
+        "most of its values are dates, but not all in one format: '01.01.2020', '2020-02-01'",
+    ),
     "texts that say the same": ([f"Row {row} says that a, b or c" for row in range(ROWS)], "free text or an id"),
 }
 
@@ -162,6 +181,7 @@ def test_a_column_called_id_is_left_out_where_each_row_has_its_own(desk: Desk) -
     [
         ("area", "area"),
         ("Fläche (m²)", "Flache_m2"),
+        ("\U0001f3e0", "column_3"),
         ("2ndFlrSF", "_2ndFlrSF"),
         ("日本", "column_3"),
         ("prediction", "of_prediction"),
@@ -244,6 +264,18 @@ def test_a_target_of_any_name(desk: Desk) -> None:
     ("table", "target", "problem"),
     [
         (cells(), "yy", "no column 'yy'; did you mean 'y'?"),
+        (
+            {**cells(), "y": [10**18 + row for row in range(ROWS)]},
+            "y",
+            "32-bit floats, in which models answer, step by",
+        ),
+        ({**cells(), "y": [f"{row}e60" for row in range(ROWS)]}, "y", "its numbers reach 1.99e+62"),
+        ({**cells(), "y": of("0", "0.0", "0.00")}, "y", "every row has 0; there is nothing to predict"),
+        ({**cells(), "y": of("a", "b" * 400)}, "y", "'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…', of 400 characters"),
+        ({**cells(), "y": of("a", "b\nc")}, "y", "'b\\nc', of 3 characters, can't be a class"),
+        ({**cells(), "y": [f"({row})" if row % 2 else row for row in range(ROWS)]}, "y", "the first '(1)' in row 2"),
+        (csv_of(cells(a=of(1, 2))).replace("a,y", "y,y", 1), "y", "names column 'y' more than once, at position 2, 3"),
+        ("a,a,y\n1,2,3\n", "y", "and found 'y', beside 2 without a name of their own"),
         (cells(), "price", "no column 'price'; the columns are x, y"),
         ({**cells(), "y": of(1)}, "y", "every row has '1'; there is nothing to predict"),
         ({**cells(), "y": [f"t{row}" for row in range(ROWS)]}, "y", "200 different values are too many for classes"),

@@ -34,6 +34,14 @@ NUMBERS: dict[str, tuple[str, dict[str, Any], float]] = {
     "Swiss thousands": ("1'234.5", {"thousands": "'"}, 1234.5),
     "a percent sign": ("12.5 %", {"symbols": ["%"]}, 12.5),
     "a currency before": ("$1,200", {"symbols": ["$"], "thousands": ","}, 1200.0),
+    "a sign before a currency": ("-$1,200", {"symbols": ["$"], "thousands": ","}, -1200.0),
+    "a sign behind a currency": ("€ -3.5", {"symbols": ["€"]}, -3.5),
+    "a country's currency": ("-US$ 7", {"symbols": ["US$"]}, -7.0),
+    "a blank that never breaks": (
+        "1\u00a0200,5\u00a0kr",
+        {"symbols": ["kr"], "thousands": "\u00a0", "decimal": ","},
+        1200.5,
+    ),
     "a currency behind": ("3,50 €", {"symbols": ["€"], "decimal": ","}, 3.5),
     "an exponent": ("1,5e3", {"decimal": ","}, 1500.0),
     "a negative number": ("-1.234,5", {"thousands": ".", "decimal": ","}, -1234.5),
@@ -54,6 +62,8 @@ def test_a_number_is_read_as_it_is_written(tmp_path: Path, cell: str, source: di
         ("1'234.5", 'source.thousands: "\'"'),
         ("12 %", "source.symbols: ['%']"),
         ("$5", "source.symbols: ['$']"),
+        ("-$5", "source.symbols: ['$']"),
+        ("US$ 5", "source.symbols: ['US$']"),
         ("5.00€", "source.symbols: ['€']"),
     ],
 )

@@ -25,8 +25,19 @@ KINDS: list[dict[str, Any]] = [
     {"kind": "xgboost", "parameters": {"n_estimators": 20}},
     {"kind": "lightgbm", "parameters": {"n_estimators": 20}},
     {"kind": "sklearn", "estimator": "sklearn.tree.DecisionTreeRegressor", "parameters": {"max_depth": 3}},
+    {"kind": "python", "file": "own.py"},
     {"kind": "keras_mlp", "hidden": [8], "epochs": 3, "learning_rate": 0.01},
 ]
+
+OWN = b"""
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+def estimator():
+    return make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=3)))
+"""
+"""A pipeline whose last step is a pipeline, which hands the weights on."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +46,8 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     frame = frame_of(model)
     counts = np.random.default_rng(2).integers(0, 4, len(frame))
     frame = frame.with_columns(pl.Series("Times seen", counts.astype(str)))
-    return case_of(tmp_path_factory.mktemp("case"), model, frame)
+    case = case_of(tmp_path_factory.mktemp("case"), model, frame)
+    return replace(case, material=replace(case.material, code={"own.py": OWN}))
 
 
 def test_the_column_gives_the_rows_their_weights(case: Case) -> None:

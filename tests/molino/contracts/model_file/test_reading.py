@@ -253,6 +253,12 @@ def test_what_is_no_mapping_is_refused_with_its_line(data: bytes, line: int, exp
     assert re.match(rf"model\.yaml:{line}: .*{re.escape(expected)}", message), message
 
 
+def test_json_may_write_a_character_as_a_surrogate_pair() -> None:
+    assert json.dumps("\U0001f3e0") == '"\\ud83c\\udfe0"'
+    model = parse_model(changed("[north, south]", json.dumps(["\U0001f3e0", "a \U0001f525"])), "model.yaml")
+    assert model.features[3].values == ("\U0001f3e0", "a \U0001f525")
+
+
 @pytest.mark.parametrize("value", ["yes", "no", "on", "off", "12:30", "2020-01-01", "~x"])
 def test_words_that_old_yaml_takes_for_something_else_are_text(value: str) -> None:
     model = parse_model(changed("[north, south]", f"[{value}]"), "model.yaml")
