@@ -19,6 +19,8 @@ FIRST = "FIRST"
 LIBRARIES = "LIBRARIES"
 """What it calls the others that are slow to load."""
 
+OPENMP = "where OpenMP is missing: apt-get install libgomp1 on Debian and Ubuntu, brew install libomp on macOS"
+
 
 def slow_imports(candidates: Iterable[Candidate], which: str) -> list[str]:
     """Return the modules that the kinds of some candidates name in `FIRST` or in `LIBRARIES`."""
@@ -45,7 +47,11 @@ def fit(candidate: Candidate, material: Material) -> Trained:
 def faults(candidate: Candidate, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield what is wrong with a candidate that only the library of its kind can tell; each key is the candidate's."""
     find = getattr(_module_of(candidate), "faults", None)
-    yield from find(candidate, loaded) if find else ()
+    try:
+        yield from find(candidate, loaded) if find else ()
+    except OSError as error:  # of the dynamic linker
+        cause = str(error).partition("\n")[0]
+        yield ("kind",), f"its library can't be loaded: {cause}; {OPENMP}"
 
 
 def _module_of(candidate: Candidate) -> ModuleType:

@@ -1,5 +1,7 @@
 """Fitted estimators as ONNX graphs, by the converters of skl2onnx and onnxmltools."""
 
+import importlib
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 INPUT = "X"
 BOOSTER_OPSET = 15
 """The newest that onnxmltools knows; its nodes mean the same in the newer one of the whole graph."""
+BOOSTERS = {
+    "lightgbm": ("LGBM", "onnxmltools.convert.lightgbm.operator_converters.LightGbm.convert_lightgbm"),
+    "xgboost": ("XGB", "onnxmltools.convert.xgboost.operator_converters.XGBoost.convert_xgboost"),
+}
+"""Package: what the names of its estimators begin with, and who converts them."""
 DOMAINS = {"", "ai.onnx.ml"}
 """Of the nodes that every runtime has."""
 REFUSED = {
@@ -120,27 +127,35 @@ def _converted(estimator: Any, width: int) -> "onnx.ModelProto":
     return converted
 
 
-@cache
 def _teach_boosters() -> None:
-    """Let skl2onnx convert the boosted estimators of XGBoost and LightGBM, in pipelines too, by onnxmltools."""
-    import lightgbm
-    import xgboost
-    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
-    from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+    """Let skl2onnx convert what estimators are of XGBoost and LightGBM, in pipelines too, by onnxmltools.
+
+    Only a package that is loaded can have made one of them: the other is not imported, since it may not be loadable
+    here.
+    """
+    for package in BOOSTERS.keys() & sys.modules.keys():
+        _teach(package)
+
+
+@cache
+def _teach(package: str) -> None:
     from skl2onnx import update_registered_converter
     from skl2onnx.common import shape_calculator as shapes
 
-    for package, name, converter in ((lightgbm, "LGBM", convert_lightgbm), (xgboost, "XGB", convert_xgboost)):
-        update_registered_converter(
-            getattr(package, f"{name}Regressor"),
-            f"{name}Regressor",
-            shapes.calculate_linear_regressor_output_shapes,
-            converter,
-        )
-        update_registered_converter(
-            getattr(package, f"{name}Classifier"),
-            f"{name}Classifier",
-            shapes.calculate_linear_classifier_output_shapes,
-            converter,
-            options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
-        )
+    name, converter = BOOSTERS[package]
+    module, _, function = converter.rpartition(".")
+    convert_one = getattr(importlib.import_module(module), function)
+    loaded = sys.modules[package]
+    update_registered_converter(
+        getattr(loaded, f"{name}Regressor"),
+        f"{name}Regressor",
+        shapes.calculate_linear_regressor_output_shapes,
+        convert_one,
+    )
+    update_registered_converter(
+        getattr(loaded, f"{name}Classifier"),
+        f"{name}Classifier",
+        shapes.calculate_linear_classifier_output_shapes,
+        convert_one,
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )
