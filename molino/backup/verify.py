@@ -1,5 +1,6 @@
 """`molino backup verify`: all of a set is read, and compared with its manifest."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from molino.backup.create import WORKERS
@@ -24,9 +25,11 @@ def verify(vault: Vault, set_id: str) -> Manifest:
     manifest = vault.read(set_id)
     if counted(manifest.files) != manifest.counts:
         raise BackupError(f"set {set_id}: its manifest counts other files than it names; the set is damaged")
-    once = {held.blob_key: held for held in manifest.files}
+    same: dict[str, list[Held]] = {}
+    for held in manifest.files:
+        same.setdefault(held.blob_key, []).append(held)
     with ThreadPoolExecutor(WORKERS) as pool:
-        faults = [fault for fault in pool.map(lambda held: _fault(vault, held), once.values()) if fault]
+        faults = [fault for fault in pool.map(lambda files: _fault(vault, files), same.values()) if fault]
     if faults:
         more = f" (and {len(faults) - NAMED} more)" if len(faults) > NAMED else ""
         raise BackupError(
@@ -36,12 +39,15 @@ def verify(vault: Vault, set_id: str) -> Manifest:
     return manifest
 
 
-def _fault(vault: Vault, held: Held) -> str | None:
+def _fault(vault: Vault, files: Sequence[Held]) -> str | None:
+    """Return what is wrong with the bytes that some files share, if anything."""
+    held, *others = files
     path = vault.scratch / f"verified-{held.blob_key.rpartition('/')[2]}"
     try:
         vault.fetch(held, path)
     except BackupError as error:
-        return str(error)
+        shared = f"; so are {', '.join(other.name for other in others)}" if others else ""
+        return f"{error}{shared}"
     finally:
         path.unlink(missing_ok=True)
     return None
