@@ -6,6 +6,7 @@ What Debian's packages add to an image is not in it: the workflow that releases 
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -55,19 +56,20 @@ def write_sbom(name: str, lock: Path, folder: Path) -> Path:
 
 
 def licences() -> dict[str, str]:
-    """Return the licence of each package that is installed here, as SPDX says it where that can be told."""
-    return {normal(one.metadata["Name"]): licence_of(one) for one in distributions()}
+    """Return the licence of each package of this environment, as SPDX says it where that can be told."""
+    places = [*{sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}]
+    return {normal(one.metadata["Name"]): licence_of(one) for one in distributions(path=places)}
 
 
 def licence_of(package: Distribution) -> str:
     """Return a package's licence: its expression, or else its classifiers, or else its own words."""
     told = package.metadata
-    if told["License-Expression"]:
-        return str(told["License-Expression"])
+    if told.get("License-Expression"):
+        return str(told.get("License-Expression"))
     classified = [one.removeprefix(LICENSE) for one in told.get_all("Classifier", []) if one.startswith(LICENSE)]
     if classified:
         return " OR ".join(dict.fromkeys(CLASSIFIERS.get(one, one) for one in classified))
-    return (told["License"] or "unknown").strip().splitlines()[0]
+    return (told.get("License") or "unknown").strip().splitlines()[0]
 
 
 def main() -> None:
