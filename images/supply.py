@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "sbom"
 CLASSIFIERS = {
@@ -37,12 +39,10 @@ def locks() -> Iterator[tuple[str, Path]]:
 
 def locked(path: Path) -> dict[str, str]:
     """Return the versions that a lock pins, by the normal form of the package's name."""
-    return {normal(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", path.read_text(), re.MULTILINE)}
-
-
-def normal(name: str) -> str:
-    """Return the name of a package as an index compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {
+        canonicalize_name(name): version
+        for name, version in re.findall(r"^([\w.-]+)==(\S+)", path.read_text(), re.MULTILINE)
+    }
 
 
 def write_sbom(name: str, lock: Path, folder: Path) -> Path:
@@ -58,7 +58,7 @@ def write_sbom(name: str, lock: Path, folder: Path) -> Path:
 def licences() -> dict[str, str]:
     """Return the licence of each package of this environment, as SPDX says it where that can be told."""
     places = [*{sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}]
-    return {normal(one.metadata["Name"]): licence_of(one) for one in distributions(path=places)}
+    return {canonicalize_name(one.metadata["Name"]): licence_of(one) for one in distributions(path=places)}
 
 
 def licence_of(package: Distribution) -> str:

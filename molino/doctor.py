@@ -133,8 +133,8 @@ def _mlflow(settings: Settings) -> Iterator[Finding]:
                 yield Finding("MLflow", answer.status == 200, uri, advice)
         except (OSError, ValueError, HTTPException) as error:
             yield Finding("MLflow", False, f"{uri}: {' '.join(str(error).split())}", advice)
-    elif uri.startswith("sqlite:///"):
-        yield _sqlite(Path(uri.removeprefix("sqlite:///")), uri)
+    elif settings.tracking_file:
+        yield _sqlite(settings.tracking_file, uri)
     else:
         yield Finding("MLflow", True, f"{uri} (of a kind that isn't looked into)")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -40,3 +41,17 @@ def running_postgres(user: str, password: str) -> Iterator[int]:
             yield port
         finally:
             do("pg_ctl", "-D", data, "-w", "-m", "fast", "stop")
+
+
+def query(port: int, database: str, sql: str, user: str, password: str) -> list[tuple[Any, ...]]:
+    """Run a statement by itself, and return its rows; none of one that has none."""
+    import psycopg2
+
+    connection = psycopg2.connect(host="127.0.0.1", port=port, user=user, password=password, dbname=database)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        connection.close()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from molino.backup.databases import dump_all
-from molino.backup.manifest import BUNDLE, DATABASES, Held, Manifest, now
+from molino.backup.manifest import BUNDLE, DATABASES, Held, Manifest
 from molino.backup.opening import open_vault
 from molino.backup.places import BUNDLE_FILE, Place, bundle, places, repository_elsewhere
 from molino.backup.settings import BackupSettings
@@ -99,7 +99,7 @@ class _Making:
 
     def __init__(self, settings: Settings, backup: BackupSettings, vault: Vault) -> None:
         self.settings, self.backup, self.vault = settings, backup, vault
-        self.created = now()
+        self.created = datetime.now(UTC)
         self.id = f"{self.created:{ID_TIME}}-{secrets.token_hex(3)}"
 
     def make(self) -> Created:

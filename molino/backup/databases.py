@@ -14,7 +14,6 @@ from molino.contracts.address import Address
 from molino.contracts.errors import BackupError
 from molino.contracts.settings import Settings
 
-SQLITE = "sqlite:///"
 SQLITE_DUMP, POSTGRES_DUMP = ".sqlite", ".dump"
 TRACKING = "mlflow"
 """Name of the database that the settings' tracking URI is."""
@@ -28,19 +27,13 @@ RELOCATED = {
 USER_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
 
 
-def tracking_file(settings: Settings) -> Path | None:
-    """Return the file of MLflow's database, where it is one."""
-    uri = settings.tracking_uri
-    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
-
-
 def dump_all(settings: Settings, backup: BackupSettings, folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield each database's file name in a set, and its dump in a folder.
 
     Raises:
         BackupError: one can't be read.
     """
-    file = tracking_file(settings)
+    file = settings.tracking_file
     if file is not None and file.is_file():
         path = folder / f"{TRACKING}{SQLITE_DUMP}"
         copy_sqlite(file, path)
@@ -93,7 +86,7 @@ def restore_dump(settings: Settings, backup: BackupSettings, dump: Path, moved: 
     """
     name = dump.stem
     if dump.suffix == SQLITE_DUMP:
-        file = tracking_file(settings)
+        file = settings.tracking_file
         if file is None or name != TRACKING:
             return None
         if moved:
@@ -120,7 +113,7 @@ def restore_dump(settings: Settings, backup: BackupSettings, dump: Path, moved: 
 
 def filled(settings: Settings, backup: BackupSettings) -> Iterator[str]:
     """Yield the databases that hold something already, as they are named to people."""
-    file = tracking_file(settings)
+    file = settings.tracking_file
     if file is not None and file.is_file() and file.stat().st_size:
         yield str(file)
     for name, address in backup.databases.items():

@@ -1,6 +1,5 @@
 """The manifest of a set: what it holds, each file with its SHA-256. It is written last: without it there is no set."""
 
-from datetime import UTC, datetime
 from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -93,8 +92,3 @@ def counted(files: tuple[Held, ...]) -> dict[str, Count]:
         for place in dict.fromkeys(file.place for file in files)
         for sizes in [[file.bytes for file in files if file.place == place]]
     }
-
-
-def now() -> datetime:
-    """Return the time of a new set."""
-    return datetime.now(UTC)

@@ -4,7 +4,6 @@ What refers to others comes first: what is written while a set is made may be in
 nothing in it names what isn't.
 """
 
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from molino.backup.settings import BackupSettings
 from molino.contracts.address import Address
 from molino.contracts.errors import BackupError
 from molino.contracts.settings import Settings
-from training.data_repository.git import KNOWN_HOSTS, OF_A_HOOK, folder_of
+from training.data_repository.git import KNOWN_HOSTS, folder_of, outside_a_hook
 from training.stores.contract import Listed, Store
 from training.stores.opening import kind_of, open_at
 
@@ -106,10 +105,9 @@ def repository_is_there(settings: Settings) -> bool:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
     command = ["git", "-c", "safe.directory=*", "-c", "pack.threads=1", *arguments]
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, env=outside_a_hook(), capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise BackupError("git is not found: install it (on Debian and Ubuntu: apt-get install git)") from error
     if done.returncode:

@@ -97,3 +97,8 @@ def record_key(model: str, run_id: str, step: str) -> str:
 def run_prefix(model: str, run_id: str) -> str:
     """Return the store prefix under which a run keeps its records and artifacts."""
     return f"runs/{model}/{run_id}/"
+
+
+def tensorboard_prefix(model: str, run_id: str) -> str:
+    """Return the store prefix under which a run keeps its candidates' TensorBoard logs."""
+    return f"tensorboard/{model}/{run_id}/"

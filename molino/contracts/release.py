@@ -11,6 +11,8 @@ from molino.contracts.splits.identity import SplitIdentity
 
 MODEL_FILENAME = "model.onnx"
 RELEASE_FILENAME = "release.json"
+LAST_RELEASES = 10
+"""So many of a model's releases the gate compares a candidate with; so they are kept."""
 
 
 class _Part(BaseModel):

@@ -20,6 +20,7 @@ from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
 
 DEVELOPMENT_API_KEY = "mercadolibre"
+SQLITE = "sqlite:///"
 Read = TypeVar("Read", bound=BaseSettings)
 
 
@@ -206,7 +207,13 @@ class Settings(BaseSettings):
     @property
     def tracking_uri(self) -> Address:
         """MLflow's tracking and registry URI."""
-        return Address(self.mlflow_tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}")
+        return Address(self.mlflow_tracking_uri or f"{SQLITE}{self.root / 'mlflow.db'}")
+
+    @property
+    def tracking_file(self) -> Path | None:
+        """The file of MLflow's database, where it is one."""
+        uri = self.tracking_uri
+        return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
 
     @property
     def artifacts_uri(self) -> Address | None:

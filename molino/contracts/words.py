@@ -27,6 +27,11 @@ def words_of(text: str) -> str:
     return " ".join(folded.translate(_SIGNS).split())
 
 
+def word_count(words: str) -> int:
+    """Return how many words there are, of what `words_of` returns."""
+    return words.count(" ") + 1 if words else 0
+
+
 def _folded(text: str) -> str:
     """Return a text without case; what is composed after that may have a case again."""
     folded = composed(text.casefold())

@@ -1,6 +1,5 @@
 """All that could go, with what refers to it: read from the store, MLflow, the DVC remote and whatever serves."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -55,10 +54,11 @@ class Inventory:
 
         with tracking_errors():
             models = self._models()
-            for entry in self._entries(None):
+            self._registered = {model: {} for model in models}
+            for entry in self._entries():
                 self._names_of[str(entry.run_id)].add(str(entry.name))
+                self._registered.setdefault(str(entry.name), {})[str(entry.version)] = entry
             mlflow = [thing for model in models for thing in self._mlflow_runs(model)]
-            self._registered = {model: self._versions(model) for model in models}
             aliases = {model: self._aliases(model) for model in models if self._registered[model]}
         served = {model: self._in_service(model) for model in models}
         runs = [thing for model in models for thing in self._runs(model)]
@@ -96,14 +96,11 @@ class Inventory:
             if not token:
                 return
 
-    def _versions(self, model: str) -> "dict[str, ModelVersion]":
-        return {str(one.version): one for one in self._entries(f"name = '{model}'")}
-
-    def _entries(self, query: str | None) -> "Iterator[ModelVersion]":
-        """Yield the versions in the registry that a query of MLflow's finds; all where there is none."""
+    def _entries(self) -> "Iterator[ModelVersion]":
+        """Yield all versions in the registry."""
         token: str | None = None
         while True:
-            page = self.client.search_model_versions(query, max_results=PAGE, page_token=token)
+            page = self.client.search_model_versions(max_results=PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:
@@ -197,7 +194,7 @@ class Inventory:
                 if isinstance(record, str):
                     unreadable = True
                     continue
-                refers |= {Name("run", model, record.run_id), *_named(model, json.loads(record.model_dump_json()))}
+                refers |= {Name("run", model, record.run_id), *_named(model, record.model_dump(mode="json"))}
                 if step == "deploy" and record.result.get("version"):
                     self._deployed.add(Name("version", model, str(record.result["version"])))
             empty = not written.keys() & OWN_STEPS

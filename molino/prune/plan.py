@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-GATE_COMPARES = 10
-"""Releases of a model that the gate reads (`training.evaluate.champion.LAST_RELEASES`): so many are kept at least."""
+from molino.contracts.release import LAST_RELEASES
 
 Kind = Literal["version", "run", "mlflow", "data"]
 
@@ -52,7 +51,7 @@ class Policy:
     """What changed in the last so many days stays."""
     runs: int = 20
     """The last so many runs of each model stay; one at least."""
-    releases: int = GATE_COMPARES
+    releases: int = LAST_RELEASES
     """The last so many releases of each model stay; those at least that the gate compares with."""
     safety_hours: float = 24
     """What changed in the last so many hours stays: it may belong to something that is going on."""
@@ -119,7 +118,7 @@ def _last(found: Mapping[Name, Thing], policy: Policy) -> dict[Name, str]:
         kept |= {one.name: "its data is the newest" for one in with_data[:1]}
         most = max(policy.runs, 1)
         kept |= {one.name: f"one of the last {most} runs of {model}" for one in runs[:most]}
-        most = max(policy.releases, GATE_COMPARES)
+        most = max(policy.releases, LAST_RELEASES)
         kept |= {one.name: f"one of the last {most} releases of {model}" for one in versions[:most]}
     return kept
 
@@ -138,7 +137,7 @@ def _why(thing: Thing, policy: Policy) -> str:
         return f"{age}, and not among the last {max(policy.runs, 1)} runs"
     if thing.name.kind == "version":
         served = "no longer in service" if thing.served else "never in service"
-        return f"{age}, {served}, and not among the last {max(policy.releases, GATE_COMPARES)} releases"
+        return f"{age}, {served}, and not among the last {max(policy.releases, LAST_RELEASES)} releases"
     return f"{age}, and nothing that stays refers to it"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from molino.contracts.pointer import bundle_path
-from molino.contracts.record import record_key, run_prefix
+from molino.contracts.record import record_key, run_prefix, tensorboard_prefix
 from molino.contracts.release import RELEASE_FILENAME, release_prefix
 from molino.contracts.run import marker_prefix
 from molino.contracts.steps import STEP_NAMES
@@ -79,7 +79,7 @@ class Removal:
         shutil.rmtree(bundle_path(self.settings.serving_folder, name.model, name.id), ignore_errors=True)
 
     def _artifacts(self, name: Name) -> None:
-        for prefix in (run_prefix(name.model, name.id), f"tensorboard/{name.model}/{name.id}/"):
+        for prefix in (run_prefix(name.model, name.id), tensorboard_prefix(name.model, name.id)):
             self._clear(prefix)
         self._clear(marker_prefix(name.model, name.id))  # A reader between the two may have made one.
         for place in (self.settings.logs_folder, self.settings.root / "logs", self.settings.work_folder):

@@ -48,15 +48,24 @@ def value(key: str) -> str:
     return "".join(secrets.choice(LETTERS) for _ in range(64 if key == "jwt-secret" else LENGTH))
 
 
-def made(part: str) -> dict[str, str]:
-    """Return new values for all keys of a part.
+def keys_of(part: str) -> tuple[str, ...]:
+    """Return the keys of a part.
 
     Raises:
         SecretsError: there is no such part.
     """
     if part not in PARTS:
         raise SecretsError(f"there are no secrets of {part!r}: expected one of {', '.join(PARTS)}")
-    found = {key: value(key) for key in PARTS[part]}
+    return PARTS[part]
+
+
+def made(part: str) -> dict[str, str]:
+    """Return new values for all keys of a part.
+
+    Raises:
+        SecretsError: there is no such part.
+    """
+    found = {key: value(key) for key in keys_of(part)}
     if part == "serving":
         found["api-keys"] = found["api-key"]
     return found

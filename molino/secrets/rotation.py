@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from molino.contracts.api_keys import part_keys
-from molino.secrets.making import PARTS, SecretsError, value
+from molino.secrets.making import SecretsError, keys_of, value
 
 REPLACED = "molino.dev/replaced-key"
 """Annotation with the digest of the API key that goes, as long as it is taken beside the new one."""
@@ -101,10 +101,8 @@ def changeable(part: str) -> tuple[str, ...]:
     Raises:
         SecretsError: there is no such part.
     """
-    if part not in PARTS:
-        raise SecretsError(f"there are no secrets of {part!r}: expected one of {', '.join(PARTS)}")
     names = ("username", "root-user", "api-keys")
-    return tuple(key for key in PARTS[part] if key not in names and not key.endswith("-access-key"))
+    return tuple(key for key in keys_of(part) if key not in names and not key.endswith("-access-key"))
 
 
 def _together(part: str, key: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from msgspec import Meta
 from numpy.typing import DTypeLike, NDArray
 
 from molino.contracts.release import Reference
-from molino.contracts.words import words_of
+from molino.contracts.words import word_count, words_of
 from serving.features.base import ServedFeature
 from serving.features.number import binned
 from serving.features.wording import name_of
@@ -51,7 +51,7 @@ class Text(ServedFeature):
 
     def count(self, column: NDArray[Any], reference: Reference) -> list[int]:
         """Return missing, none outside, and how many texts have so many words as each bin."""
-        lengths = np.array([text.count(" ") + 1 for text in column if text], np.float32)
+        lengths = np.array([word_count(text) for text in column if text], np.float32)
         return [len(column) - len(lengths), 0, *binned(lengths, reference)]
 
     def field(self) -> dict[str, Any]:

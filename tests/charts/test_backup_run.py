@@ -13,7 +13,7 @@ from test_backup import containers
 
 from tests.conftest import S3
 from tests.ports import free_port
-from tests.postgres import running_postgres
+from tests.postgres import query, running_postgres
 
 PASSWORD = "p@ss word"
 DATABASES = ("airflow", "mlflow", "mlflow_auth")
@@ -31,16 +31,7 @@ def postgres() -> Iterator[int]:
 
 
 def ask(port: int, database: str, sql: str, user: str = "postgres") -> list[Any]:
-    import psycopg2
-
-    connection = psycopg2.connect(host="127.0.0.1", port=port, user=user, password=PASSWORD, dbname=database)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall()) if cursor.description else []
-    finally:
-        connection.close()
+    return query(port, database, sql, user, PASSWORD)
 
 
 def run_databases(container: dict[str, Any], dumps: Path, port: int) -> None:

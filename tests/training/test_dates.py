@@ -1,16 +1,15 @@
 """A model with dates on its whole way: from a CSV through every step to what serving and MLflow answer."""
 
 import json
-import warnings
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from trained_run import copy_database
+from small_home import run_steps, small_home
 
 from molino.asked_rows import open_asked
-from molino.contracts.model_file import Source, load_model
+from molino.contracts.model_file import Source
 from molino.contracts.pointer import write_pointer
 from molino.contracts.release import Release, release_prefix
 from molino.contracts.settings import Settings
@@ -18,7 +17,6 @@ from serving.inference.model import Model, load_bundle
 from serving.routes.inference import describe_tensors
 from serving.service import open_service
 from serving.settings import ServingSettings
-from training.step import run_step
 from training.stores.file import FolderStore
 
 STEPS = ("ingest", "version", "train", "evaluate", "register")
@@ -40,22 +38,15 @@ CONTENT: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def home(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("dates")
-    home, folder = copy_database(mlflow_database, root / "home"), root / "models" / "sales"
-    folder.mkdir(parents=True)
-    (folder / "model.yaml").write_text(json.dumps(CONTENT))
     days = [date(2020, 1, 1) + timedelta(days=day) for day in range(1000)]
     hours = [7 * index % 24 for index in range(len(days))]
     rows = [
         f"{day:%d.%m.%Y},{day} {hour:02}:30,{10 * (day.weekday() > 4) + hour}"
         for day, hour in zip(days, hours, strict=True)
     ]
-    (folder / "sales.csv").write_text("\n".join(["day,at,sold", *rows, ",2020-01-01 05:00,5"]))
-    settings = Settings(home=home, models=root / "models")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for step in STEPS:
-            run_step(step, load_model(folder), "r1", settings)
-    return home
+    settings = small_home(mlflow_database, root, CONTENT, ["day,at,sold", *rows, ",2020-01-01 05:00,5"])
+    run_steps(settings, "sales", STEPS)
+    return settings.home
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from registered_home import register, result_of
-from trained_run import copy_database
+from small_home import small_home
 
 from molino.contracts.model_file import load_model
 from molino.contracts.release import Release, release_prefix
@@ -48,9 +48,6 @@ CONTENT: dict[str, Any] = {
 def settings(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home with the run r1 of a small table, registered."""
     root = tmp_path_factory.mktemp("decisions")
-    folder = root / "models" / "parts"
-    folder.mkdir(parents=True)
-    (folder / "model.yaml").write_text(json.dumps(CONTENT))
     rng = np.random.default_rng(4)
     heat, load, maker = rng.normal(size=ROWS), rng.normal(size=ROWS), rng.choice(["Ada", "Bo"], ROWS)
     faulty = heat + load + (maker == "Bo") + rng.logistic(size=ROWS) > 1.5
@@ -58,9 +55,8 @@ def settings(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
         f"{a:.3f},{'' if index % 20 == 0 else f'{b:.3f}'},{c},{CLASSES[int(d)]}"
         for index, (a, b, c, d) in enumerate(zip(heat, load, maker, faulty, strict=True))
     ]
-    (folder / "parts.csv").write_text("\n".join(["heat,load,maker,state", *rows]))
-    settings = Settings(home=copy_database(mlflow_database, root / "home"), models=root / "models")
-    register(load_model(folder), settings)
+    settings = small_home(mlflow_database, root, CONTENT, ["heat,load,maker,state", *rows])
+    register(load_model(settings.models / "parts"), settings)
     return settings
 
 

@@ -2,7 +2,6 @@
 
 import json
 import unicodedata
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 from mixed import NUMBERS, Case, case_of, frame_of, model_of, train_on
-from trained_run import copy_database
+from small_home import run_steps, small_home
 
 from molino.contracts.errors import StepError
-from molino.contracts.model_file import load_model
 from molino.contracts.release import Release, release_prefix
 from molino.contracts.settings import Settings
 from molino.contracts.words import words_of
 from serving.inference.explanation import explain
 from serving.inference.model import Model, load_bundle
 from training.features.words import Words, fit_words
-from training.step import run_step
 from training.stores.file import FolderStore
 from training.train import molino_pyfunc
 from training.train.candidates import estimator
@@ -51,9 +48,6 @@ CONTENT: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def home(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("texts")
-    home, folder = copy_database(mlflow_database, root / "home"), root / "models" / "flats"
-    folder.mkdir(parents=True)
-    (folder / "model.yaml").write_text(json.dumps(CONTENT))
     rng = np.random.default_rng(0)
     rows = []
     for row in range(400):
@@ -61,13 +55,9 @@ def home(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         rent = 100 * rooms + 200 * ("lake" in chosen) - 150 * ("noisy" in chosen) + rng.normal(0, 5)
         rows.append(f'"{", ".join(chosen)}! nr{row}",{rooms},{rent:.2f}')
     rows += [",3,310", '"?!",3,305']
-    (folder / "flats.csv").write_text("\n".join(["told,rooms,rent", *rows]))
-    settings = Settings(home=home, models=root / "models")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for step in STEPS:
-            run_step(step, load_model(folder), "r1", settings)
-    return home
+    settings = small_home(mlflow_database, root, CONTENT, ["told,rooms,rent", *rows])
+    run_steps(settings, "flats", STEPS)
+    return settings.home
 
 
 @pytest.fixture(scope="module")

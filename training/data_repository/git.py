@@ -193,8 +193,7 @@ class Git:
         return [word for key, value in pairs.items() for word in ("-c", f"{key}={value}")]
 
     def _environment(self) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
-        environment |= readable_home(self.folder.parent)
+        environment = outside_a_hook() | readable_home(self.folder.parent)
         environment |= {
             "GIT_TERMINAL_PROMPT": "0",
             "LC_ALL": "C.UTF-8",  # what git says is read here
@@ -271,6 +270,11 @@ def readable_home(scratch: Path) -> dict[str, str]:
     except (OSError, RuntimeError):
         return {"HOME": str(scratch)}
     return {}
+
+
+def outside_a_hook() -> dict[str, str]:
+    """Return the environment without what leads git to the repository of a hook that runs this."""
+    return {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
 
 
 def folder_of(remote: str) -> Path | None:

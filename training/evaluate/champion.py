@@ -17,7 +17,14 @@ from molino.contracts.errors import MolinoError, ReleaseError
 from molino.contracts.metrics import METRICS
 from molino.contracts.model_file import ModelFile
 from molino.contracts.record import Artifact
-from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, parse_release, release_prefix
+from molino.contracts.release import (
+    LAST_RELEASES,
+    MODEL_FILENAME,
+    RELEASE_FILENAME,
+    Release,
+    parse_release,
+    release_prefix,
+)
 from training.evaluate.gate import Compared
 from training.graphs.graph import Graph, Predictions, answer_file
 from training.metrics.resamples import Measure, Resamples
@@ -29,7 +36,6 @@ from training.stores.opening import fetch
 if TYPE_CHECKING:
     import polars as pl
 
-LAST_RELEASES = 10
 LEAST_ROWS = 30
 """Fewer rows than this tell nothing of two models."""
 

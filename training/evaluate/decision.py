@@ -10,7 +10,7 @@ def about_decision(model: ModelFile, candidate: CandidateResult) -> list[str]:
     if model.calibration is not None:
         told.append(f"Its probabilities are calibrated on validation rows, by {model.calibration}.")
     if model.threshold is not None and candidate.threshold is not None:
-        positive = model.threshold.positive or (model.target.classes or ("",))[-1]
+        positive = model.threshold.positive_of(model.target.classes or ())
         cost = model.threshold.cost
         best = "has the greatest F1 there" if cost is None else (
             f"costs least there ({cost.false_positive:g} a false positive, {cost.false_negative:g} a false negative)"

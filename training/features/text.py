@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from molino.contracts.errors import StepError
 from molino.contracts.features.text import Text
 from molino.contracts.release import Reference
-from molino.contracts.words import words_of
+from molino.contracts.words import word_count, words_of
 from training.features.base import FeatureType, Known
 from training.features.category import value_positions
 from training.features.fitted import Fitted, Float32Array
@@ -51,7 +51,7 @@ class TextType(FeatureType[Text]):
 
     def reference(self, present: NDArray[np.float64], rows: int, known: Known) -> Reference:
         """Return bins of how many words texts have; one of no words counts as missing, as in the graph."""
-        counts = np.array([_count(text) for text in known or ()], np.float64)[present.astype(np.intp)]
+        counts = np.array([word_count(text) for text in known or ()], np.float64)[present.astype(np.intp)]
         return measured_reference(counts[counts > 0], rows)
 
     def known(self, seen: pl.DataFrame | None) -> Known:
@@ -87,11 +87,7 @@ class WordCounts(Spread):
 
     def add(self, column: pl.Series) -> None:
         """Take in texts."""
-        super().add(pl.Series([_count(text) for text in column]))
-
-
-def _count(text: str) -> int:
-    return text.count(" ") + 1 if text else 0
+        super().add(pl.Series([word_count(text) for text in column]))
 
 
 def _read(cells: pl.Series) -> pl.Series:

@@ -97,7 +97,7 @@ def release_intervals(
 def _label_threshold(model: ModelFile, value: float | None) -> LabelThreshold | None:
     if model.threshold is None or value is None:
         return None
-    return LabelThreshold(positive=model.threshold.positive or (model.target.classes or ("",))[-1], value=value)
+    return LabelThreshold(positive=model.threshold.positive_of(model.target.classes or ()), value=value)
 
 
 def release_feature(feature: Feature, reference: Reference) -> ReleaseFeature:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 RUN_TAG = "molino.run_id"
 BATCH_METRICS = 1000
 MOST_TAG_CHARACTERS = 5000
-SQLITE = "sqlite:///"
 
 
 LIBRARIES = ("mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store")
@@ -28,8 +27,8 @@ class Tracker:
     """The part of MLflow that steps use; `client` is there for the rest. Sets nothing of MLflow's but who we are."""
 
     def __init__(self, settings: Settings) -> None:
-        if settings.tracking_uri.startswith(SQLITE):
-            make_folder(Path(settings.tracking_uri.removeprefix(SQLITE)).parent)
+        if settings.tracking_file:
+            make_folder(settings.tracking_file.parent)
         # MLflow would report its use to its makers, and wait at its end where they can't be reached.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.tracking import MlflowClient

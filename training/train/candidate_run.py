@@ -1,7 +1,7 @@
 """One candidate of a run: trained, measured, exported, compared with its graph, and logged with all that led to it."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ from molino.contracts.errors import StepError
 from molino.contracts.metrics import METRICS
 from molino.contracts.model_file import Candidate, ModelFile
 from molino.contracts.results import CandidateResult, SearchResult
-from training.features.fitted import Float32Array
 from training.graphs.graph import Predictions
 from training.metrics.score import values
 from training.splits import JUDGED
@@ -278,12 +277,12 @@ def _measured(
     model: ModelFile, trained: Trained, rows: Rows, answers: NDArray[np.float64], which: str
 ) -> dict[str, float]:
     """Return the model file's metrics of what a candidate answered, with the labels that its graph gives."""
-    return measure_rows(rows, lambda _: answers, which, model.metrics, offsets_of(trained))
+    return measure_rows(rows, answers, which, model.metrics, offsets_of(trained))
 
 
 def measure_rows(
     rows: Rows,
-    answered: Callable[[Float32Array], NDArray[np.float64]],
+    answers: NDArray[np.float64],
     which: str,
     metrics: Collection[str] | None = None,
     offsets: NDArray[np.float64] | None = None,
@@ -292,7 +291,7 @@ def measure_rows(
 
     Args:
         rows: n of them.
-        answered: returns [n] predictions, or [n, classes] probabilities.
+        answers: [n] predictions, or [n, classes] probabilities.
         which: the rows, for errors.
         metrics: names of those to tell; all of the task where not given.
         offsets: are added to logarithms of probabilities before the label is taken, [classes].
@@ -300,7 +299,6 @@ def measure_rows(
     Raises:
         StepError: an answer is NaN or infinite.
     """
-    answers = answered(rows.features)
     if not np.isfinite(answers).all():
         raise StepError(f"it answers {which} rows with NaN or infinity; try a smaller learning_rate")
     labels = labels_of(answers, offsets) if answers.ndim > 1 else None

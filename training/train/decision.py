@@ -116,7 +116,7 @@ def fit_decision(model: ModelFile, chances: Chances, actual: NDArray[Any]) -> De
     calibrator = fitting[model.calibration](chances, actual) if model.calibration else None
     if model.threshold is None:
         return Decision(calibrator, None, None)
-    positive = classes.index(model.threshold.positive or classes[-1])
+    positive = classes.index(model.threshold.positive_of(classes))
     told = calibrator(chances) if calibrator else chances
     threshold = best_threshold(model.threshold, told[:, positive], actual == positive)
     offsets = np.zeros(len(classes))

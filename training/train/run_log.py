@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import Candidate
+from molino.contracts.record import tensorboard_prefix
 from training.step import Context
 from training.train.candidates.contract import Trained
 from training.train.model_log import requirements, save_onnx
@@ -115,9 +116,9 @@ def log_models(session: Session, candidate: str, child: str, trained: Trained, g
 
 def upload_tensorboard(context: Context, name: str) -> None:
     """Copy a candidate's logs to the store, over those of a killed try."""
-    place = f"{context.model.name}/{context.run_id}/{name}"
-    for key in list(context.store.list(f"tensorboard/{place}/")):
+    prefix = f"{tensorboard_prefix(context.model.name, context.run_id)}{name}/"
+    for key in list(context.store.list(prefix)):
         context.store.delete(key)
-    folder = context.settings.logs_folder / place
+    folder = context.settings.logs_folder / context.model.name / context.run_id / name
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        context.store.upload(path, f"tensorboard/{place}/{path.relative_to(folder).as_posix()}")
+        context.store.upload(path, f"{prefix}{path.relative_to(folder).as_posix()}")

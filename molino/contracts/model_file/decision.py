@@ -30,6 +30,10 @@ class Threshold(Part):
     positive: Word | None = None
     """The positive class; the last one when not given."""
 
+    def positive_of(self, classes: tuple[str, ...]) -> str:
+        """Return the positive class, of those of the target."""
+        return self.positive or classes[-1]
+
     @model_validator(mode="after")
     def _says_what_is_best(self) -> Self:
         if (self.cost is None) == (self.maximize is None):

@@ -15,7 +15,7 @@ from molino.backup.settings import BackupSettings
 from molino.contracts.errors import BackupError
 from molino.contracts.settings import Settings
 from tests.conftest import S3
-from tests.postgres import running_postgres
+from tests.postgres import query, running_postgres
 from training.stores.contract import Store
 from training.stores.opening import open_at
 
@@ -41,16 +41,7 @@ def address(port: int, database: str) -> str:
 
 
 def ask(port: int, database: str, sql: str) -> list[tuple[object, ...]]:
-    import psycopg2
-
-    connection = psycopg2.connect(host="127.0.0.1", port=port, user="app", password=PASSWORD, dbname=database)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall()) if cursor.description else []
-    finally:
-        connection.close()
+    return query(port, database, sql, "app", PASSWORD)
 
 
 @pytest.fixture

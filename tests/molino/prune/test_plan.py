@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from molino.prune.plan import GATE_COMPARES, Kind, Name, Plan, Policy, Thing, acts, decide
+from molino.prune.plan import Kind, Name, Plan, Policy, Thing, acts, decide
 from training.evaluate.champion import LAST_RELEASES
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -132,7 +132,7 @@ def test_a_run_that_cannot_be_read_keeps_all_that_it_may_refer_to() -> None:
 
 
 def test_as_many_releases_stay_as_the_gate_compares_with() -> None:
-    assert GATE_COMPARES == LAST_RELEASES
+    assert Policy().releases == LAST_RELEASES
 
 
 def test_each_reason_is_told() -> None:

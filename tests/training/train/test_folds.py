@@ -252,7 +252,8 @@ def test_validation_metrics_are_the_means_over_the_folds(by_folds, tmp_path):
     found = []
     for fold in divide(dataset, 4):
         net = fit(model.candidates[0], prepare(fold, 0, tmp_path))
-        found.append(measure_rows(fold.sample(JUDGED, 10_000, 0), bounded(model, net), "judged")["rmse"])
+        rows = fold.sample(JUDGED, 10_000, 0)
+        found.append(measure_rows(rows, bounded(model, net)(rows.features), "judged")["rmse"])
     linear = named(result, "linear")
     assert linear.validation["rmse"] == pytest.approx(np.mean(found))
     assert linear.validation_spread["rmse"] == pytest.approx(np.std(found, ddof=1))

@@ -1,7 +1,6 @@
 """A classifier with what is made of its probabilities: calibrated ones, and the label."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,17 +8,17 @@ from numpy.typing import NDArray
 
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
+from training.train.candidates.wrapped import Wrapped
 from training.train.decision import Decision, fit_decision
 from training.train.export import Export
 
 
-class Decided:
-    """A trained candidate and what its probabilities become; the native model that is saved answers without it."""
+class Decided(Wrapped):
+    """A trained candidate and what its probabilities become."""
 
     def __init__(self, fitted: Trained, decision: Decision) -> None:
-        self.fitted = fitted
+        super().__init__(fitted)
         self.decision = decision
-        self.rows_trained = fitted.rows_trained
         kept = getattr(fitted, "judged", None)
         self.judged = None if kept is None else self._calibrated(kept)
         """Answers to validation rows that it is judged by, where it keeps some."""
@@ -29,16 +28,6 @@ class Decided:
         """Of the members of an ensemble."""
         found: Mapping[str, float] = getattr(self.fitted, "weights", {})
         return found
-
-    @property
-    def native_packages(self) -> tuple[str, ...]:
-        """What loading the native model takes."""
-        return self.fitted.native_packages
-
-    @property
-    def rounds(self) -> int | None:
-        """How many rounds the candidate was trained for."""
-        return self.fitted.rounds
 
     def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows with calibrated probabilities, [n, classes]."""
@@ -54,14 +43,10 @@ class Decided:
             return raw
         return self.decision.calibrator.export(graph, graph.node("Softmax", [raw], "uncalibrated", axis=1))
 
-    def save_native(self, folder: Path, requirements: list[str]) -> None:
-        """Save the native model as it was fitted."""
-        self.fitted.save_native(folder, requirements)
-
     def params(self) -> dict[str, Any]:
         """What the candidate tells, and the threshold."""
         threshold = self.decision.threshold
-        return self.fitted.params() | ({} if threshold is None else {"threshold": threshold})
+        return super().params() | ({} if threshold is None else {"threshold": threshold})
 
 
 def decided(trained: Trained, material: Material) -> Trained:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from training.features.fitted import Float32Array
 from training.train.candidates.contract import Material, Trained
+from training.train.candidates.wrapped import Wrapped
 from training.train.data import Rows
 from training.train.export import Export
 from training.train.transforms.transform import Transform, transform_named
@@ -45,23 +45,12 @@ class Scale:
         return self.transform.export(graph, graph.node("Clip", [answer, *bounds], "target/cut"), self.centre)
 
 
-class Transformed:
-    """A trained candidate with what makes its answers the target; the native model that is saved answers without it."""
+class Transformed(Wrapped):
+    """A trained candidate with what makes its answers the target."""
 
     def __init__(self, fitted: Trained, scale: Scale) -> None:
-        self.fitted = fitted
+        super().__init__(fitted)
         self.scale = scale
-        self.rows_trained = fitted.rows_trained
-
-    @property
-    def native_packages(self) -> tuple[str, ...]:
-        """What loading the native model takes."""
-        return self.fitted.native_packages
-
-    @property
-    def rounds(self) -> int | None:
-        """How many rounds the candidate was trained for."""
-        return self.fitted.rounds
 
     def predict(self, features: Float32Array) -> NDArray[np.float64]:
         """Answer rows in the target's unit, [n]."""
@@ -71,13 +60,9 @@ class Transformed:
         """Add the candidate's nodes, and those that bring its answer back."""
         return self.scale.export(graph, self.fitted.export(graph))
 
-    def save_native(self, folder: Path, requirements: list[str]) -> None:
-        """Save the native model as it was fitted."""
-        self.fitted.save_native(folder, requirements)
-
     def params(self) -> dict[str, Any]:
         """What the candidate tells, and what is added to its native model's answers before they are brought back."""
-        return self.fitted.params() | {"target_centre": self.scale.centre}
+        return super().params() | {"target_centre": self.scale.centre}
 
 
 def scale_of(material: Material) -> Scale | None:
