@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from molino.contracts.settings import DEVELOPMENT_API_KEY, Settings, make_folder
 from molino.contracts.steps import STEPS
 from molino.run_end import tell_end, tell_refusal
 from molino.runs import Plan, find_run, plan, settle
+from molino.traces import run_span
 from pipelines import services
 from pipelines.local import LocalRun, StepProcesses
 from pipelines.process import POLL_SECONDS
@@ -139,7 +141,11 @@ class _Embedded:
         data_run = {"MOLINO_DATA_RUN": chosen.data_run} if chosen.data_run else {}
         run = LocalRun(self.model, chosen.run_id, logs, self._environment() | data_run)
         waiting = [step for step in STEPS if step.name not in chosen.done]
-        with reporting() as reporter, StepProcesses(run, waiting, reporter, self.stack.watch) as processes:
+        with (
+            run_span(self.settings, self.model, chosen.run_id) if waiting else nullcontext(),
+            reporting() as reporter,
+            StepProcesses(run, waiting, reporter, self.stack.watch) as processes,
+        ):
             processes.run_through("version")
             settled = self._settled(chosen, served) if any(step.group == "data" for step in waiting) else None
             if not settled:

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -13,6 +13,8 @@ from molino.contracts.address import without_credentials
 from molino.error_reports import open_reports, report_line
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.progress import Progress, TaskID
 
 
@@ -28,28 +30,70 @@ SHARED: tuple[Processor, ...] = (
     _hide_credentials,
 )
 
+AS_JSON: tuple[Processor, ...] = (
+    structlog.processors.format_exc_info,
+    _hide_credentials,
+    structlog.processors.JSONRenderer(),
+)
+
 
 def configure_logs() -> None:
     """Set up logging once, at the edge; `MOLINO_LOG_FORMAT` of `json` or `console` overrides what stderr is.
 
-    A line is written with its end in one call: threads and processes that share stderr can't come in between. Errors go
-    to Sentry too, where `MOLINO_SENTRY_DSN` says so.
+    Where `json` is asked for, what others log, what Python warns of and the traceback of a bug are such lines too; else
+    these stay text. A line is written with its end in one call: threads and processes that share stderr can't come in
+    between. Errors go to Sentry too, where `MOLINO_SENTRY_DSN` says so.
 
     Raises:
         SettingsError: the address of Sentry is wrong.
     """
     wanted = os.environ.get("MOLINO_LOG_FORMAT") or ("console" if sys.stderr.isatty() else "json")
     last: list[Processor] = (
-        [Bars(), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        if wanted == "console"
-        else [structlog.processors.format_exc_info, _hide_credentials, structlog.processors.JSONRenderer()]
+        [Bars(), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())] if wanted == "console" else [*AS_JSON]
     )
+    if json_is_asked_for():
+        _take_over()
     structlog.configure(
         processors=[*SHARED, *((report_line,) if open_reports() else ()), *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(Unfailing(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
+
+
+def json_is_asked_for() -> bool:
+    """Tell whether all that is written on stderr is to be JSON, by `MOLINO_LOG_FORMAT`."""
+    return os.environ.get("MOLINO_LOG_FORMAT") == "json"
+
+
+def write_end(error: str, bug: BaseException | None = None) -> None:
+    """Tell in a line of JSON what has ended the process, however far logging is set up; of a bug its traceback too."""
+    event: Any = {"event": "failed", "error": error, **({"exc_info": bug} if bug else {})}
+    for processor in (*SHARED, *AS_JSON):
+        event = processor(None, "error", event)
+    Unfailing(sys.stderr).write(f"{event}\n")
+
+
+def _take_over() -> None:
+    """Bring what isn't logged by structlog into the same form: others' loggers, warnings, tracebacks.
+
+    None of it is reported: what others log may quote a row.
+    """
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+    handler = logging.StreamHandler(Unfailing(sys.stderr))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *SHARED, *AS_JSON],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_bug
+
+
+def _log_bug(kind: type[BaseException], error: BaseException, _: "TracebackType | None") -> None:
+    write_end(f"{kind.__name__}: {error}", error)
 
 
 class Unfailing:

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -121,7 +122,10 @@ def _cause(child: Child) -> str:
     code = child.exit_code or 0
     if code < 0:
         return f"ended by signal {-code}"
-    return child.last_line().removeprefix("molino: ")
+    line = child.last_line()
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(line)["error"])
+    return line.removeprefix("molino: ")
 
 
 class Follower:

@@ -14,6 +14,7 @@ from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from airflow.sdk import Asset, AssetAlias, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from molino.contracts.errors import NOT_AGAIN
 from pipelines.links import mlflow_link, read_summary, tensorboard_link
@@ -126,6 +127,7 @@ class StepOperator(KubernetesPodOperator):
         """
         self._reap()
         self._wait_for_others()
+        self.env_vars: list[k8s.V1EnvVar] = [*(self.env_vars or ()), *_traced()]
         try:
             result = super().execute(context)
         except AirflowException as error:
@@ -227,6 +229,13 @@ def _but(given: list[Any] | None, key: str, own: list[Any]) -> list[Any]:
     """Return the own ones, but for those that users give another in place of, by the key that tells them apart."""
     taken = {getattr(one, key) for one in given or ()}
     return [one for one in own if getattr(one, key) not in taken]
+
+
+def _traced() -> list[k8s.V1EnvVar]:
+    """Return the variable by which a step is part of its task's trace; none where Airflow's traces are off."""
+    carrier: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carrier)
+    return [k8s.V1EnvVar(name="MOLINO_TRACEPARENT", value=carrier["traceparent"])] if carrier else []
 
 
 def _variables(pod: StepPod) -> list[k8s.V1EnvVar]:

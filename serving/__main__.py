@@ -4,7 +4,7 @@ import sys
 
 from molino.contracts.errors import MolinoError
 from molino.error_reports import reporting
-from molino.logs import configure_logs
+from molino.logs import configure_logs, json_is_asked_for, write_end
 from serving.server import serve
 
 if __name__ == "__main__":
@@ -13,5 +13,8 @@ if __name__ == "__main__":
         with reporting():
             serve()
     except MolinoError as error:
-        print(f"serving: {error}", file=sys.stderr)
+        if json_is_asked_for():
+            write_end(str(error))
+        else:
+            print(f"serving: {error}", file=sys.stderr)
         sys.exit(1)

@@ -33,14 +33,18 @@ def step(
         raise typer.BadParameter(f"{name!r} is no step; use one of {', '.join(STEP_NAMES)}", param_hint="STEP")
 
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    from structlog.contextvars import bind_contextvars
+
     from molino.contracts.model_file.named import load_named_model
     from molino.contracts.settings import load_settings
     from molino.error_reports import reporting
     from molino.logs import configure_logs
+    from molino.traces import step_span
     from training.deploy.target import refuse_unknown_target
     from training.step import load_libraries, run_step
 
     configure_logs()
+    bind_contextvars(model=model, run_id=run_id, step=name)
     with reporting(step=name, model=model, run_id=run_id):
         settings = load_settings()
         refuse_unknown_target(settings)
@@ -48,6 +52,7 @@ def step(
             load_libraries(name, load_named_model(settings, model).file)
             if not sys.stdin.readline():
                 return  # whoever started it wants it no more
-        record = run_step(name, load_named_model(settings, model), run_id, settings)
+        with step_span(settings, model, run_id, name):
+            record = run_step(name, load_named_model(settings, model), run_id, settings)
         if settings.summary:
             settings.summary.write_text(record.summary())

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from molino.contracts.address import Address
+from molino.contracts.address import Address, host_of
 from molino.contracts.api_keys import part_keys
 from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
@@ -123,6 +123,12 @@ class Settings(BaseSettings):
     api_key: SecretStr = Field(default_factory=lambda known: SecretStr(_first_plain(known["api_keys"])))
     """The key that steps and commands use to ask the server; the first plain one of `api_keys` when not set."""
 
+    otlp_endpoint: Address | None = None
+    """URL of a server of OTLP over HTTP, such as `http://collector:4318`, that is sent a span per step; none when not
+    set."""
+    traceparent: str | None = None
+    """The span that a step is part of, as W3C Trace Context's header; one made of the run when not set."""
+
     code_revision: str = "unknown"
     image: str | None = None
     summary: Path | None = None
@@ -141,6 +147,15 @@ class Settings(BaseSettings):
         if not known:
             raise ValueError(f"expected the URL of a server, such as http://127.0.0.1:8000, not {url!r}")
         return Address(url.secret.rstrip("/"))
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _takes_otlp(cls, url: Address | None) -> Address | None:
+        if url is not None and (url.scheme not in ("http", "https") or not host_of(url)):
+            raise ValueError(
+                f"expected the URL of a server of OTLP over HTTP, such as http://collector:4318, not {url!r}"
+            )
+        return url
 
     @field_validator("home")
     @classmethod

@@ -57,6 +57,35 @@ def test_the_form_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(terminal.getvalue())["event"] == "ended"
 
 
+OTHERS = """
+import logging, warnings
+from molino.logs import configure_logs
+configure_logs()
+logging.getLogger("library").warning("%s\\nhttps://user:secret@example.com", "two lines")
+warnings.warn("deprecated")
+raise RuntimeError("a bug")
+"""
+
+
+def test_where_json_is_asked_for_nothing_else_is_written() -> None:
+    environment = {"MOLINO_LOG_FORMAT": "json", "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", OTHERS], capture_output=True, text=True, env=environment, check=False)
+    logged, warned, bug = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (logged["logger"], logged["event"]) == ("library", "two lines\nhttps://example.com")
+    assert "deprecated" in warned["event"]
+    assert (bug["event"], bug["error"]) == ("failed", "RuntimeError: a bug")
+    assert bug["exception"].startswith("Traceback")
+
+
+def test_what_a_person_can_act_on_is_a_line_of_json_too() -> None:
+    environment = {"MOLINO_LOG_FORMAT": "json", "MOLINO_SENTRY_DSN": "wrong", "PATH": ""}
+    command = [sys.executable, "-m", "molino", "step", "ingest", "--model", "nosuch", "--run-id", "r1"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    (line,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (done.returncode, line["event"], line["level"]) == (1, "failed", "error")
+    assert line["error"].startswith("MOLINO_SENTRY_DSN: ")
+
+
 def test_an_event_without_progress_is_let_through() -> None:
     assert Bars()(None, "info", {"event": "ended"}) == {"event": "ended"}
 

@@ -12,6 +12,7 @@ from molino.contracts.address import Address
 from molino.contracts.errors import DeployError, SettingsError
 from molino.contracts.results import RegisterResult
 from molino.contracts.settings import Settings
+from molino.traces import outgoing
 from training.deploy import targets
 from training.stores.contract import Store
 
@@ -83,7 +84,7 @@ def request(settings: Settings, method: str, path: str, body: object = None) -> 
     """
     url = settings.serving_url.rstrip("/") + path
     headers = {"X-API-KEY": settings.api_key.get_secret_value(), "Content-Type": "application/json"}
-    headers |= Address(settings.serving_url).authorization
+    headers |= Address(settings.serving_url).authorization | outgoing()
     content = None if body is None else json.dumps(body).encode()
     try:
         with urllib3.PoolManager(retries=False, timeout=ANSWER_SECONDS) as pool:

@@ -1,0 +1,55 @@
+"""A server that takes spans by OTLP over HTTP, in JSON, and keeps them."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, Self
+
+from molino.contracts.address import Address
+
+
+class SpanReceiver(ThreadingHTTPServer):
+    """Listens while it is the context, and answers with `status`."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[dict[str, Any]] = []
+        self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+    @property
+    def address(self) -> Address:
+        return Address(f"http://127.0.0.1:{self.server_port}")
+
+    @property
+    def spans(self) -> list[dict[str, Any]]:
+        return [span for told in self.requests for span in told["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: SpanReceiver
+
+    def do_POST(self) -> None:
+        assert self.path == "/v1/traces"
+        self.server.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Leave the test's stderr to the test."""
+
+
+def attributes(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a span's or a resource's attributes by name."""
+    return {one["key"]: next(iter(one["value"].values())) for one in told["attributes"]}
