@@ -14,6 +14,7 @@ from typing import Any
 from molino.client import Client, ClientError
 from molino.contracts.errors import RunError
 from molino.contracts.model_file import LoadedModel
+from molino.contracts.promotion import waiting_for_approval
 from molino.contracts.settings import DEVELOPMENT_API_KEY, Settings, make_folder
 from molino.contracts.steps import STEPS
 from molino.run_end import tell_end, tell_refusal
@@ -80,6 +81,8 @@ class _Embedded:
         self.services = wanted
         self.stack = stack
         self.model = loaded.file.name
+        self.waiting: str | None = None
+        """What is told of a version that waits for an approval."""
         self.client = Client(wanted[0].url, settings.api_key.get_secret_value())
 
     def until_answered(self) -> None:
@@ -93,7 +96,10 @@ class _Embedded:
         chosen = self._run_steps(chosen, served)
         self._say_where(chosen)
         self._say_rejection(chosen)
-        self._show_answer()
+        if self.waiting:
+            _say(self.waiting)
+        if not self.waiting or self._served():
+            self._show_answer()
 
     def until_stopped(self) -> None:
         """Stay until a signal comes, or a service ends."""
@@ -152,8 +158,20 @@ class _Embedded:
                 processes.run_through("train")
             self._start(*(service for service in self.services if service.name == "mlflow"))
             if not settled:
+                processes.run_through("register")
+            if not settled and not self._waits(chosen.run_id):
                 processes.run_through("deploy")
         return settled or chosen
+
+    def _waits(self, run_id: str) -> bool:
+        """Tell whether what a run has registered waits for a person's approval, and say so."""
+        run = find_run(open_store(self.settings), run_id, self.model)
+        version = run.records["register"].result.get("version")
+        asked = self.loaded.file.gate.approval == "required" and self.settings.approval is None
+        if not asked or version is None or "deploy" in run.records:
+            return False
+        self.waiting = waiting_for_approval(self.model, str(version))
+        return True
 
     def _settled(self, chosen: Plan, served: str | None) -> Plan | None:
         """Return the plan to leave it at an earlier run, and say so, where that one has trained on the same data."""

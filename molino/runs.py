@@ -97,7 +97,9 @@ def plan(
         return replace(_new(reason), done=DATA_STEPS, data_run=newest.run_id) if takes_data else _new(reason)
     settled = settle(store, loaded, newest.run_id, served, overrides) if newest.done == DATA_STEPS else None
     if newest.state in ("unfinished", "unchanged") and settled is None:
-        return Plan(newest.run_id, "resume", newest.done, f"it was interrupted after {newest.done[-1]}")
+        waits = newest.done[-1] == "register" and loaded.file.gate.approval == "required"
+        cause = "it waits for an approval" if waits else f"it was interrupted after {newest.done[-1]}"
+        return Plan(newest.run_id, "resume", newest.done, cause)
     if near is None:
         return _new(f"{redacted(uri)} may have changed since run {newest.run_id}")
     if settled is not None:

@@ -45,6 +45,8 @@ ONE_AT_A_TIME = frozenset({"deploy", *CHANGES})
 ACTIVE = ("Pending", "Running")
 """Phases of a pod that hasn't ended."""
 WAIT_SECONDS = 1.0
+SUMMARY = "summary"
+"""Key of the XCom by which the register step tells what it has registered."""
 SECRETS = "/etc/molino/secrets"
 MOUNTED_AS = "content"
 
@@ -136,6 +138,8 @@ class StepOperator(KubernetesPodOperator):
             raise
         if self._killed:
             raise AirflowException(f"{self.task_id} was killed before its step had ended; its pod is deleted")
+        if self.task_id == "register":
+            context["ti"].xcom_push(key=SUMMARY, value=self.summary())
         if self.asset is not None and self.asset in self.outlets:
             context["outlet_events"][self.asset].extra = {"run_id": self.run_id_template}
         elif self.asset is not None:

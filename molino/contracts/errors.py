@@ -51,6 +51,12 @@ class DeployError(MolinoError):
     """A release could not be put in service; the one before it is back."""
 
 
+class ApprovalError(DeployError):
+    """A release waits for a person's approval; another try without it ends the same way."""
+
+    exit_code = NOT_AGAIN
+
+
 class BrokenReleaseError(DeployError):
     """The release itself is what can't be served; the one before it is back, and another try changes nothing."""
 

@@ -1,4 +1,8 @@
-"""The record of a version that a person put in service: which, in place of which, by whom, when and why."""
+"""The record of what a person has done with a version: which, in place of which, by whom, when and why.
+
+A version was put in service (`promote`, `rollback`), or one that waited for them was let in or kept out (`approve`,
+`refuse`).
+"""
 
 from typing import Literal
 
@@ -20,10 +24,10 @@ class Promotion(BaseModel):
 
     schema_version: Literal[1] = 1
     model: str
-    action: Literal["promote", "rollback"]
+    action: Literal["promote", "rollback", "approve", "refuse"]
     version: str
     previous_version: str | None
-    """What served before."""
+    """What served before; after a `refuse` it still does."""
     run_id: str
     """The run that has made the version."""
     target: str
@@ -33,6 +37,7 @@ class Promotion(BaseModel):
     """What the server answered to the release's own example; none where none is asked."""
     code_revision: str
     started: AwareDatetime
+    """When it began; of `approve` and `refuse`: when the person said so."""
     ended: AwareDatetime
     host: str
 
@@ -44,9 +49,20 @@ class Promotion(BaseModel):
     @property
     def told(self) -> str:
         """Return what it was, by whom, when and why, in a line for people."""
-        done = {"promote": "promoted", "rollback": "rolled back to"}[self.action]
+        done = {"promote": "promoted", "rollback": "rolled back to", "approve": "approved", "refuse": "refused"}[
+            self.action
+        ]
+        when = self.started if self.action in ("approve", "refuse") else self.ended
         why = f": {self.reason}" if self.reason else ""
-        return f"{done} by {self.by} at {self.ended.astimezone():%Y-%m-%d %H:%M:%S}{why}"
+        return f"{done} by {self.by} at {when.astimezone():%Y-%m-%d %H:%M:%S}{why}"
+
+
+def waiting_for_approval(model: str, version: str) -> str:
+    """Return what is told of a version that waits for a person (`gate.approval: required`)."""
+    return (
+        f"{model} version {version} is registered and waits for an approval (gate.approval): "
+        f"`molino promote {model} {version}` puts it in service"
+    )
 
 
 def promotions_prefix(model: str) -> str:

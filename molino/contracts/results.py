@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from molino.contracts.address import Address
+from molino.contracts.approval import Approval
 from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact
 from molino.contracts.splits.identity import SplitIdentity
@@ -318,3 +319,13 @@ class DeployResult(Result):
     endpoint: Address | None
     answered: list[float | str] | None
     """What the server answered to the release's own example; none where none is asked."""
+    approval: Approval | None = None
+    """What a person has said, where the model file wants to know."""
+
+    @classmethod
+    def tell(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return the lines, and who approved or refused."""
+        said = read_object(Approval, content.get("approval"))
+        if not isinstance(said, Approval):
+            return super().tell(content)
+        return [*super().tell(content), said.told] if said.approved else [said.told]

@@ -16,6 +16,7 @@ from pydantic_settings import SettingsError as PydanticSettingsError
 
 from molino.contracts.address import Address, host_of
 from molino.contracts.api_keys import part_keys
+from molino.contracts.approval import Approval
 from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
 
@@ -128,6 +129,9 @@ class Settings(BaseSettings):
     set."""
     traceparent: str | None = None
     """The span that a step is part of, as W3C Trace Context's header; one made of the run when not set."""
+    approval: Approval | None = None
+    """What a person has said of the run's version, as JSON, where the model file wants it (`gate.approval: required`):
+    how the DAG hands it to the deploy step."""
 
     code_revision: str = "unknown"
     image: str | None = None

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-FOR_AIRFLOW = frozenset({"schedule", "resources"})
-"""Keys of the model file that change when and where a step runs, not what it does."""
+FOR_AIRFLOW = frozenset({"schedule", "resources", "gate.approval"})
+"""Keys of the model file that change when, where and on whose word a step runs, not what it does."""
 SHOWN = frozenset({
     "title", "description", "features.description", "features.unit", "target.description", "target.unit",
 })  # fmt: skip

@@ -1,5 +1,7 @@
 """Two DAGs per model file: `<model>_data` makes a data version, and each new version starts `<model>_model`.
 
+Where the model file wants a person's approval, `<model>_model` waits for it before it deploys.
+
 Unchanged data starts nothing; after a change of the model file alone a person starts `<model>_model` by its button.
 """
 
@@ -13,6 +15,7 @@ from airflow.sdk import DAG, Asset, Param
 from molino.contracts.identifiers import RUN_ID_PATTERN, check_run_id
 from molino.contracts.model_file import ModelFile
 from molino.contracts.steps import STEPS
+from pipelines import approval
 from pipelines.model_files import ModelFiles, read_model_files
 from pipelines.operator import RUN_TEMPLATE, StepOperator, announcement
 from pipelines.pods import PodSettings, TaskSettings, run_id_of, step_pod
@@ -65,7 +68,11 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, f
         is_paused_upon_creation=False,
         tags=["molino", model.name, group],
         doc_md=model.description,
-        user_defined_macros={"molino_run_id": molino_run_id, "molino_data_run": molino_data_run},
+        user_defined_macros={
+            "molino_run_id": molino_run_id,
+            "molino_data_run": molino_data_run,
+            "molino_approval": approval.approval,
+        },
         default_args={
             "retry_delay": timedelta(seconds=15),
             "retry_exponential_backoff": True,
@@ -76,7 +83,9 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, f
         before = None
         for step in steps:
             last = step is steps[-1]
-            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, OVERRIDES[group], code, keys)
+            waits = step.name == "deploy" and model.gate.approval == "required"
+            overrides = OVERRIDES[group] | (approval.OVERRIDES if waits else {})
+            pod = step_pod(settings, model, content, step.name, RUN_TEMPLATE, overrides, code, keys)
             task = settings.tasks.get(step.name, TaskSettings())
             operator = StepOperator(
                 task_id=step.name,
@@ -90,7 +99,9 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, f
                 outlets=([announcement(data)] if group == "data" else [served]) if last else [],
                 doc_md=step.purpose,
             )
-            if before is not None:
+            if before is not None and waits:
+                before >> approval.ApprovalOperator(model=model) >> operator
+            elif before is not None:
                 before >> operator
             before = operator
     return dag

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from molino.contracts.approval import Approval
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("MOLINO_TEST_AIRFLOW")
 Parsed = dict[str, Any]
@@ -176,7 +178,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
     (folder / "models").mkdir()
     text = (ROOT / "pipelines" / "models" / "housing" / "model.yaml").read_text()
     own = text.replace("name: housing\n", 'name: own\nschedule: "30 4 * * 1"\n', 1)
-    (folder / "models" / "own.yaml").write_text(own)
+    (folder / "models" / "own.yaml").write_text(own.replace("gate:\n", "gate:\n  approval: required\n", 1))
     (folder / "models" / "broken.yaml").write_text("name: broken\n")
     noise = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(6000))
     (folder / "models" / "large.yaml").write_text(text.replace("name: housing\n", f"name: large # {noise}\n", 1))
@@ -292,17 +294,26 @@ def test_candidates_that_the_model_file_has_not_are_refused(parsed: Parsed) -> N
 
 
 @pytest.fixture(scope="module")
-def events(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, str]]]:
-    """The asset events that there are after each end of a version step, in a real Airflow."""
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of an Airflow whose database the runs of this module share."""
+    return tmp_path_factory.mktemp("airflow-home")
+
+
+def run_dags(script: str, home: Path) -> Any:
     if not PYTHON:
         pytest.skip("no Airflow to run in: MOLINO_TEST_AIRFLOW names no Python that has images/airflow's lock")
-    home = tmp_path_factory.mktemp("airflow-events")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(home)}
     environment["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    command = [PYTHON, ROOT / "tests" / "pipelines" / "airflow_events.py"]
+    command = [PYTHON, ROOT / "tests" / "pipelines" / script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
-    return list(json.loads(done.stdout.splitlines()[-1]))
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def events(database: Path) -> list[list[dict[str, str]]]:
+    """The asset events that there are after each end of a version step, in a real Airflow."""
+    return list(run_dags("airflow_events.py", database))
 
 
 def test_a_new_data_version_has_an_event(events: list[list[dict[str, str]]]) -> None:
@@ -315,6 +326,33 @@ def test_unchanged_data_has_no_event(events: list[list[dict[str, str]]]) -> None
 
 def test_a_version_that_no_event_told_of_has_one_though_its_run_was_lost(events: list[list[dict[str, str]]]) -> None:
     assert events[2][len(events[1]) :] == [{"run_id": "r3", "revision": "b"}]
+
+
+@pytest.fixture(scope="module")
+def approvals(database: Path) -> Parsed:
+    """What became of three runs of a real Airflow whose model file wants an approval."""
+    return dict(run_dags("airflow_approval.py", database))
+
+
+def test_a_person_is_asked_of_each_version_and_of_nothing_that_the_gate_refused(approvals: Parsed) -> None:
+    assert approvals["asked"] == [f"Put housing version {version} in service?" for version in (3, 4)]
+
+
+def test_the_deploy_step_is_told_who_has_said_what_and_why(approvals: Parsed) -> None:
+    told = [Approval.model_validate_json(end["told"]) for end in approvals["ends"][:2]]
+    said = [(one.approved, one.by, one.reason) for one in told]
+    assert said == [(True, "ann", "seen"), (False, "ann", "too low")]
+    assert approvals["ends"][2]["told"] == ""
+
+
+def test_a_refusal_fails_nothing_and_skips_nothing(approvals: Parsed) -> None:
+    assert [end["run"] for end in approvals["ends"]] == ["success"] * 3
+    assert {state for end in approvals["ends"] for state in end["tasks"].values()} == {"success"}
+
+
+def test_a_model_file_that_wants_an_approval_has_a_task_before_deploy(extended: Parsed, parsed: Parsed) -> None:
+    assert extended["tasks"]["own_model"] == ["train", "evaluate", "register", "approve", "deploy"]
+    assert "approve" not in parsed["tasks"]["housing_model"]
 
 
 def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(extended: Parsed, parsed: Parsed) -> None:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from molino.contracts.approval import Approval
 from molino.contracts.errors import DeployError, ReleaseError
 from molino.contracts.identifiers import check_model_name
 from molino.contracts.promotion import PROMOTIONS, Promotion, parse_promotion, promotions_prefix
 from molino.contracts.reading import read_object
 from molino.contracts.record import parse_record, record_key
-from molino.contracts.results import RegisterResult
+from molino.contracts.results import DeployResult, RegisterResult
 from molino.contracts.settings import Settings
 from training.deploy.rollout import Rollout, read_release
 from training.deploy.target import open_target
+from training.run_index import keep_record, read_run
 from training.stores.contract import Store
 from training.stores.opening import open_store
 
@@ -57,9 +59,9 @@ def list_promotions(store: Store, model: str | None = None) -> list[Promotion]:
 
 
 def last_promotion(store: Store, model: str) -> Promotion | None:
-    """Return the newest promotion of a model that can be read, without a look at older ones."""
+    """Return what a person last put in service of a model, without a look at what is older."""
     keys = sorted(store.list(promotions_prefix(check_model_name(model))), reverse=True)
-    return next(_read(store, keys), None)
+    return next((found for found in _read(store, keys) if found.action != "refuse"), None)
 
 
 def current_user() -> str:
@@ -120,7 +122,27 @@ class _Change:
             host=socket.gethostname(),
         )
         self.store.write(promotion.key, promotion.model_dump_json(indent=2).encode())
+        self._end_run(promotion)
         return promotion
+
+    def _end_run(self, promotion: Promotion) -> None:
+        """Give a run whose deploy step waited for an approval the record of that step: this was its approval."""
+        run = read_run(self.store, self.model, promotion.run_id)
+        before = run.records.get("register")
+        if "deploy" in run.records or before is None:
+            return
+        result = DeployResult(
+            target=promotion.target,
+            version=promotion.version,
+            previous_version=promotion.previous_version,
+            endpoint=f"{self.target.endpoint}/models/{self.model}/predict" if self.target.endpoint else None,
+            answered=promotion.answered,
+            approval=Approval(approved=True, by=self.by, at=promotion.started, reason=self.reason),
+        )
+        own = {"step": "deploy", "result": result.model_dump(mode="json"), "inputs": before.outputs, "outputs": ()}
+        when = {"started": promotion.started, "ended": promotion.ended, "host": promotion.host, "metrics": {}}
+        code = {"code_revision": self.settings.code_revision, "image": self.settings.image}
+        keep_record(self.store, before.model_copy(update={**own, **when, **code}), run.records)
 
     def _version_before(self, current: str | None) -> str:
         from training.tracking.registry import PREVIOUS_TAG, version_tag

@@ -1,6 +1,7 @@
 """The deploy step: a registered release into service, asked for a known answer, or the one before it back."""
 
 from molino.contracts.results import DeployResult, RegisterResult
+from training.deploy.approval import approval_of, keep_approval
 from training.deploy.rollout import Rollout, read_release
 from training.deploy.target import DeployTarget, open_target
 from training.step import Context, Outcome
@@ -10,6 +11,7 @@ def run(context: Context) -> Outcome:
     """Deploy what register has released; what the gate refused stays out of service.
 
     Raises:
+        ApprovalError: the model file wants an approval, and nobody has given or refused it; nothing has changed.
         BrokenReleaseError: no server can load the release, or it answers wrongly; the version before it is back.
         DeployError: the release doesn't come into service; the version before it is back, or it says why not.
         StoreError: the bundle is missing or altered; nothing has changed.
@@ -23,19 +25,34 @@ def run(context: Context) -> Outcome:
             target=settings.deploy_target, version=None, previous_version=None, endpoint=None, answered=None
         )
         return Outcome(nothing, status="rejected")
+    said = approval_of(context, registered.version)
     target = open_target(settings, context.store)
+    if said and not said.approved:
+        keep_approval(context, said, registered.version, target.current(model), None)
+        refused = DeployResult(
+            target=settings.deploy_target,
+            version=None,
+            previous_version=None,
+            endpoint=None,
+            answered=None,
+            approval=said,
+        )
+        return Outcome(refused, status="rejected")
     target.check()
     release = read_release(context.store, registered.release.key)
     with target.lock(model):
         target.bring(model, registered)
         previous = _previous(context, target, registered.version)
         answered = Rollout(settings, target, context.tracker.client, context.log).put_in_service(release, previous)
+    if said:
+        keep_approval(context, said, registered.version, previous, answered)
     result = DeployResult(
         target=settings.deploy_target,
         version=registered.version,
         previous_version=previous,
         endpoint=f"{target.endpoint}/models/{model}/predict" if target.endpoint else None,
         answered=answered,
+        approval=said,
     )
     return Outcome(result, inputs=(registered.release, registered.onnx))
 

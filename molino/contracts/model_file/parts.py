@@ -20,7 +20,8 @@ def used_parts(step: str, file: ModelFile, code: Mapping[str, bytes] | None = No
     """
     content = file.model_dump(mode="json", exclude_defaults=True)
     ignored = step_named(step).ignores
-    parts = {key: _sha256(_without(value, key, ignored)) for key, value in content.items() if key not in ignored}
+    bearing = {key: _without(value, key, ignored) for key, value in content.items() if key not in ignored}
+    parts = {key: _sha256(value) for key, value in bearing.items() if value != {}}
     if "split" in ignored and file.columns_kept:
         parts["split.columns"] = _sha256(file.columns_kept)
     if code and "candidates" not in ignored:

@@ -236,6 +236,8 @@ class Gate(Part):
     own, a number of the metric's own; of the others a share of the release's metric."""
     baseline: bool = True
     """Whether it must beat the answer that looks at no feature: the mean, the classes' shares, or the last value."""
+    approval: Literal["none", "required"] = "none"
+    """`required`: what the gate lets through is registered, and comes into service once a person has approved it."""
 
 
 class Intervals(Part):

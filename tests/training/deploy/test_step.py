@@ -108,6 +108,7 @@ def test_the_record_names_versions_and_endpoint(runs: Runs, server: RunningServe
         "version": "2",
         "previous_version": "1",
         "endpoint": f"{server.url}/models/housing/predict",
+        "approval": None,
     }
 
 

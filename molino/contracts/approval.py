@@ -1,0 +1,21 @@
+"""What a person says of a version that waits for them: whether it may come into service, who, when and why."""
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Approval(BaseModel):
+    """An approval, or a refusal."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    approved: bool
+    by: str = Field(min_length=1)
+    at: AwareDatetime
+    reason: str | None = None
+
+    @property
+    def told(self) -> str:
+        """Return it in a line for people."""
+        why = f": {self.reason}" if self.reason else ""
+        done = "approved" if self.approved else "refused"
+        return f"{done} by {self.by} at {self.at.astimezone():%Y-%m-%d %H:%M:%S}{why}"

@@ -1,0 +1,52 @@
+"""What a person has said of a version that waits for them, on record like a promotion."""
+
+import socket
+from datetime import UTC, datetime
+
+from molino.contracts.approval import Approval
+from molino.contracts.errors import ApprovalError
+from molino.contracts.promotion import Promotion, waiting_for_approval
+from training.step import Context
+
+
+def approval_of(context: Context, version: str) -> Approval | None:
+    """Return what was said of a run's version; nothing where the model file doesn't want to know.
+
+    Raises:
+        ApprovalError: it does, and nobody has said anything.
+    """
+    if context.model.gate.approval == "none":
+        return None
+    if context.settings.approval is None:
+        raise ApprovalError(waiting_for_approval(context.model.name, version))
+    return context.settings.approval
+
+
+def keep_approval(
+    context: Context, said: Approval, version: str, previous: str | None, answered: list[float | str] | None
+) -> None:
+    """Write what was said beside the promotions; a step that does so again writes the same object.
+
+    Args:
+        context: of the deploy step.
+        said: by the person.
+        version: the version that waited.
+        previous: what served before, and after a refusal still does.
+        answered: what the server answered to the release's own example, where it was asked.
+    """
+    record = Promotion(
+        model=context.model.name,
+        action="approve" if said.approved else "refuse",
+        version=version,
+        previous_version=previous,
+        run_id=context.run_id,
+        target=context.settings.deploy_target,
+        by=said.by,
+        reason=said.reason,
+        answered=answered,
+        code_revision=context.settings.code_revision,
+        started=said.at,
+        ended=datetime.now(UTC),
+        host=socket.gethostname(),
+    )
+    context.store.write(record.key, record.model_dump_json(indent=2).encode())
