@@ -10,6 +10,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
+from serving.auth.callers import KeysOnTheWay
 from serving.http.cross_origin import CrossOrigin
 from serving.http.exchange import Answer, refuse
 from serving.http.problems import Problem
@@ -58,7 +59,8 @@ class App:
         route = match.find(request.method) if match else None
         try:
             answer = await self._answer(scope, request, match, route)
-            await self.service.pack(request, answer)
+            if len(answer.body) >= self.service.settings.gzip_bytes:
+                await self.service.pack(request, answer)
         except Problem as problem:
             answer = self._refuse(problem, request)
         except Exception:
@@ -84,7 +86,11 @@ class App:
         if match is None and wants_page(request.method, request.headers):
             raise Problem(404, NOTHING)  # A browser has no key for the address line.
         if route is None or not route.public:
-            await self.service.admit(request)
+            try:
+                self.service.admit(request)
+            except KeysOnTheWay as on_the_way:
+                await self.service.wait_for_keys(on_the_way)
+                self.service.admit(request)
         if match is None:
             raise Problem(404, NOTHING)
         if route is None:

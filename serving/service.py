@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -62,17 +62,14 @@ class Service:
     """The OpenAPI document by what is served."""
     threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(PREDICT_THREADS, "predict"))
 
-    async def admit(self, request: Request) -> None:
-        """Let a request in, and keep who asks; where signing keys are on their way, they are waited for.
+    def admit(self, request: Request) -> None:
+        """Let a request in, and keep who asks.
 
         Raises:
-            Problem: 401, 403, 429, or 503 where a token can't be judged.
+            Problem: 401, 403 or 429.
+            KeysOnTheWay: a token can't be judged yet.
         """
-        try:
-            caller = self.authenticator.admit(request.headers)
-        except KeysOnTheWay as on_the_way:
-            await asyncio.wait((asyncio.wrap_future(on_the_way.fetch),), timeout=KEYS_SECONDS)
-            caller = self.authenticator.admit(request.headers)
+        caller = self.authenticator.admit(request.headers)
         request.caller, request.scopes = caller.name, caller.scopes
         if self.limiter is not None:
             self.limiter.admit(caller)
@@ -80,14 +77,19 @@ class Service:
             default = self.repository.default
             require_scope(caller, request.path, default.name if default else None)
 
-    async def read_json(self, request: Request, undeclared: bool = False) -> bytes:
+    async def wait_for_keys(self, on_the_way: KeysOnTheWay) -> None:
+        """Wait for signing keys that are being fetched."""
+        await asyncio.wait((asyncio.wrap_future(on_the_way.fetch),), timeout=KEYS_SECONDS)
+
+    def read_json(self, request: Request, undeclared: bool = False) -> Awaitable[bytes]:
         """Return the JSON body of a request within the server's limits, unpacked; see `Request.read_json`."""
         settings = self.settings
-        body = await request.read_json(settings.max_body_bytes, settings.request_seconds, undeclared)
-        return await self._unpack(body) if request.packed else body
+        body = request.read_json(settings.max_body_bytes, settings.request_seconds, undeclared)
+        return self._unpack(body) if request.packed else body
 
-    async def _unpack(self, packed: bytes) -> bytes:
+    async def _unpack(self, body: Awaitable[bytes]) -> bytes:
         """Unpack a body; what may hold others up goes into a thread."""
+        packed = await body
         most, inline = self.settings.max_body_bytes, min(self.settings.thread_bytes, self.settings.max_body_bytes)
         try:
             if len(packed) <= inline:
@@ -99,7 +101,7 @@ class Service:
 
     async def pack(self, request: Request, answer: Answer) -> None:
         """Put a large answer in gzip where the client takes it."""
-        if len(answer.body) < self.settings.gzip_bytes or answer.content_type in NOT_PACKED:
+        if answer.content_type in NOT_PACKED:
             return
         packed = takes_gzip(request.headers.get(b"accept-encoding", b""))
         if packed and len(answer.body) <= PACKED_INLINE_BYTES:

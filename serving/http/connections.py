@@ -142,6 +142,20 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         if self.transport is not None:
             self.transport.abort()
 
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Answer in the connection's own task; Gunicorn makes one for apps that go on behind their answer.
+
+        Requests that came together take turns with those of other connections.
+        """
+        parser = self._callback_parser
+        if self._held or (parser.is_complete and parser.remaining()):
+            await asyncio.sleep(0)
+        keeps: bool = await self._handle_http_request(request, sockname, peername)
+        return keeps
+
+    def _arm_keepalive_timer(self) -> None:
+        """Set no timer per request: `Connections.sweep` ends idle connections."""
+
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.busy = True
         state = self._state = scope.setdefault("state", {})

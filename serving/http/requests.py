@@ -76,7 +76,7 @@ class Request:
         self.model = ""
         self.version = ""
 
-    async def read(self, limit: int, seconds: float) -> bytes:
+    def read(self, limit: int, seconds: float) -> Awaitable[bytes]:
         """Return the whole body.
 
         Args:
@@ -89,10 +89,11 @@ class Request:
         length = self.headers.get(b"content-length")
         if length is not None and int(length) > limit:
             raise Problem(413, f"the body is larger than {limit} bytes")
-        if not self.pending:
-            return b""
-        if self._state.get("whole"):
-            return await self._read_pieces(limit)
+        if not self.pending or self._state.get("whole"):
+            return self._read_pieces(limit)
+        return self._read_in_time(limit, seconds)
+
+    async def _read_in_time(self, limit: int, seconds: float) -> bytes:
         self._state["reading"] = True
         try:
             async with asyncio.timeout(self.started + seconds - monotonic()):
@@ -105,7 +106,7 @@ class Request:
     async def _read_pieces(self, limit: int) -> bytes:
         pieces: list[bytes] = []
         size = 0
-        while True:
+        while self.pending:
             message = await self._receive()
             if message["type"] != "http.request":
                 raise Problem(408, "the body ended before it was whole")
@@ -116,11 +117,10 @@ class Request:
                 raise Problem(413, f"the body is larger than {limit} bytes")
             if len(pieces) > MOST_PIECES and size < len(pieces) * LEAST_PIECE:
                 raise Problem(400, f"the body comes in chunks of less than {LEAST_PIECE} bytes; send larger ones")
-            if not message.get("more_body"):
-                self.pending = False
-                return b"".join(pieces)
+            self.pending = bool(message.get("more_body"))
+        return b"".join(pieces)
 
-    async def read_json(self, limit: int, seconds: float, undeclared: bool = False) -> bytes:
+    def read_json(self, limit: int, seconds: float, undeclared: bool = False) -> Awaitable[bytes]:
         """Return the body of a request that sends JSON, in gzip where `packed` says so.
 
         Args:
@@ -136,7 +136,7 @@ class Request:
         if content_type != JSON_TYPE and not (undeclared and not content_type):
             _require_json(content_type)
         is_packed(self.headers.get(b"content-encoding"))
-        return await self.read(limit, seconds)
+        return self.read(limit, seconds)
 
     @property
     def packed(self) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -149,3 +150,21 @@ def test_each_form_has_the_same_answer(service: Service) -> None:
     third, fourth = (json.loads(body)["outputs"][0]["data"] for body in answers[2:])
 
     assert first == second == third == fourth
+
+
+def test_a_row_has_the_answer_that_it_has_among_others(service: Service) -> None:
+    rows = many_rows()[:20]
+    for name in ("housing", "columns"):
+        model = service.repository.pick(name)
+        alone = [model.predict([row]).values[0] for row in rows]
+
+        assert alone == pytest.approx(model.predict(rows).values, rel=1e-6)
+
+
+def test_threads_that_ask_for_a_row_each_get_their_own(service: Service) -> None:
+    model = service.repository.pick("housing")
+    rows = many_rows()[:400]
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda row: model.predict([row]).values[0], rows))
+
+    assert answers == pytest.approx(model.predict(rows).values, rel=1e-6)
