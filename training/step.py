@@ -4,6 +4,7 @@ import importlib
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,6 +23,7 @@ from molino.contracts.reading import read_object
 from molino.contracts.record import Artifact, Record, Status, parse_record, record_key, run_prefix
 from molino.contracts.settings import Settings, make_folder
 from molino.contracts.steps import STEP_NAMES, STEPS, step_named
+from training.claims import claimed
 from training.run_index import keep_record, read_run
 from training.stores.contract import Store
 from training.stores.opening import open_store
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from training.tracking.tracker import Tracker
 
 Result = TypeVar("Result", bound=BaseModel)
+TAKING_OLD_DATA = ("version",)
+"""Steps that find bytes which an earlier run has left, and copy them no more."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,15 @@ def run_step(step: str, loaded: LoadedModel, run_id: str, settings: Settings) ->
         _refuse_other_overrides(done, settings, store)
         log.info("already done", record=store.uri(record_key(name, run_id, step)))
         return done
+    takes_old = settings.data_run or step in TAKING_OLD_DATA
+    with claimed(store, name, run_id) if takes_old else nullcontext():
+        return _run(step, loaded, run_id, settings, store, log)
+
+
+def _run(
+    step: str, loaded: LoadedModel, run_id: str, settings: Settings, store: Store, log: structlog.stdlib.BoundLogger
+) -> Record:
+    name = loaded.file.name
     workdir = make_folder(settings.work_folder.resolve() / name / run_id / step)
     earlier = STEP_NAMES[: STEP_NAMES.index(step)]
     if settings.data_run:

@@ -8,25 +8,22 @@ import json
 import os
 import socket
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from molino.backup.cipher import Cipher
 from molino.backup.manifest import BLOBS, Held, Manifest
-from molino.contracts.errors import BackupError, MolinoError, StoreError
+from molino.contracts.errors import BackupError, StoreError
 from molino.contracts.identifiers import is_run_id
 from molino.contracts.reading import read_json
+from training.stores.beats import LEFT_SECONDS, beating
 from training.stores.contract import Store
 from training.stores.opening import sha256_of
 
 SETS, BEGUN = "sets/", "begun/"
 MANIFEST, SUM = "manifest.json", "manifest.json.sha256"
-BEAT_SECONDS = 30.0
-LEFT_SECONDS = 180.0
-"""A mark of a set in the making that is older was left by one that was killed."""
 
 
 class Vault:
@@ -134,23 +131,12 @@ class Vault:
     @contextmanager
     def making(self, set_id: str) -> Iterator[None]:
         """Mark that a set is being made or restored, as long as the context lasts: nobody removes bytes meanwhile."""
-        ended = threading.Event()
         key = f"{BEGUN}{set_id}"
         mark = {"host": socket.gethostname(), "pid": os.getpid()}
-
-        def beat() -> None:
-            while not ended.wait(BEAT_SECONDS):
-                with suppress(MolinoError):
-                    self.store.write(key, json.dumps({**mark, "at": time.time()}).encode())
-
-        self.store.write(key, json.dumps({**mark, "at": time.time()}).encode())
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
         try:
-            yield
+            with beating(lambda: self.store.write(key, json.dumps({**mark, "at": time.time()}).encode())):
+                yield
         finally:
-            ended.set()
-            thread.join()
             self.store.delete(key)
 
     def sweep(self) -> int:

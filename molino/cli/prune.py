@@ -1,6 +1,7 @@
 """`molino prune`: what nothing needs any more goes, by age and count."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,12 +25,21 @@ def prune(
     served: Annotated[
         bool, typer.Option("--served", help="Let releases go too that have been in service before.")
     ] = False,
+    revision_days: Annotated[
+        float | None,
+        typer.Option(min=0, help="Data stays so many days after another revision took its place; else for ever."),
+    ] = None,
+    revisions: Annotated[
+        Path | None, typer.Option(help="File that tells what the data repository names, where there is no git.")
+    ] = None,
+    write_revisions: Annotated[Path | None, typer.Option(help="Write that file, and do nothing else.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead, with why all else stays.")] = False,
 ) -> None:
     """Say which old runs, releases, MLflow runs and data versions nothing needs any more; with `--yes`, delete them.
 
     What is in service, has an alias or is named by a promotion stays, so do the last runs and releases of each model,
-    and all that anything that stays refers to.
+    all that anything that stays refers to, and data that a revision of the data repository names. Right before it is
+    deleted all is read again: what a run that has begun meanwhile refers to stays.
 
     Example: `molino prune --days 30 --runs 50`
     """
@@ -38,15 +48,24 @@ def prune(
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
     from molino.prune.inventory import open_inventory
-    from molino.prune.plan import Policy, decide
+    from molino.prune.plan import Plan, Policy, decide
     from molino.prune.removal import Removal
+    from molino.prune.revisions import Revisions
 
     configure_logs()
-    policy = Policy(days, runs, releases, safety_hours, served)
-    inventory = open_inventory(load_settings())
-    plan = decide(inventory.things(), policy, datetime.now(UTC))
+    settings = load_settings()
+    if write_revisions:
+        Revisions(settings).write(write_revisions)
+        return
+    policy = Policy(days, runs, releases, safety_hours, served, revision_days)
+    inventory = open_inventory(settings, revisions)
+
+    def look() -> Plan:
+        return decide(inventory.things(), policy, datetime.now(UTC))
+
+    plan = look()
     if yes:
-        Removal(inventory, plan).apply()
+        plan = plan.without(Removal(inventory, plan, look).apply())
     if as_json:
         told = {"deleted": yes, "going": _by_name(plan.going), "kept": _by_name(plan.kept)}
         print(json.dumps(told, indent=2))

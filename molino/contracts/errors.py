@@ -67,5 +67,9 @@ class BackupError(MolinoError):
     """A backup can't be made, isn't whole, or can't be restored there."""
 
 
+class PruneError(MolinoError):
+    """What may be cleaned up can't be told, or is in use."""
+
+
 class RunError(MolinoError):
     """A run on this machine, or one of the services around it, can't start or go on."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molino.contracts.identifiers import is_model_name, is_run_id
@@ -12,6 +13,7 @@ from molino.contracts.record import parse_record
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES
 from molino.prune.plan import Name, Thing
+from molino.prune.revisions import FOLDER, Revisions, in_folder
 from training.stores.contract import Store
 from training.stores.opening import kind_of, open_store
 
@@ -31,12 +33,15 @@ PAGE = 500
 class Inventory:
     """What there is."""
 
-    def __init__(self, settings: Settings, store: Store, client: "MlflowClient") -> None:
+    def __init__(
+        self, settings: Settings, store: Store, client: "MlflowClient", revisions: Revisions | None = None
+    ) -> None:
         self.settings, self.store, self.client = settings, store, client
         self.runs: dict[Name, Run] = {}
         """MLflow's own runs of Molino."""
         self.previous: dict[Name, str] = {}
         """By version: the one that served before it, as its tag says."""
+        self.revisions = revisions or Revisions(settings)
         self._registered: dict[str, dict[str, ModelVersion]] = {}
         self._deployed: set[Name] = set()
         self._names_of: defaultdict[str, set[str]] = defaultdict(set)
@@ -44,11 +49,12 @@ class Inventory:
         self._mlflow_of: defaultdict[Name, set[Name]] = defaultdict(set)
 
     def things(self) -> list[Thing]:
-        """Read everything.
+        """Read everything; what was read before stays known where it is a reason for something to stay.
 
         Raises:
             StoreError: the store or the DVC remote can't be reached.
             TrackingError: MLflow can't be reached.
+            VersionError: the data repository can't be reached.
         """
         from training.tracking.tracker import tracking_errors
 
@@ -205,15 +211,26 @@ class Inventory:
         kind = kind_of(remote)
         if kind is None:
             return
-        for key, when in kind.open(remote, self.settings).written(DATA).items():
-            yield Thing(Name("data", "", key.removeprefix(DATA).replace("/", "", 1)), when)
+        store = kind.open(remote, self.settings)
+        written = store.written(DATA)
+        revised = self.revisions.named() if written else {}
+        for key, when in written.items():
+            md5 = key.removeprefix(DATA).replace("/", "", 1)
+            parts = in_folder(store.read(key)) if md5.endswith(FOLDER) else ()
+            refers = frozenset(Name("data", "", part) for part in parts)
+            yield Thing(Name("data", "", md5), when, refers, revised=revised.get(md5))
 
 
-def open_inventory(settings: Settings) -> Inventory:
-    """Return the inventory of what the settings name; nothing is read yet."""
+def open_inventory(settings: Settings, revisions: Path | None = None) -> Inventory:
+    """Return the inventory of what the settings name; nothing is read yet.
+
+    Args:
+        settings: lead to all of it.
+        revisions: file that tells what the data repository names, where there is no git to ask.
+    """
     from training.tracking.tracker import Tracker
 
-    return Inventory(settings, open_store(settings), Tracker(settings).client)
+    return Inventory(settings, open_store(settings), Tracker(settings).client, Revisions(settings, revisions))
 
 
 def _named(model: str, value: Any) -> Iterator[Name]:

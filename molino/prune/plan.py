@@ -1,6 +1,6 @@
 """What may go: from all that there is, and what refers to what, by one pure function."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -41,6 +41,9 @@ class Thing:
     """Of a run: whether it can't be told what it refers to."""
     empty: bool = False
     """Of a run: whether it has no record, so that it isn't counted among the last ones."""
+    revised: datetime | None = None
+    """Of data: until when a revision of the data repository had it, the end of time where a branch or tag has it still;
+    none where no revision names it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Policy:
     """What changed in the last so many hours stays: it may belong to something that is going on."""
     served: bool = False
     """Whether releases that have been in service may go too."""
+    revision_days: float | None = None
+    """Data stays so many days after another revision took its place; for ever without."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,11 @@ class Plan:
 
     kept: Mapping[Name, str] = field(default_factory=dict)
     going: Mapping[Name, str] = field(default_factory=dict)
+
+    def without(self, stays: Collection[Name]) -> "Plan":
+        """Return the plan where some of what was to go has stayed."""
+        kept = dict.fromkeys(stays, "something refers to it by now")
+        return Plan({**self.kept, **kept}, {name: why for name, why in self.going.items() if name not in kept})
 
 
 def decide(things: Iterable[Thing], policy: Policy, now: datetime) -> Plan:
@@ -99,11 +109,18 @@ def _with_reasons(found: Mapping[Name, Thing], policy: Policy, now: datetime) ->
             kept[name] = f"it changed in the last {policy.days:g} days"
         elif name in last:
             kept[name] = last[name]
+        elif thing.revised and (policy.revision_days is None or _since(thing.revised, policy.revision_days, now)):
+            kept[name] = "a revision of the data repository names it"
         elif thing.served and not policy.served:
             kept[name] = "it has been in service"
         elif blind:
             kept[name] = f"{blind} can't be read, so it isn't known what it refers to"
     return kept
+
+
+def _since(moment: datetime, days: float, now: datetime) -> bool:
+    """Tell whether a moment is less than so many days ago, or to come."""
+    return now - moment < timedelta(days=days)
 
 
 def _last(found: Mapping[Name, Thing], policy: Policy) -> dict[Name, str]:
@@ -157,6 +174,11 @@ PARTS: Mapping[Kind, tuple[tuple[int, str], ...]] = {
 }
 """What each kind has, by when it goes: the registry's entry, by which people come to the run's records, goes before
 these; the records, which name all else, before the release, the artifacts, MLflow's runs and the data."""
+
+
+def still(wanted: Iterable[Act], now: Plan) -> list[Act]:
+    """Return what may be taken away still, by a plan of what there is by now."""
+    return [act for act in wanted if act.name not in now.kept]
 
 
 def acts(plan: Plan) -> list[Act]:

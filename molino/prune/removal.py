@@ -1,26 +1,44 @@
-"""Takes away what a plan lets go, part by part: whoever reads in between finds nothing that names what is gone."""
+"""Takes away what a plan lets go, part by part: whoever reads in between finds nothing that names what is gone.
+
+Right before each piece of it all is read again: what a run that has begun meanwhile refers to stays.
+"""
 
 import shutil
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
 
 import structlog
 
+from molino.contracts.errors import PruneError
 from molino.contracts.pointer import bundle_path
 from molino.contracts.record import record_key, run_prefix, tensorboard_prefix
 from molino.contracts.release import RELEASE_FILENAME, release_prefix
 from molino.contracts.run import marker_prefix
 from molino.contracts.steps import STEP_NAMES
 from molino.prune.inventory import DATA, Inventory
-from molino.prune.plan import Name, Plan, acts
+from molino.prune.plan import Act, Name, Plan, acts, still
+from training.claims import deleting
 from training.stores.opening import open_at
+
+PIECE = 500
+"""Parts that are taken away at a stretch, while which steps that take earlier data wait."""
+PAUSES = (5.0,) * 24
+"""Seconds between looks for claims of runs, until it is given up."""
 
 
 class Removal:
-    """What takes things away. Each part can be taken away again: what is gone already is passed over."""
+    """What takes things away. Each part can be taken away again: what is gone already is passed over.
 
-    def __init__(self, inventory: Inventory, plan: Plan) -> None:
+    Args:
+        inventory: what the plan was made of.
+        plan: what goes.
+        look: makes a plan of what there is by then.
+    """
+
+    def __init__(self, inventory: Inventory, plan: Plan, look: Callable[[], Plan]) -> None:
         self.settings, self.store, self.client = inventory.settings, inventory.store, inventory.client
-        self.inventory, self.plan = inventory, plan
+        self.inventory, self.plan, self.look = inventory, plan, look
         self._parts: Mapping[str, Callable[[Name], None]] = {
             "entry": self._entry,
             "records": self._records,
@@ -30,20 +48,50 @@ class Removal:
             "data": self._data,
         }
 
-    def apply(self) -> None:
-        """Take all of it away.
+    def apply(self) -> list[Name]:
+        """Take all of it away, and return what stays after all since something refers to it by now.
 
         Raises:
+            PruneError: runs have claimed what is there for longer than the clean-up waits.
             StoreError: the store refuses, or can't be reached; what is left stays whole, and goes the next time.
             TrackingError: MLflow refuses, or can't be reached.
+            VersionError: the data repository can't be reached.
         """
+        stays: list[Name] = []
+        for _, acts_of_stage in groupby(acts(self.plan), key=lambda act: act.stage):
+            for piece in _pieces(acts_of_stage, PIECE):
+                stays += self._apply(piece)
+        return list(dict.fromkeys(stays))
+
+    def _apply(self, piece: Sequence[Act]) -> list[Name]:
+        """Take a piece away once no run has claimed what is there: one that begins meanwhile waits until it is gone."""
+        for pause in (*PAUSES, None):
+            with deleting(self.store) as claims:
+                if not claims:
+                    return self._take(piece)
+            if pause is None:
+                break
+            time.sleep(pause)
+        raise PruneError(
+            f"{claims[0]} takes data of earlier runs for longer than {sum(PAUSES):.0f} s: nothing more was "
+            "deleted; run it again later"
+        )
+
+    def _take(self, piece: Sequence[Act]) -> list[Name]:
         from training.tracking.tracker import tracking_errors
 
         log = structlog.get_logger()
-        for act in acts(self.plan):
+        if any(act.part == "data" for act in piece):
+            self.inventory.revisions.look_again()
+        going = still(piece, self.look())
+        for act in going:
             with tracking_errors():
                 self._parts[act.part](act.name)
             log.info("removed", part=act.part, name=str(act.name), reason=self.plan.going[act.name])
+        stays = [act.name for act in piece if act not in going]
+        for name in stays:
+            log.info("stays after all", name=str(name))
+        return stays
 
     def _entry(self, name: Name) -> None:
         """Take a version out of the registry, after no version names it any more as the one before."""
@@ -113,3 +161,9 @@ class Removal:
         for key in list(self.store.list(prefix)):
             self.store.delete(key)
         self.store.tidy(prefix)
+
+
+def _pieces(found: Iterable[Act], size: int) -> Iterator[tuple[Act, ...]]:
+    left = iter(found)
+    while piece := tuple(islice(left, size)):
+        yield piece

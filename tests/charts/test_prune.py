@@ -19,6 +19,13 @@ def container(job: dict[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
+def asking(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the container that asks the data repository."""
+    ((_, spec, _),) = pods([job])
+    (found,) = spec["initContainers"]
+    return dict(found)
+
+
 def test_nothing_is_cleaned_up_unless_values_say_so() -> None:
     assert [one for one in render() if one["kind"] == "CronJob"] == []
 
@@ -26,7 +33,7 @@ def test_nothing_is_cleaned_up_unless_values_say_so() -> None:
 def test_a_clean_up_that_is_switched_on_deletes_nothing_at_first() -> None:
     found = jobs()
     assert container(found["molino-prune"])["args"] == [
-        "prune", "--days=90", "--runs=20", "--releases=10", "--safety-hours=24"
+        "prune", "--days=90", "--runs=20", "--releases=10", "--safety-hours=24", "--revisions=/tmp/revisions.json"
     ]  # fmt: skip
     assert container(found["molino-prune-airflow"])["args"][-3:] == ["clean", "90", "--dry-run"]
 
@@ -39,13 +46,32 @@ def test_values_say_when_what_is_deleted() -> None:
         "runs": "5",
         "releases": "12",
         "schedule": "0 1 * * *",
+        "revisionDays": "30",
+        "deadlineSeconds": "60",
     }
     found = jobs(*(f"prune.config.{key}={value}" for key, value in values.items()))
     assert container(found["molino-prune"])["args"] == [
-        "prune", "--days=33554432", "--runs=5", "--releases=12", "--safety-hours=24", "--served", "--yes"
+        "prune", "--days=33554432", "--runs=5", "--releases=12", "--safety-hours=24", "--revisions=/tmp/revisions.json",
+        "--revision-days=30", "--served", "--yes",
     ]  # fmt: skip
     assert container(found["molino-prune-airflow"])["args"][-1] == "--yes"
     assert {job["spec"]["schedule"] for job in found.values()} == {"0 1 * * *"}
+    assert {job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] for job in found.values()} == {60}
+
+
+def test_what_the_data_repository_names_is_asked_with_its_credentials_in_the_image_that_has_git() -> None:
+    ssh = ("steps.gitAuth.existingSecret=own", "steps.gitAuth.sshKey=key", "steps.config.gitRemote=git@host:data.git")
+    one = asking(jobs("steps.image.digests.version=sha256:1", *ssh)["molino-prune"])
+    names = {variable["name"]: variable.get("value") for variable in one["env"]}
+
+    assert (one["image"], one["args"]) == (
+        "molino-version@sha256:1",
+        ["prune", "--write-revisions", "/tmp/revisions.json"],
+    )
+    assert names["MOLINO_GIT_SSH_KEY"] == "/etc/molino/secrets/molino-git-ssh-key/content"
+    assert "MOLINO_S3_SECRET_KEY" in names
+    assert "MOLINO_MLFLOW_PASSWORD" not in names
+    assert "molino-git-ssh-key" in [mount["name"] for mount in one["volumeMounts"]]
 
 
 def test_airflow_s_rows_stay_where_values_say_so() -> None:

@@ -72,6 +72,10 @@ class Git:
         """Learn what others have pushed since the clone."""
         self._learn(("fetch", "--quiet", "--prune", "origin"), self.folder)
 
+    def fetch_all(self) -> None:
+        """Learn all that the remote has a name for, beside branches and tags."""
+        self._learn(("fetch", "--quiet", "origin", "+refs/*:refs/all/*"), self.folder)
+
     def start_over(self) -> bool:
         """Make the work tree what the remote's branch was when it was fetched; false where there was none yet."""
         known = self._run(("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{self.branch}"), self.folder)

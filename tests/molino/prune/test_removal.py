@@ -29,7 +29,7 @@ from training.tracking.tracker import RUN_TAG, Tracker
 
 MODEL = "homes"
 LATER = datetime.now(UTC) + timedelta(days=200)
-POLICY = Policy(runs=1)
+POLICY = Policy(runs=1, revision_days=90)
 STEPS = {
     "r1": ("ingest", "version", "train", "evaluate", "register"),
     "r2": ("ingest", "version"),
@@ -81,7 +81,7 @@ class Home:
 
     def clean(self) -> Plan:
         inventory, plan = self.plan()
-        Removal(inventory, plan).apply()
+        Removal(inventory, plan, lambda: decide(inventory.things(), POLICY, LATER)).apply()
         return plan
 
     def check(self) -> None:
@@ -253,7 +253,7 @@ class EndingRemoval(Removal):
     """Ends before a part that is named, as a killed process does."""
 
     def __init__(self, inventory: Inventory, plan: Plan, before: Act) -> None:
-        super().__init__(inventory, plan)
+        super().__init__(inventory, plan, lambda: decide(inventory.things(), POLICY, LATER))
         self.before = before
         self._parts = {part: self._ending(part) for part in self._parts}
 
