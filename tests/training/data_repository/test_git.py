@@ -186,3 +186,13 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pyt
         remote = f"http://127.0.0.1:{silent.getsockname()[1]}/data.git"
         with pytest.raises(VersionError, match="Operation too slow"):
             Git(tmp_path / "clone", Settings(home=tmp_path, git_remote=remote)).clone()
+
+
+def test_all_that_has_a_name_is_learned(clone: Clone) -> None:
+    first = clone("a")
+    commit(first, "one")
+    first.push()
+    first.run("push", "--quiet", "origin", "HEAD:refs/heads/side")
+    second = clone("b")
+    second.fetch_all()
+    assert "refs/all/heads/side" in second.run("for-each-ref", "--format=%(refname)").splitlines()
