@@ -99,6 +99,8 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": _closed(AIRFLOW_POOL) | {"required": ["slots"]}}
     if path == "serving.groups":
         return {"type": "object", "additionalProperties": False, "patternProperties": {GROUP_NAME: _group()}}
+    if path == "oidc.airflow.roles":
+        return {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
     if path == "extraObjects":
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
     if path == "postgres.auth.passwords":

@@ -21,6 +21,11 @@ WATCHED = tuple(
     f"monitoring.{part}.enabled=true"
     for part in ("monitors", "rules", "dashboards", "pipelines", "airflow", "postgres")
 )
+LOGIN = (
+    "oidc.enabled=true", "oidc.config.issuer=https://login.example.com", "oidc.auth.existingSecret=own",
+    "oidc.airflow.roles.Admin={admins}", "oidc.mlflow.groups={admins,users}", "oidc.tensorboard.groups={users}",
+    "oidc.serving.groups={users}", "oidc.serving.host=people.example.com", "oidc.serving.tlsSecret=own",
+)  # fmt: skip
 ALWAYS = ("models.own=content", "prune.enabled=true")
 ALL_ON: dict[str, tuple[str, ...]] = {
     "defaults": (*INGRESSES, *WATCHED, *ALWAYS, "networkPolicies.enabled=true", "backup.enabled=true"),

@@ -10,6 +10,7 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- $values := index $v $part -}}
 {{- if $values.enabled }}{{ $found = append $found (dict "component" $part "of" $part "replicas" ($values.replicas | default 1)) }}{{ end -}}
 {{- end -}}
+{{- if ne "{}" (include "molino.oidcProxied" .) }}{{ $found = append $found (dict "component" "oidc" "of" "oidc" "replicas" $v.oidc.replicas) }}{{ end -}}
 {{- range include "molino.servingGroups" . | fromJsonArray }}{{ $found = append $found (pick . "component" "of" "replicas") }}{{ end -}}
 {{- if $v.airflow.enabled -}}
 {{- range $part, $values := $v.airflow.parts -}}

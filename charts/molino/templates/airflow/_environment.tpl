@@ -43,3 +43,19 @@
     name: {{ include "molino.name" (dict "root" .root "component" "models") }}
 {{- include "molino.databaseCaVolume" .root }}
 {{- end -}}
+
+{{/* Where people log in by an OpenID provider: what webserver_config.py of the Airflow image reads. */}}
+{{- define "molino.airflowLogin" -}}
+{{- if and .Values.oidc.enabled .Values.oidc.airflow.enabled -}}
+{{- $own := dict "root" . "component" "airflow" -}}
+{{- $config := .Values.oidc.config -}}
+{{- $told := merge (dict "clientId" (include "molino.oidcClient" $own) "groups" .Values.oidc.airflow.roles) (pick $config "issuer" "scopes" "usernameClaim" "groupsClaim") }}
+- {name: AIRFLOW__FAB__CONFIG_FILE, value: /opt/molino/webserver_config.py}
+# The address of the ingress, by what that says in its headers: the provider sends browsers back there.
+- {name: AIRFLOW__FAB__ENABLE_PROXY_FIX, value: "True"}
+- {name: AIRFLOW__FAB__SESSION_LIFETIME_MINUTES, value: {{ divf $config.sessionSeconds 60 | ceil | int | toJson | quote }}}
+- {name: AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME, value: {{ $config.sessionSeconds | toJson | quote }}}
+- {name: MOLINO_OIDC, value: {{ toJson $told | quote }}}
+{{- include "molino.secretEnv" (list .Values.oidc.auth.existingSecret (printf "MOLINO_OIDC_CLIENT_SECRET=%s" (include "molino.oidcSecretKey" $own))) }}
+{{- end }}
+{{- end -}}

@@ -10,6 +10,11 @@
 {{- $_ := set $auth "isExternal" true -}}
 {{- end -}}
 {{- end -}}
+{{- $login := .Values.oidc.auth -}}
+{{- if and .Values.oidc.enabled (not $login.existingSecret) -}}
+{{- $_ := set $login "existingSecret" (include "molino.name" (dict "root" $ "component" "oidc")) -}}
+{{- $_ := set $login "isExternal" true -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
