@@ -12,7 +12,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.phases import phase
 from tests.cluster.recipes import RECIPES
 
-NODE_RECIPES = ("kubernetes", "containerd", "coredns", "local-path-provisioner")
+NODE_RECIPES = ("kubernetes", "containerd", "kube-router", "coredns", "local-path-provisioner")
 TOOLS = ("helm", "kubeconform")
 """Programs that tests use beside the cluster."""
 

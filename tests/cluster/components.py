@@ -181,3 +181,22 @@ def proxy(folders: Folders) -> Component:
     return Component(
         "kube-proxy", [binaries.program(folders, "kube-proxy"), f"--config={folders.node}/kube-proxy.yaml"]
     )
+
+
+def firewall(folders: Folders) -> Component:
+    """Return what enforces NetworkPolicies: kube-router's firewall, without its routes and its proxy."""
+    return Component(
+        "kube-router",
+        [
+            binaries.program(folders, "kube-router"),
+            f"--kubeconfig={folders.kubeconfig}",
+            f"--hostname-override={NODE}",
+            "--run-firewall=true",
+            "--run-router=false",
+            "--run-service-proxy=false",
+            "--run-loadbalancer=false",
+            f"--service-cluster-ip-range={network.SERVICES}",
+            "--health-port=0",
+            "--metrics-port=0",
+        ],
+    )

@@ -14,6 +14,7 @@ PROGRAMS: Mapping[str, str] = {
     "runc": "runc",
     "nft": "nftables",
     "iptables": "iptables",
+    "ipset": "ipset",
     "ip": "iproute2",
     "nsenter": "util-linux",
     "mount": "mount",

@@ -18,7 +18,10 @@ from tests.cluster.waits import until
 LIMIT = 180.0
 """Seconds that a program of the node may take to answer: a busy machine is no fault."""
 LOG_LINES = 10
-ORDER = ("kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "containerd", "etcd")
+ORDER = (
+    "kubelet", "kube-router", "kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver",
+    "containerd", "etcd",
+)  # fmt: skip
 """In which the programs are ended: first what would start again what the others end."""
 ITEMS = ("tasks", "containers", "sandboxes")
 """What containerd knows of pods, in the order in which it can be removed."""
@@ -73,7 +76,7 @@ def up(folders: Folders) -> None:
         server = _start(folders, components.apiserver(folders))
         until("the API server ready", lambda: _answers(folders), LIMIT, lambda: _cause(folders, server))
     with phase("node ready"):
-        for component in (components.controllers, components.scheduler, components.proxy):
+        for component in (components.controllers, components.scheduler, components.proxy, components.firewall):
             _start(folders, component(folders))
         kubelet = _start(folders, components.kubelet(folders))
         ready = ["wait", "--for=condition=Ready", f"node/{components.NODE}", "--timeout=2s"]

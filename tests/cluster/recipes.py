@@ -74,6 +74,12 @@ RECIPES: Mapping[str, Recipe] = {
             programs={"kind": ""},
         ),
         Recipe(
+            name="kube-router",
+            module="github.com/cloudnativelabs/kube-router/v2",
+            version="v2.1.0",
+            programs={"kube-router": "cmd/kube-router"},
+        ),
+        Recipe(
             name="coredns",
             module="github.com/coredns/coredns",
             version="v1.15.0",

@@ -7,6 +7,10 @@ import yaml
 from tests.cluster import components
 from tests.cluster.folders import Folders
 
+COMPONENTS = (
+    components.apiserver, components.controllers, components.scheduler, components.kubelet, components.firewall,
+)  # fmt: skip
+
 
 @pytest.fixture
 def written(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Folders:
@@ -33,11 +37,7 @@ def test_proxy_knows_the_pods_network(written: Folders) -> None:
 
 
 def test_files_named_on_command_lines_are_written(written: Folders) -> None:
-    commands = [
-        word
-        for component in (components.apiserver, components.controllers, components.scheduler, components.kubelet)
-        for word in component(written).command
-    ]
+    commands = [word for component in COMPONENTS for word in component(written).command]
     files = [str(word).split("=", 1)[1] for word in commands if str(word).startswith("--") and "file=" in str(word)]
     assert files
     assert [file for file in files if not written.root.joinpath(file).is_file()] == []

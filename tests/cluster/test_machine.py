@@ -15,7 +15,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("bare")
 def test_packages_are_named_on_one_line() -> None:
-    with pytest.raises(ClusterError, match=r"apt-get install --yes buildah etcd-server iproute2 iptables mmdebstrap"):
+    with pytest.raises(ClusterError, match=r"apt-get install --yes buildah etcd-server iproute2 ipset iptables"):
         machine.require(in_docker=False)
 
 

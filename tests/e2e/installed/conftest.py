@@ -28,8 +28,9 @@ HERE = Path(__file__).parent
 ASKED = os.environ.get("MOLINO_E2E") == "1"
 collect_ignore_glob = [] if ASKED else ["test_*.py"]
 ORDER = (
-    "test_install", "test_run", "test_pages", "test_bad_values", "test_by_hand", "test_rollout", "test_unchanged",
-    "test_unreachable", "test_killed", "test_refused", "test_outage", "test_upgrade", "test_uninstall",
+    "test_install", "test_network", "test_run", "test_pages", "test_bad_values", "test_by_hand", "test_rollout",
+    "test_unchanged", "test_unreachable", "test_killed", "test_refused", "test_outage", "test_upgrade",
+    "test_uninstall",
 )  # fmt: skip
 MAIN_PATH = ("test_install", "test_run")
 """Always run; the other scenarios are skipped when MOLINO_E2E_UNTIL has passed (seconds since 1970)."""
@@ -70,7 +71,8 @@ def values(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """Return the values files of the installation: the chart's own for one's own machine, and the scenarios'."""
     file = tmp_path_factory.mktemp("values") / "scenarios.yaml"
     own = {**{name: models.small(name) for name in models.SMALL}, models.WRONG: models.wrong()}
-    file.write_text(yaml.safe_dump({**images.values(cluster), "models": own}))
+    network = {"networkPolicies": {"enabled": True}}
+    file.write_text(yaml.safe_dump({**images.values(cluster), **network, "models": own}))
     return CHART / "values-kind.yaml", file
 
 

@@ -1,0 +1,9 @@
+"""NetworkPolicies, enforced. That each path works, all other scenarios show too; what is refused, only this one."""
+
+from tests.e2e.installed import probes
+from tests.e2e.installed.installation import Installation
+
+
+def test_each_pod_reaches_what_the_table_says_and_nothing_else(installation: Installation) -> None:
+    assert len(probes.asked() - probes.allowed()) >= 50
+    assert probes.open_paths(installation) == probes.allowed()
