@@ -133,6 +133,7 @@ def main() -> None:
         case "wait":
             wait(address)
         case "clean":
+            wait(address)
             clean(float(sys.argv[2]), sys.argv[3])
         case "alive":
             forget_logs(LOGS, datetime.now(UTC).date())

@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 
 SECONDS = 10.0
+PATIENCE_SECONDS = 15.0
+"""How long a network plugin that enforces policies may take to learn of this pod: till then nothing gets through."""
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 PROTOCOL = 196608
 """Version 3.0 of Postgres' protocol, which every Postgres speaks."""
@@ -37,7 +40,7 @@ class NotWellError(Exception):
 def check_postgres(environment: Environment) -> str:
     """Begin a session as Airflow does, up to where the server asks for the password."""
     address = environment["MOLINO_DATABASE_HOST"], int(environment.get("MOLINO_DATABASE_PORT", "5432"))
-    with socket.create_connection(address, SECONDS) as plain:
+    with _connected(address) as plain:
         plain.sendall(SSL_REQUEST)
         secured = plain.recv(1) == b"S"
         with _secured(plain) if secured else plain as connection:
@@ -48,6 +51,17 @@ def check_postgres(environment: Environment) -> str:
         causes = [field[1:].decode() for field in answer[5:].split(b"\0") if field[:1] == b"M"]
         raise NotWellError(", ".join(causes) or f"answered {answer[:20]!r}")
     return "asks for the password" + (" over TLS" if secured else "")
+
+
+def _connected(address: tuple[str, int]) -> socket.socket:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return socket.create_connection(address, SECONDS)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def _secured(plain: socket.socket) -> ssl.SSLSocket:
