@@ -26,8 +26,15 @@ VALUES, SCHEMA, DEFAULTS = CHART / "values.yaml", CHART / "values.schema.json", 
 README = CHART / "README.md"
 FREE = {"annotations", "digests", "labels", "limits", "modelCode", "models", "names", "requests"}
 """Sections with keys of the user's own, wherever they are."""
-FREE_PATHS = {"airflow.config", "minio.config", "postgres.config", "serving.config"}
+FREE_PATHS = {
+    "airflow.config",
+    "minio.config",
+    "postgres.config",
+    "serving.config",
+}
 """Sections that are handed on to a program whose settings are not ours to list."""
+EXPORTERS = {"telemetry.collector.logs", "telemetry.collector.traces"}
+"""Such sections whose settings are mappings themselves, by name."""
 OF_THE_PARENT = {
     "global": {"type": ["object", "null"]},
     "enabled": {"type": "boolean", "description": "A parent chart's condition for this one."},
@@ -79,7 +86,7 @@ def defaults() -> str:
 def _leaves(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         path = f"{above}{key}"
-        if isinstance(value, dict) and value and key not in FREE and path not in FREE_PATHS:
+        if isinstance(value, dict) and value and key not in FREE and path not in FREE_PATHS | EXPORTERS:
             yield from _leaves(value, f"{path}.")
         else:
             yield path, value
@@ -105,6 +112,8 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
     if path == "postgres.auth.passwords":
         return _closed({user: {"type": ["string", "null"]} for user in USERS})
+    if path in EXPORTERS:
+        return {"type": "object", "additionalProperties": {"type": ["object", "null"]}}
     if name in FREE or path in FREE_PATHS:
         return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
     if isinstance(node, yaml.MappingNode):

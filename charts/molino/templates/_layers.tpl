@@ -17,6 +17,7 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- $found = append $found (dict "component" (printf "airflow-%s" ($part | kebabcase)) "of" (printf "airflow.parts.%s" $part) "replicas" $values.replicas) -}}
 {{- end -}}
 {{- end -}}
+{{- if $v.telemetry.collector.enabled }}{{ $found = append $found (dict "component" "collector" "of" "telemetry.collector" "replicas" 1) }}{{ end -}}
 {{- concat $found (include "molino.exporters" . | fromJsonArray) | toJson -}}
 {{- end -}}
 

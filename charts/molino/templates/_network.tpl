@@ -34,6 +34,7 @@
 {{- else if eq .name "mlflow" }}{{ $urls = list $v.mlflow.externalUrl -}}
 {{- else if eq .name "backupStore" }}{{ $urls = list $v.backup.destination.endpoint -}}
 {{- else if eq .name "sentry" }}{{ $urls = list $v.sentry.dsn -}}
+{{- else if eq .name "telemetry" }}{{ $urls = list $v.telemetry.endpoint -}}
 {{- else if eq .name "issuer" }}{{ $urls = list (get $v.serving.config "JWKS_URL") ($v.oidc.enabled | ternary $v.oidc.config.issuer "") -}}
 {{- else if eq .name "proxy" }}{{ $urls = list $v.network.httpProxy $v.network.httpsProxy -}}
 {{- else if and (eq .name "git") (not (hasPrefix "s3://" $v.steps.config.gitRemote)) }}{{ $urls = list $v.steps.config.gitRemote -}}

@@ -110,7 +110,7 @@ and the file of authorities under the names that the libraries know it by.
 {{- end -}}
 {{- if $env -}}
 {{- $without := list "localhost" "127.0.0.1" "::1" ".svc" ".cluster.local" "$(KUBERNETES_SERVICE_HOST)" -}}
-{{- range list "postgres" "minio" "mlflow" "tensorboard" "serving" "airflow-api-server" -}}
+{{- range list "postgres" "minio" "mlflow" "tensorboard" "serving" "airflow-api-server" "collector" -}}
 {{- $without = append $without (include "molino.name" (dict "root" $ "component" .)) -}}
 {{- end -}}
 {{- range .Values.serving.groups | keys | sortAlpha -}}
