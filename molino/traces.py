@@ -1,7 +1,7 @@
 """One trace per pipeline run, for OpenTelemetry: a span per step, sent by OTLP over HTTP where an address is given.
 
 The JSON form of OTLP 1.x needs nothing beyond what each step has; OpenTelemetry's own SDK and exporter would weigh 6 MB
-in each image and a third of a second in each step.
+in each image and half a second in each step.
 """
 
 import hashlib
