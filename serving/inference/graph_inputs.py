@@ -56,6 +56,11 @@ class GraphInputBuilder:
             return self.of_columns(list(zip(*rows, strict=True)))
         return {name: tensor([row[position] for row in rows], dtype) for name, position, tensor, dtype in self._columns}
 
+    @property
+    def all_floats(self) -> bool:
+        """Whether each row is 32-bit floats, with none missing."""
+        return self._all_numbers if self._matrix is None else self._plain and self._complete
+
     def apart(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Return a column per feature, in feature order, of the graph's inputs."""
         if self._matrix is not None:

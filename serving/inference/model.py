@@ -5,9 +5,8 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,7 +23,7 @@ from serving.inference.bounds import read_max_rows
 from serving.inference.columns import ColumnReader
 from serving.inference.decoding import BodyDecoder, Row
 from serving.inference.graph_inputs import GraphInputBuilder
-from serving.inference.single_row import SingleRow, bind_single_row
+from serving.inference.single_row import SingleRow
 from serving.inference.validation import BodyValidator, read_json
 
 PROBABILITY = "probability_"
@@ -33,8 +32,7 @@ EXAMPLE_TOLERANCE = 1e-3
 """Greatest difference to the release's own example, relative to the answer (at least 1)."""
 
 
-@dataclass(frozen=True)
-class Predictions:
+class Predictions(NamedTuple):
     """What the graph answered for n rows."""
 
     values: list[Any]
@@ -69,6 +67,8 @@ class Model:
         self._single: SingleRow | None = None
         self._suffix = self._encode_suffix()
         self.observe: Callable[[GraphInputs], None] | None = None
+        self.observe_row: Callable[[Row], None] | None = None
+        """As `observe`, for a row in feature order that is all numbers."""
         self.tell_fault: Callable[[str], None] | None = None
         """Told why the graph failed when it was run, and the empty text once it answers again."""
         self.fault = ""
@@ -92,6 +92,8 @@ class Model:
         Raises:
             Problem: 422 where the graph has no finite answer for a row, 500 where it can't be run on them.
         """
+        if len(rows) == 1 and self._single is not None:
+            return self._predict_single(self._single, rows[0])
         return self.predict_inputs(self._graph_inputs(rows), len(rows))
 
     def read_columns(self, columns: Sequence[Sequence[Any]]) -> GraphInputs:
@@ -135,16 +137,33 @@ class Model:
 
     def _answer(self, inputs: GraphInputs, rows: int) -> Predictions:
         try:
-            outputs = self._run_on(inputs, rows)
+            outputs = self._run(self._outputs, inputs) if rows <= RUN_ROWS else self._run_in_parts(inputs, rows)
             predictions = self._read_outputs(outputs, rows)
         except Problem:
             raise
         except Exception as error:  # onnxruntime's own exceptions have no public base class
-            self._set_fault(first_line(error))
-            raise Problem(500, f"model {self.name} {self.version} failed when it was run; see /models") from error
+            raise self._fail(error) from error
         if self.fault:
             self._set_fault("")
         return predictions
+
+    def _predict_single(self, single: SingleRow, row: Row) -> Predictions:
+        try:
+            value = single(row)
+        except Exception as error:
+            raise self._fail(error) from error
+        if not math.isfinite(value):
+            raise _infinite(0)
+        if self.fault:
+            self._set_fault("")
+        if self.observe_row is not None:
+            self.observe_row(row)
+        return Predictions([value], None)
+
+    def _fail(self, error: Exception) -> Problem:
+        """Keep why the graph can't be run, and return what its client is told."""
+        self._set_fault(first_line(error))
+        return Problem(500, f"model {self.name} {self.version} failed when it was run; see /models")
 
     def _set_fault(self, fault: str) -> None:
         """Keep and tell why the graph can't be run; a request that it answers ends the fault."""
@@ -153,14 +172,6 @@ class Model:
             structlog.get_logger().error("model failed when run", model=self.name, version=self.version, cause=fault)
         if self.tell_fault is not None:
             self.tell_fault(fault)
-
-    def _run_on(self, inputs: GraphInputs, rows: int) -> Sequence[NDArray[Any]]:
-        if rows == 1 and self._single is not None:
-            return self._single.run(inputs)
-        if rows > RUN_ROWS:
-            return self._run_in_parts(inputs, rows)
-        outputs: Sequence[NDArray[Any]] = self._run(self._outputs, inputs)
-        return outputs
 
     def _run_in_parts(self, inputs: GraphInputs, rows: int) -> list[NDArray[Any]]:
         """Run many rows in parts, since ONNX Runtime keeps the memory of the largest run for good."""
@@ -223,10 +234,13 @@ class Model:
                 )
 
     def _bind(self) -> None:
-        """Have single rows run over bound buffers, whose form the example's first row tells."""
+        """Have single rows run over bound buffers where all is numbers; the example's first row tells their form."""
+        if self.classes is not None or not self._graph_inputs.all_floats:
+            return
         with suppress(Exception):  # A graph that fails on this row alone is no worse off without them.
-            inputs = self._graph_inputs(self.read_example()[:1])
-            self._single = bind_single_row(self._session, inputs, self._outputs, self._run(self._outputs, inputs))
+            (answer,) = self._run(self._outputs, self._graph_inputs(self.read_example()[:1]))
+            if answer.dtype == np.float32 and answer.size == 1:
+                self._single = SingleRow(self._session, self.release, answer)
 
 
 def first_line(error: BaseException) -> str:
@@ -244,9 +258,12 @@ def _refuse_infinite(output: NDArray[Any], values: Sequence[float]) -> None:
     """A finite input can still overflow inside the graph; JSON has no word for what comes out then."""
     finite = math.isfinite(values[0]) if len(values) == 1 else bool(np.isfinite(output).all())
     if not finite:
-        row = next(index for index, value in enumerate(values) if not math.isfinite(value))
-        detail = "the model has no finite answer to these values"
-        raise Problem(422, f"row {row}: {detail}", errors=[{"row": row, "feature": None, "detail": detail}])
+        raise _infinite(next(index for index, value in enumerate(values) if not math.isfinite(value)))
+
+
+def _infinite(row: int) -> Problem:
+    detail = "the model has no finite answer to these values"
+    return Problem(422, f"row {row}: {detail}", errors=[{"row": row, "feature": None, "detail": detail}])
 
 
 def _output_names(release: Release) -> list[str]:

@@ -37,7 +37,7 @@ class ServedVersions:
         """Have a model that is about to serve count what it is asked."""
         tally = DriftTally(model.release, self._own, self.windows)
         self._tallies[model.name, model.version] = tally
-        model.observe = tally.observe
+        model.observe, model.observe_row = tally.observe, tally.observe_row
         model.tell_fault = partial(self._own.write_text, FAULT + joined(model.name, model.version))
 
     def tell(self, failures: Mapping[str, str]) -> None:

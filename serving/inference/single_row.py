@@ -1,8 +1,9 @@
-"""One row through a graph, by buffers that are bound to it once.
+"""One row of numbers through a graph, over buffers that are bound to it once.
 
-Handing arrays to ONNX Runtime and taking others back costs more than the work of a small graph.
+Handing an array to ONNX Runtime and taking one back costs more than the work of a small graph.
 """
 
+import struct
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -10,49 +11,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.features.base import GraphInputs
+from molino.contracts.release import Release
 
 
 class SingleRow:
-    """Runs a session on one row at a time; for inputs and outputs that are numbers."""
+    """Runs the graph of a regression on one row at a time, whose features are all 32-bit floats and there."""
 
-    def __init__(
-        self, session: Any, inputs: GraphInputs, names: Sequence[str], outputs: Sequence[NDArray[Any]]
-    ) -> None:
-        """Bind buffers of the form that a row and its answer have.
+    def __init__(self, session: Any, release: Release, answer: NDArray[Any]) -> None:
+        """Bind buffers.
 
         Args:
             session: an ONNX Runtime session.
-            inputs: of one row.
-            names: of the outputs.
-            outputs: what the session answers to the inputs.
+            release: what the session serves.
+            answer: what it answers to one row.
         """
         from onnxruntime import OrtValue
 
-        self._run = session.run_with_iobinding
-        self._inputs = {name: values.copy() for name, values in inputs.items()}
-        self._outputs = [np.array(output, order="C") for output in outputs]
+        row = np.zeros((1, len(release.features)), np.float32)
+        answer = np.array(answer, order="C")
+        if release.signature.layout == "matrix":
+            inputs = {release.signature.inputs[0].name: row}
+        else:
+            inputs = {feature.name: row[0, at : at + 1] for at, feature in enumerate(release.features)}
         self._binding = session.io_binding()
-        self._lock = threading.Lock()
-        for name, buffer in self._inputs.items():
+        for name, buffer in inputs.items():
             self._binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(buffer))
-        for name, buffer in zip(names, self._outputs, strict=True):
-            self._binding.bind_ortvalue_output(name, OrtValue.ortvalue_from_numpy(buffer))
+        self._binding.bind_ortvalue_output(release.signature.outputs[0].name, OrtValue.ortvalue_from_numpy(answer))
+        self._run = session.run_with_iobinding
+        self._fill = struct.Struct(f"={len(release.features)}f").pack_into
+        self._row = row.data.cast("B")
+        self._answer = answer.reshape(-1).data
+        self._lock = threading.Lock()
 
-    def run(self, inputs: GraphInputs) -> list[NDArray[Any]]:
-        """Return the outputs, in the order of their names."""
+    def __call__(self, row: Sequence[float]) -> float:
+        """Return the answer to a row in feature order."""
         with self._lock:
-            for name, buffer in self._inputs.items():
-                buffer[...] = inputs[name]
+            self._fill(self._row, 0, *row)
             self._run(self._binding)
-            return [output.copy() for output in self._outputs]
-
-
-def bind_single_row(
-    session: Any, inputs: GraphInputs, names: Sequence[str], outputs: Sequence[NDArray[Any]]
-) -> SingleRow | None:
-    """Return what runs a session on one row; none where a tensor holds strings, which can't be bound."""
-    tensors = [*inputs.values(), *outputs]
-    if any(not isinstance(tensor, np.ndarray) or tensor.dtype.kind not in "fi" for tensor in tensors):
-        return None
-    return SingleRow(session, inputs, names, outputs)
+            answer: float = self._answer[0]
+            return answer

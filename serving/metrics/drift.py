@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from molino.contracts.release import Reference, Release
 from serving.features import serve_features
-from serving.features.base import GraphInputs
+from serving.features.base import GraphInputs, ServedFeature
 from serving.metrics.shared_counters import SharedCounters, WorkerCounters, joined
 
 PREFIX = "drift|"
@@ -169,6 +169,7 @@ class DriftTally:
         self._name = PREFIX + joined(release.name, release.version)
         self._values: Counts | None = None
         self._pending: list[GraphInputs] = []
+        self._pending_rows: list[Sequence[Any]] = []
         self._rows = 0
         self._flushed = time.monotonic()
         self._lock = threading.Lock()
@@ -181,21 +182,33 @@ class DriftTally:
             step = -(-rows // REQUEST_ROWS)
             inputs = {name: values[::step] for name, values in inputs.items()}
             rows = -(-rows // step)
+        if self._make_room(rows):
+            self._rows += rows
+            self._pending.append(inputs)
+
+    def observe_row(self, row: Sequence[Any]) -> None:
+        """Keep one row of numbers, in feature order, until it is counted."""
+        if self._make_room(1):
+            self._rows += 1
+            self._pending_rows.append(row)
+
+    def _make_room(self, rows: int) -> bool:
+        """Tell whether so many rows more may be kept; count what is pending where the time has come."""
         if self._rows + rows > PENDING_ROWS:
             if time.monotonic() - self._flushed < FLUSH_SECONDS:
-                return
+                return False
             self.flush()
-        self._rows += rows
-        self._pending.append(inputs)
+        return True
 
     def flush(self) -> None:
         """Count what is pending."""
         with self._lock:
             pending, self._pending = self._pending, []
+            rows, self._pending_rows = self._pending_rows, []
             self._rows = 0
             self._flushed = time.monotonic()
-            if pending and self._open:
-                self._try_to_count(pending)
+            if (pending or rows) and self._open:
+                self._try_to_count(pending, rows)
 
     def close(self) -> None:
         """Give the counts up: their model is out of service."""
@@ -203,20 +216,29 @@ class DriftTally:
             self._open = False
             self._own.release(self._name)
 
-    def _try_to_count(self, pending: Sequence[GraphInputs]) -> None:
+    def _try_to_count(self, pending: Sequence[GraphInputs], rows: Sequence[Sequence[Any]]) -> None:
         """Count, or give up counting for good where the reference doesn't fit what the model is asked."""
         try:
-            self._add(self._count(pending))
+            if pending:
+                self._add(self._count(pending))
+            if rows:
+                columns = list(zip(*rows, strict=True))
+                self._add(self._count_columns(lambda at, served: served.tensor(columns[at], np.float32)))
         except Exception:
             self._open = False
             self._log.exception("drift is no longer counted", model=self._release.name, version=self._release.version)
 
     def _count(self, pending: Sequence[GraphInputs]) -> Counts:
         joined_inputs = {name: np.concatenate([inputs[name] for inputs in pending]) for name in pending[0]}
+        if self._matrix is not None:
+            matrix = joined_inputs[self._matrix]
+            return self._count_columns(lambda position, _: matrix[:, position])
+        return self._count_columns(lambda _, served: joined_inputs[served.feature.name])
+
+    def _count_columns(self, column: Callable[[int, ServedFeature], NDArray[Any]]) -> Counts:
         counts: list[int] = []
         for position, served, reference in self._features:
-            column = joined_inputs[self._matrix][:, position] if self._matrix else joined_inputs[served.feature.name]
-            counts += served.count(column, reference)
+            counts += served.count(column(position, served), reference)
         return np.array(counts, float)
 
     def _add(self, counts: Counts) -> None:

@@ -14,9 +14,11 @@ import onnx
 import pytest
 from bundles import HOUSING_ROW, build_housing
 from onnx import TensorProto, helper, numpy_helper
+from running_server import KEY
 
 from molino.contracts.pointer import bundle_path, write_pointer
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, Signature, Tensor
+from serving.asgi import App
 from serving.http.exchange import Answer
 from serving.http.requests import Message, Request
 from serving.routes.inference import answer_inference
@@ -25,6 +27,9 @@ from serving.service import Service, open_service
 from serving.settings import ServingSettings
 
 ROWS = 1000
+MOST_CALLS = 150
+"""Of functions, of Python and of C, from the head of a request for one row to its answer."""
+HEADERS = ((b"content-type", b"application/json"),)
 
 
 def give_columns(home: Path) -> None:
@@ -95,14 +100,19 @@ def body_of(**content: Any) -> bytes:
     return json.dumps(content).encode()
 
 
-def request(body: bytes) -> Request:
-    """Return a request whose body has come."""
+def receiving(body: bytes) -> Callable[[], Coroutine[Any, Any, Message]]:
+    """Return what receives a body that has come."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    return Request({"method": "POST", "path": "/", "headers": headers, "state": {"whole": True}}, receive)
+    return receive
+
+
+def request(body: bytes) -> Request:
+    """Return a request whose body has come."""
+    headers = [*HEADERS, (b"content-length", b"%d" % len(body))]
+    return Request({"method": "POST", "path": "/", "headers": headers, "state": {"whole": True}}, receiving(body))
 
 
 def answer_at_once(answering: Coroutine[Any, Any, Answer]) -> Answer:
@@ -168,3 +178,29 @@ def test_threads_that_ask_for_a_row_each_get_their_own(service: Service) -> None
         answers = list(threads.map(lambda row: model.predict([row]).values[0], rows))
 
     assert answers == pytest.approx(model.predict(rows).values, rel=1e-6)
+
+
+def test_a_row_takes_few_calls(service: Service) -> None:
+    app = App(service)
+    headers = [*HEADERS, (b"host", b"localhost"), (b"x-api-key", KEY["X-API-KEY"].encode())]
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    def work() -> Answer:
+        asked = body_of(data=[HOUSING_ROW])
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "POST",
+            "path": "/models/housing/predict",
+            "headers": [*headers, (b"content-length", b"%d" % len(asked))],
+            "client": ("127.0.0.1", 1),
+            "state": {"whole": True},
+        }
+        with pytest.raises(StopIteration):
+            app(scope, receiving(asked), send).send(None)
+        return Answer(sent[-2]["status"], sent[-1]["body"], "")
+
+    assert function_calls(work) < MOST_CALLS

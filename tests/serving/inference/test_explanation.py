@@ -90,9 +90,10 @@ def test_background_rows_are_like_those_of_training(penguins: Model) -> None:
 def test_what_nobody_asked_for_is_no_drift(housing: Model) -> None:
     seen: list[int] = []
     housing.observe = lambda inputs: seen.append(len(inputs["features"]))
+    housing.observe_row = lambda _: seen.append(1)
     try:
         explain(housing, [HOUSING_ROW], 5)
     finally:
-        housing.observe = None
+        housing.observe = housing.observe_row = None
 
     assert seen == [1]

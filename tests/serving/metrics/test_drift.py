@@ -37,6 +37,24 @@ def matrix(rows: Any) -> dict[str, Any]:
     return {"features": np.array(rows, np.float32)}
 
 
+def test_rows_are_counted_like_matrices(housing: Release) -> None:
+    rows = [[value, *HOUSING_ROW[1:]] for value in (0.01, 3.5, 80.0, 1e6)]
+    counted = []
+    for by_row in (True, False):
+        counters = SharedCounters(1)
+        tally = DriftTally(housing, counters.worker(0))
+        for row in rows:
+            if by_row:
+                tally.observe_row(row)
+            else:
+                tally.observe(matrix([row]))
+        tally.flush()
+        counted.append(seen_of(counters, housing))
+
+    assert counted[0] == counted[1]
+    assert counted[0]["crim"].rows == len(rows)
+
+
 def test_equal_shares_have_no_distance() -> None:
     assert population_stability([50, 100, 50], [5000, 10000, 5000]) == pytest.approx(0, abs=1e-4)
 
