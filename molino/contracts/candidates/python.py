@@ -1,4 +1,4 @@
-"""An estimator that a Python file beside the model file makes."""
+"""An estimator or a Keras model that a Python file beside the model file makes."""
 
 from typing import ClassVar, Literal
 
@@ -9,7 +9,7 @@ from molino.contracts.part import CODE_PATTERN, FUNCTION_PATTERN
 
 
 class Python(Candidate):
-    """A function of one's own returns a scikit-learn estimator or pipeline; the train step alone runs it."""
+    """A function of one's own returns a scikit-learn estimator or pipeline, or a Keras model; train alone runs it."""
 
     FIXED: ClassVar[frozenset[str]] = Candidate.FIXED | {"file", "function"}
 
@@ -20,6 +20,12 @@ class Python(Candidate):
     """Name of the function, which is called with the parameters and returns what isn't fitted yet."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     """What the function takes; a `random_state` that it leaves open is the run's seed."""
+    epochs: int | None = Field(default=None, ge=1)
+    """Of a Keras model: it is trained for so many at most; 200 when not given."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Of a Keras model; 32 when not given."""
+    patience: int | None = Field(default=None, ge=1)
+    """Of a Keras model: epochs without a better loss on validation rows after which it stops; 20 when not given."""
 
     @property
     def code_files(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ that a step costs no Python and rows may come from memory or, portion by portion
 """
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ class Network:
 
 def fit(candidate: KerasMlp, material: Material) -> Network:
     """Train in memory, or from the file where there are more rows than may be held."""
-    _prepare(material.seed)
+    load_tensorflow(material.seed)
     regression = not material.classes
     target = material.train.target
     centre, spread = (float(target.mean()), float(target.std()) or 1.0) if regression else (0.0, 1.0)
@@ -123,7 +123,7 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
     most = max(1, material.encoding.rows_within(DENSE_BYTES) // candidate.batch_size) * candidate.batch_size
     held_back = None if material.rounds else _Portions(material.validation, scaled, most)
     in_memory = None if material.sampled else _Portions(material.train, scaled, most)
-    best, best_weights, writer = np.inf, net.get_weights(), _open_writer(material.tensorboard)
+    best, best_weights, writer = np.inf, net.get_weights(), open_writer(material.tensorboard)
     epochs = material.rounds or candidate.epochs
     for epoch in range(1, epochs + 1):
         if in_memory is None:
@@ -131,7 +131,8 @@ def fit(candidate: KerasMlp, material: Material) -> Network:
         else:
             on_train = loop.train(in_memory.shuffled(material.seed + epoch))
         on_validation = None if held_back is None else loop.loss(held_back.in_order())
-        _write(writer, epoch, on_train, on_validation)
+        losses = {"loss/train": on_train, "loss/validation": on_validation}
+        write_scalars(writer, epoch, {name: loss for name, loss in losses.items() if loss is not None})
         material.heard(epoch, epochs, on_train, on_validation)
         if on_validation is None:
             continue
@@ -276,7 +277,7 @@ def _activate(graph: Export, activation: str, layer: str, flow: str) -> str:
     return graph.node({"relu": "Relu", "tanh": "Tanh", "gelu": "Gelu"}[activation], [flow], name)
 
 
-def _prepare(seed: int) -> None:
+def load_tensorflow(seed: int) -> None:
     """Load TensorFlow, quietly, and make it repeat itself: same seed, same data, same weights."""
     importlib.import_module(TENSORFLOW)
     import keras
@@ -286,16 +287,17 @@ def _prepare(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def _open_writer(folder: Path) -> Any:
+def open_writer(folder: Path) -> Any:
+    """Return a writer of TensorBoard's logs."""
     import tensorflow as tf
 
     return tf.summary.create_file_writer(str(folder))
 
 
-def _write(writer: Any, epoch: int, on_train: float, on_validation: float | None) -> None:
+def write_scalars(writer: Any, epoch: int, scalars: Mapping[str, float]) -> None:
+    """Write what TensorBoard shows of an epoch."""
     import tensorflow as tf
 
     with writer.as_default(step=epoch):
-        tf.summary.scalar("loss/train", on_train)
-        if on_validation is not None:
-            tf.summary.scalar("loss/validation", on_validation)
+        for name, value in scalars.items():
+            tf.summary.scalar(name, value)

@@ -1,6 +1,8 @@
-"""An estimator that a Python file of one's own makes. Here alone that file is run."""
+"""What a Python file of one's own makes: an estimator, or a Keras model. Here alone that file is run."""
 
 import hashlib
+import inspect
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,8 @@ from molino.contracts.model_file import LoadedModel
 from training.train.candidates.contract import Material
 from training.train.candidates.estimator import Estimator, exact, refuse_too_large
 from training.train.candidates.forms import Dense
+from training.train.candidates.keras_mlp import load_tensorflow
+from training.train.candidates.keras_model import KerasModel, fit_keras, is_keras, wrong_answer
 from training.train.candidates.usable import unusable
 from training.train.candidates.weights import refused, weighted
 
@@ -21,39 +25,61 @@ SEED = "random_state"
 METHODS = ("fit", "predict", "get_params", "set_params")
 OWN = "molino_own_"
 """Begins the name of the module that a file becomes."""
+NETWORK = re.compile(rb"\b(keras|tensorflow)\b")
+"""Is in a file that makes a Keras model."""
+OF_KERAS = ("epochs", "batch_size", "patience")
+"""Keys that are a Keras model's alone."""
 
 
 def faults(candidate: Python, loaded: LoadedModel) -> Iterator[Contradiction]:
-    """Yield why the file makes no estimator, or none that can be a candidate."""
+    """Yield why the file makes nothing, or nothing that can be a candidate."""
+    classes = len(loaded.file.target.classes or ())
     try:
-        estimator = made(candidate, loaded.code)
+        found = made(candidate, loaded.code, {"width": len(loaded.file.features), "classes": classes})
     except StepError as error:
         yield ("file",), str(error)
         return
-    problem = unusable(estimator, loaded.file.task) or (refused(estimator) if loaded.file.weighted else None)
+    if is_keras(found):
+        problem = wrong_answer(found, classes)
+    else:
+        problem = unusable(found, loaded.file.task) or (refused(found) if loaded.file.weighted else None)
+        for key in OF_KERAS:
+            if getattr(candidate, key) is not None:
+                yield (key,), f"this key is a Keras model's, and {candidate.function} returns {type(found).__name__}"
     if problem:
         yield ("file",), problem
 
 
-def fit(candidate: Python, material: Material) -> Estimator:
+def fit(candidate: Python, material: Material) -> Estimator | KerasModel:
     """Train on the rows in memory, in their dense form."""
-    estimator, form, rows = made(candidate, material.code), Dense(material.encoding), material.train
+    form, rows = Dense(material.encoding), material.train
+    found = made(candidate, material.code, {"width": form.width, "classes": material.classes}, material.seed)
+    shown = {"code_sha256": hashlib.sha256(material.code[candidate.file]).hexdigest()}
+    if is_keras(found):
+        return fit_keras(found, candidate, material, shown)
     refuse_too_large(material, form)
-    estimator.set_params(**_open_seeds(estimator, material.seed))
+    found.set_params(**_open_seeds(found, material.seed))
     try:
-        fitted = estimator.fit(exact(form(rows.features)), rows.target, **weighted(estimator, rows))
+        fitted = found.fit(exact(form(rows.features)), rows.target, **weighted(found, rows))
     except Exception as error:  # of whatever kind: it is not our code
         raise StepError(_told(candidate.file, error)) from error
-    shown = {"code_sha256": hashlib.sha256(material.code[candidate.file]).hexdigest()}
     return Estimator(fitted, form, len(rows), shown)
 
 
-def made(candidate: Python, code: Mapping[str, bytes]) -> Any:
+def made(candidate: Python, code: Mapping[str, bytes], rows: Mapping[str, int], seed: int = 0) -> Any:
     """Run the file, and return what its function makes of the parameters.
+
+    Args:
+        candidate: names file and function.
+        code: the files.
+        rows: their width, and the classes of the target: for a function that wants them and gives no default.
+        seed: of a Keras model's first weights.
 
     Raises:
         StepError: says where it fails, or what it lacks.
     """
+    if NETWORK.search(code[candidate.file]):
+        load_tensorflow(seed)
     module = ModuleType(OWN + candidate.file.removesuffix(".py"))
     sys.modules[module.__name__] = module  # by which a class of the file is found again
     try:
@@ -61,17 +87,28 @@ def made(candidate: Python, code: Mapping[str, bytes]) -> Any:
         function = getattr(module, candidate.function, None)
         if not callable(function):
             raise StepError(f"{candidate.file} has no function {candidate.function}")
-        estimator = function(**candidate.parameters)
+        found = function(**_wanted(function, rows) | candidate.parameters)
     except StepError:
         raise
     except Exception as error:  # of whatever kind: it is not our code
         raise StepError(_told(candidate.file, error)) from error
-    if isinstance(estimator, type) or not all(hasattr(estimator, name) for name in METHODS):
+    if is_keras(found):
+        return found
+    if isinstance(found, type) or not all(hasattr(found, name) for name in METHODS):
         raise StepError(
-            f"{candidate.function} of {candidate.file} returns {type(estimator).__name__}; expected an estimator or "
-            "pipeline of scikit-learn that isn't fitted yet"
+            f"{candidate.function} of {candidate.file} returns {type(found).__name__}; expected an estimator or "
+            "pipeline of scikit-learn that isn't fitted yet, or a Keras model"
         )
-    return estimator
+    return found
+
+
+def _wanted(function: Any, rows: Mapping[str, int]) -> dict[str, Any]:
+    """Return what a function wants to know of the rows."""
+    try:
+        taken = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of one that isn't written in Python
+        return {}
+    return {name: rows[name] for name in rows if name in taken and taken[name].default is inspect.Parameter.empty}
 
 
 def _open_seeds(estimator: Any, seed: int) -> dict[str, int]:

@@ -98,3 +98,7 @@ def test_a_failure_in_training_names_its_line(tmp_path):
     object.__setattr__(case.material, "code", {"own.py": code.encode()})
     with pytest.raises(StepError, match=r"^own\.py:4: KeyError: 1$"):
         fit(candidate, case.material)
+
+
+def test_a_key_of_keras_is_refused_beside_an_estimator():
+    assert wrong(PIPELINE, epochs=5) == ["this key is a Keras model's, and estimator returns Pipeline"]
