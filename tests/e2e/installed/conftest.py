@@ -71,8 +71,9 @@ def values(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """Return the values files of the installation: the chart's own for one's own machine, and the scenarios'."""
     file = tmp_path_factory.mktemp("values") / "scenarios.yaml"
     own = {**{name: models.small(name) for name in models.SMALL}, models.WRONG: models.wrong()}
+    own_code = {"models": own, "modelCode": models.CODE_VALUES}
     network = {"networkPolicies": {"enabled": True}}
-    file.write_text(yaml.safe_dump({**images.values(cluster), **network, "models": own}))
+    file.write_text(yaml.safe_dump({**images.values(cluster), **network, **own_code}))
     return CHART / "values-kind.yaml", file
 
 

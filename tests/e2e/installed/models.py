@@ -4,6 +4,7 @@ import csv
 import io
 import random
 from collections.abc import Callable
+from datetime import date, timedelta
 
 import yaml
 
@@ -19,6 +20,23 @@ WRONG = "wrong"
 """One more, with an error."""
 ROWS = "small"
 """Name of their source."""
+SOLD = "sold"
+"""The date that its rows have."""
+RICH = "flats"
+"""The one of them with a date, a Python file of its own, and a search."""
+TRIALS = 3
+"""Of the search."""
+CODE_FILE = "ridge.py"
+CODE = """from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def estimator(alpha):
+    return make_pipeline(StandardScaler(), Ridge(alpha))
+"""
+CODE_VALUES = {f"{RICH}.{CODE_FILE}": CODE}
+"""The chart's `modelCode`."""
 
 
 def small(name: str) -> str:
@@ -27,6 +45,13 @@ def small(name: str) -> str:
     model |= {"name": name, "title": name.title(), "source": {"uri": f"s3://molino/sources/{ROWS}.csv"}}
     model["candidates"] = [{"name": "linear", "kind": "linear", "alpha": 1.0}]
     model["gate"] = {"bounds": {"rmse": {"maximum": 6.0}}, "champion_tolerance": 0.02}
+    if name == RICH:
+        model["features"].append({"name": SOLD, "type": "date", "parts": ["year", "month", "age"]})
+        model["serving"]["example"].append("1970-06-01")
+        (linear,) = model["candidates"]
+        linear |= {"alpha": {"low": 0.1, "high": 10.0, "log": True}, "search": {"trials": TRIALS}}
+        own = {"name": "own", "kind": "python", "file": CODE_FILE, "parameters": {"alpha": 1.0}}
+        model["candidates"].append(own)
     return yaml.safe_dump(model, sort_keys=False)
 
 
@@ -36,14 +61,16 @@ def wrong() -> str:
 
 
 def rows(change: Callable[[list[Row]], None] = lambda found: None) -> bytes:
-    """Return the housing rows as CSV, changed."""
+    """Return the housing rows as CSV, each with a date of its own, changed."""
     with (MODELS / "housing" / "housing.csv").open(newline="") as file:
         reader = csv.DictReader(file)
         found, names = list(reader), reader.fieldnames
     assert names
     change(found)
+    for day, row in enumerate(found):
+        row[SOLD] = str(date(1970, 1, 1) + timedelta(days=day))
     text = io.StringIO()
-    writer = csv.DictWriter(text, names)
+    writer = csv.DictWriter(text, [*names, SOLD])
     writer.writeheader()
     writer.writerows(found)
     return text.getvalue().encode()

@@ -18,9 +18,11 @@ from training.train.candidates.estimator import Estimator, exact, refuse_too_lar
 from training.train.candidates.forms import Dense
 from training.train.candidates.keras_mlp import load_tensorflow
 from training.train.candidates.keras_model import KerasModel, fit_keras, is_keras, wrong_answer
+from training.train.candidates.sklearn_model import SKOPS
 from training.train.candidates.usable import unusable
 from training.train.candidates.weights import refused, weighted
 
+FIRST = (SKOPS,)
 SEED = "random_state"
 METHODS = ("fit", "predict", "get_params", "set_params")
 OWN = "molino_own_"
