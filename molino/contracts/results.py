@@ -171,6 +171,8 @@ class CandidateResult(_Part):
     """Rows that tell it: kept for it, or those that each fold leaves out."""
     threshold: float | None = None
     """Probability from which on a row is labelled as the positive class; none where the model file asks for none."""
+    factors: dict[str, float] = Field(default_factory=dict)
+    """By class: what its probability is multiplied by before the greatest is the label; where there are costs."""
     weights: dict[str, float] = Field(default_factory=dict)
     """Of an ensemble: how much each member counts, by its name; they add up to 1."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)

@@ -19,4 +19,10 @@ def about_decision(model: ModelFile, candidate: CandidateResult) -> list[str]:
             f"Its label is {positive!r} from a probability of {candidate.threshold:.4g} on, chosen on validation rows: "
             f"that {best}."
         )
+    if candidate.factors:
+        shown = ", ".join(f"{name!r} by {factor:.4g}" for name, factor in candidate.factors.items())
+        told.append(
+            f"Its label is the class whose probability is greatest, multiplied ({shown}), chosen on validation rows: "
+            "that costs least there."
+        )
     return told

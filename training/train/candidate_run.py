@@ -239,6 +239,7 @@ def _keep(session: Session, kept: _Kept, trained: Trained, rounds: int | None) -
         half_width=kept.width and kept.width[0],
         calibration_rows=kept.width and kept.width[1],
         threshold=decision.threshold if (decision := decision_of(trained)) else None,
+        factors=decision.factors(material.model.target.classes or ()) if decision else {},
         weights=dict(weights_of(trained)),
         parameters=dict(kept.parameters),
         search=kept.search,

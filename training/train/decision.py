@@ -4,7 +4,8 @@ Both are fitted to validation rows. `sigmoid` scales the logarithms of probabili
 each class (Platt 1999; for several classes Alexandari, Kundaje and Shrikumar 2020); `isotonic` takes each class by
 itself (Zadrozny and Elkan 2002), on a grid of probabilities between which it goes in straight lines.
 
-A threshold is a number for each class that is added to the logarithm of its probability before the greatest is taken.
+Rows count there as they do in training. A threshold is a number for each class that is added to the logarithm of its
+probability before the greatest is taken; by costs, that of one class after the other is set where it costs least.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +30,9 @@ LARGEST_LOGARITHM = 3.0
 """Of the factor of a sigmoid."""
 ENDS = (1e-4, 1 - 1e-4)
 """Between which a threshold lies."""
+SWEEPS = 20
+"""Over all classes, in the search of what costs least."""
+LARGEST_OFFSET = 10.0
 
 
 class Calibrator(Protocol):
@@ -99,25 +103,37 @@ class Decision:
     offsets: NDArray[np.float64] | None
     """[classes]: the threshold as numbers that are added to logarithms of probabilities."""
 
+    def factors(self, classes: tuple[str, ...]) -> dict[str, float]:
+        """Return what the probability of each class is multiplied by, where there is no threshold of one class."""
+        if self.offsets is None or self.threshold is not None:
+            return {}
+        return {name: float(np.exp(offset)) for name, offset in zip(classes, self.offsets, strict=True)}
 
-def fit_decision(model: ModelFile, chances: Chances, actual: NDArray[Any]) -> Decision:
+
+def fit_decision(
+    model: ModelFile, chances: Chances, actual: NDArray[Any], weights: NDArray[Any] | None = None
+) -> Decision:
     """Fit what the model file asks for to rows that the candidate wasn't fitted to.
 
     Args:
         model: of a classification.
         chances: what the candidate answers.
         actual: positions in the classes, [n].
+        weights: how much each row counts in a calibration, [n]; all alike where not given.
     """
     classes = model.target.classes or ()
-    fitting: Mapping[str, Callable[[Chances, NDArray[Any]], Calibrator]] = {
+    fitting: Mapping[str, Callable[[Chances, NDArray[Any], NDArray[Any]], Calibrator]] = {
         "isotonic": _fit_isotonic,
         "sigmoid": _fit_sigmoid,
     }
-    calibrator = fitting[model.calibration](chances, actual) if model.calibration else None
+    counted = np.ones(len(actual)) if weights is None else weights
+    calibrator = fitting[model.calibration](chances, actual, counted) if model.calibration else None
     if model.threshold is None:
         return Decision(calibrator, None, None)
-    positive = classes.index(model.threshold.positive_of(classes))
     told = calibrator(chances) if calibrator else chances
+    if model.threshold.costs is not None:
+        return Decision(calibrator, None, cheapest_offsets(told, actual, np.array(model.threshold.matrix(classes))))
+    positive = classes.index(model.threshold.positive_of(classes))
     threshold = best_threshold(model.threshold, told[:, positive], actual == positive)
     offsets = np.zeros(len(classes))
     offsets[positive] = np.log(1 - threshold) - np.log(threshold)
@@ -146,6 +162,66 @@ def best_threshold(wanted: Threshold, chances: NDArray[np.float64], positive: ND
     return float(np.clip((around[best] + around[best + 1]) / 2, *ENDS))
 
 
+def cheapest_offsets(chances: Chances, actual: NDArray[Any], costs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the offset of each class, [classes], by which labels cost least, as far as one class at a time tells.
+
+    Args:
+        chances: [n, classes].
+        actual: positions in the classes, [n].
+        costs: what each label costs a row of each class, [class, label].
+    """
+    logarithms = np.log(np.maximum(chances, LEAST))
+    of_rows = costs[actual]
+
+    def total(offsets: NDArray[np.float64]) -> float:
+        return float(of_rows[np.arange(len(actual)), (logarithms + offsets).argmax(axis=1)].sum())
+
+    missed = costs.sum(axis=1)
+    starts = [np.zeros(len(costs)), np.log(np.maximum(missed, LEAST) / max(missed.max(), LEAST))]
+    found = [_descended(logarithms, of_rows, start, total) for start in starts]
+    best = min(found, key=total)
+    return np.asarray(best - best.max())
+
+
+def _descended(
+    logarithms: NDArray[np.float64],
+    of_rows: NDArray[np.float64],
+    start: NDArray[np.float64],
+    total: Callable[[NDArray[np.float64]], float],
+) -> NDArray[np.float64]:
+    """Set one offset after the other where it costs least, until none costs less."""
+    offsets, cost = start, total(start)
+    for _ in range(SWEEPS):
+        before = cost
+        for label in range(len(start)):
+            tried = offsets.copy()
+            tried[label] = _cheapest(logarithms, of_rows, offsets, label)
+            if total(tried) < cost:
+                offsets, cost = tried, total(tried)
+        if cost >= before:
+            break
+    return offsets
+
+
+def _cheapest(
+    logarithms: NDArray[np.float64], of_rows: NDArray[np.float64], offsets: NDArray[np.float64], label: int
+) -> float:
+    """Return the offset of one class that costs least beside those of the others, half way between two rows' own."""
+    others = logarithms + offsets
+    others[:, label] = -np.inf
+    rival = others.argmax(axis=1)
+    rows = np.arange(len(rival))
+    turns = others[rows, rival] - logarithms[:, label]
+    order = np.argsort(turns, kind="stable")
+    gained = of_rows[rows, label] - of_rows[rows, rival]
+    cuts = np.flatnonzero(np.diff(turns[order], prepend=-np.inf, append=np.inf) > 0)
+    summed = np.concatenate([[0.0], np.cumsum(gained[order])])[cuts]
+    best = cuts[int(np.argmin(summed))]
+    low, high = turns[order][0] - 1, turns[order][-1] + 1
+    around = np.concatenate([[low - 1], turns[order], [high + 1]])
+    return float(np.clip((around[best] + around[best + 1]) / 2, -LARGEST_OFFSET, LARGEST_OFFSET))
+
+
 def labels_of(chances: Chances, offsets: NDArray[np.float64] | None) -> NDArray[np.intp]:
     """Return the label of each row, [n], as positions in the classes."""
     return np.asarray(weighed(chances, offsets).argmax(axis=1), np.intp)
@@ -159,17 +235,18 @@ def weighed(chances: Chances, offsets: NDArray[np.float64] | None) -> Chances:
     return np.asarray(heavy / heavy.sum(axis=1, keepdims=True))
 
 
-def _fit_sigmoid(chances: Chances, actual: NDArray[Any]) -> Sigmoid:
+def _fit_sigmoid(chances: Chances, actual: NDArray[Any], weights: NDArray[Any]) -> Sigmoid:
     """Minimise the log loss; targets are a little off 0 and 1, as Platt has them, so that no factor is infinite."""
     from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     rows, classes = chances.shape
     logarithms = np.log(np.maximum(chances, LEAST))
     target = (np.eye(classes)[actual] + 1 / rows) / (1 + classes / rows)
+    shares = weights / weights.sum()
 
     def loss(given: NDArray[np.float64]) -> float:
         found = _softmax(np.exp(given[0]) * logarithms + np.append(given[1:], 0.0))
-        return float(-(target * np.log(np.maximum(found, 1e-300))).sum() / rows)
+        return float(-shares @ (target * np.log(np.maximum(found, 1e-300))).sum(axis=1))
 
     found = minimize(
         loss, np.zeros(classes), bounds=[(-LARGEST_LOGARITHM, LARGEST_LOGARITHM), *[(-20, 20)] * (classes - 1)]
@@ -177,13 +254,13 @@ def _fit_sigmoid(chances: Chances, actual: NDArray[Any]) -> Sigmoid:
     return Sigmoid(float(np.exp(found.x[0])), np.append(found.x[1:], 0.0))
 
 
-def _fit_isotonic(chances: Chances, actual: NDArray[Any]) -> Isotonic:
+def _fit_isotonic(chances: Chances, actual: NDArray[Any], weights: NDArray[Any]) -> Isotonic:
     from sklearn.isotonic import IsotonicRegression
 
     grid, rows = np.linspace(0, 1, CELLS + 1), len(chances)
     heights = []
     for index in range(chances.shape[1]):
-        fitted = IsotonicRegression(out_of_bounds="clip").fit(chances[:, index], actual == index)
+        fitted = IsotonicRegression(out_of_bounds="clip").fit(chances[:, index], actual == index, sample_weight=weights)
         heights.append(np.clip(fitted.predict(grid), 1 / (rows + 2), 1))
     return Isotonic(np.array(heights, np.float64))
 

@@ -101,8 +101,17 @@ def _decision(model: "ModelFile") -> Iterator[Contradiction]:
             ("calibration",),
             f"isotonic takes at most {MOST_CLASSES} classes, not {len(classes)}; set sigmoid",
         )
-    if threshold is not None and len(classes) > 2:
-        yield ("threshold",), f"a threshold is of two classes, and there are {len(classes)}; take it out"
+    if threshold is not None and threshold.costs is None and len(classes) > 2:
+        yield (
+            ("threshold",),
+            f"a threshold is of two classes, and there are {len(classes)}; give costs, such as {{{classes[0]}: 5}}",
+        )
+    for name, of_class in ((threshold and threshold.costs) or {}).items():
+        named: dict[str, Key] = {name: ("threshold", "costs", name)}
+        named |= {label: (*named[name], label) for label in of_class} if isinstance(of_class, dict) else {}
+        for one, at in named.items():
+            if one not in classes:
+                yield at, f"expected one of target.classes: {', '.join(classes)}"
     if threshold is not None and threshold.positive is not None and threshold.positive not in classes:
         yield ("threshold", "positive"), f"expected one of target.classes: {', '.join(classes)}"
 

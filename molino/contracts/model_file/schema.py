@@ -293,7 +293,7 @@ class ModelFile(Part):
     calibration: Calibration | None = None
     """Of a classification: how probabilities are made truer by validation rows; left as they are when not given."""
     threshold: Threshold | None = None
-    """Of two classes: from which probability on a row gets a label; the more probable class when not given."""
+    """Of a classification: from which probability on a row gets a label; the most probable class when not given."""
     slices: tuple[str, ...] = ()
     """Names of categories and booleans: evaluate tells the chosen candidate's metrics of the rows of each value."""
     gate: Gate = Gate()

@@ -13,7 +13,7 @@ from molino.contracts.results import CandidateResult
 from training.evaluate.decision import about_decision
 from training.train.candidates import fit
 from training.train.candidates.decided import offsets_of
-from training.train.decision import best_threshold, fit_decision, labels_of, weighed
+from training.train.decision import best_threshold, cheapest_offsets, fit_decision, labels_of, weighed
 from training.train.export import export_candidate
 from training.train.graph_predictions import graph_predictions
 from training.train.parity import check_labels, generate_rows
@@ -73,6 +73,43 @@ def test_calibrated_probabilities_are_shares_of_rows(kind: str) -> None:
     assert off(found) < 0.08 < off(chances)
 
 
+def test_labels_by_a_matrix_of_costs_cost_no_more_than_those_of_a_grid() -> None:
+    rng = np.random.default_rng(2)
+    chances, costs = rng.dirichlet(np.ones(3), 300), np.array([[0, 1, 9], [2, 0, 1], [1, 4, 0]], float)
+    actual = np.array([rng.choice(3, p=row) for row in chances])
+
+    def cost(offsets: np.ndarray) -> float:
+        return float(costs[actual, labels_of(chances, offsets)].sum())
+
+    found = cost(cheapest_offsets(chances, actual, costs))
+    grid = np.linspace(-3, 3, 13)
+    assert found <= min(cost(np.array([one, other, 0])) for one in grid for other in grid) * 1.02
+    assert found < cost(np.zeros(3))
+
+
+def test_a_class_that_must_not_be_missed_is_missed_less() -> None:
+    rng = np.random.default_rng(3)
+    chances = rng.dirichlet(np.ones(3), 300)
+    actual = np.array([rng.choice(3, p=row) for row in chances])
+    decision = fit_decision(model_of("classification", threshold={"costs": {"middle": 20.0}}), chances, actual)
+    missed = [(labels_of(chances, one)[actual == 1] != 1).mean() for one in (None, decision.offsets)]
+    assert missed[1] < missed[0] / 3
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "isotonic"])
+def test_a_row_of_weight_two_calibrates_as_two_rows(kind: str) -> None:
+    chances, actual = skewed(500)
+    model, twice = model_of("binary", calibration=kind), np.where(actual == 1, 2, 1)
+    weighed_rows = fit_decision(model, chances, actual, twice.astype(float)).calibrator
+    repeated = fit_decision(model, np.repeat(chances, twice, axis=0), np.repeat(actual, twice)).calibrator
+    plain = fit_decision(model, chances, actual).calibrator
+    assert weighed_rows
+    assert repeated
+    assert plain
+    assert np.abs(weighed_rows(chances) - repeated(chances)).max() < 0.01
+    assert np.abs(weighed_rows(chances) - plain(chances)).max() > 0.05
+
+
 DECISIONS: dict[str, dict[str, Any]] = {
     "a cost": {"threshold": {"cost": {"false_negative": 5}}},
     "f1 of the first class": {"threshold": {"maximize": "f1", "positive": "no"}},
@@ -84,7 +121,8 @@ DECISIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("kind", ["linear", "gradient_boosting"])
 @pytest.mark.parametrize(("task", "more"), [*(("binary", more) for more in DECISIONS.values()),
                                             ("classification", {"calibration": "sigmoid"}),
-                                            ("classification", {"calibration": "isotonic"})])  # fmt: skip
+                                            ("classification", {"calibration": "isotonic"}),
+                                            ("classification", {"threshold": {"costs": {"low": 5.0}}})])  # fmt: skip
 def test_the_graph_answers_as_the_native_model(tmp_path: Path, task: str, more: dict[str, Any], kind: str) -> None:
     model = model_of(task, NUMBERS, candidates=[{"name": "one", "kind": kind}], **more)
     case = case_of(tmp_path, model)
@@ -119,6 +157,8 @@ def test_the_verdict_tells_them() -> None:
         ("classification", {"threshold": {"maximize": "f1"}}, "a threshold is of two classes, and there are 3"),
         ("binary", {"threshold": {"maximize": "f1", "positive": "maybe"}}, "expected one of target.classes: no, yes"),
         ("binary", {"threshold": {}}, "give one of cost, such as"),
+        ("classification", {"threshold": {"costs": {"none": 2.0}}}, "expected one of target.classes: low, middle"),
+        ("classification", {"threshold": {"costs": {"low": {"none": 2.0}}}}, "expected one of target.classes: low"),
     ],
 )
 def test_what_goes_with_nothing_is_refused(task: str, more: dict[str, Any], problem: str) -> None:

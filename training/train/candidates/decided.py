@@ -58,7 +58,7 @@ def decided(trained: Trained, material: Material) -> Trained:
         return Decided(trained, material.decision)
     rows, kept = material.validation, getattr(trained, "judged", None)
     chances = trained.predict(rows.features) if kept is None else kept
-    return Decided(trained, fit_decision(model, chances, rows.target))
+    return Decided(trained, fit_decision(model, chances, rows.target, rows.weights))
 
 
 def decision_of(trained: Trained) -> Decision | None:
