@@ -119,6 +119,14 @@ def test_a_part_that_is_left_out_keeps_its_own_login() -> None:
     assert "MOLINO_OIDC" not in variables(documents, "Deployment/molino-airflow-api-server")
 
 
+def test_mlflow_answers_at_an_address_that_its_ingress_does_not_tell() -> None:
+    documents = render("defaults", *ON, "oidc.mlflow.url=https://runs.example.com:8443/")
+    hosts = variables(documents, "Deployment/molino-mlflow")["MOLINO_ALLOWED_HOSTS"].split(",")
+    assert {"mlflow.example.com", "runs.example.com:8443"} <= set(hosts)
+    (spec,) = (spec for name, spec, _ in pods(documents) if name == "Deployment/molino-oidc")
+    assert "--redirect-url=https://runs.example.com:8443/oauth2/callback" in spec["containers"][0]["args"]
+
+
 def test_the_operator_makes_its_secret() -> None:
     documents = render(
         "defaults", *ON, "oidc.auth.existingSecret=", "externalSecrets.enabled=true", "externalSecrets.store=vault"

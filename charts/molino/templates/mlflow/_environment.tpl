@@ -22,5 +22,5 @@
 - {name: MOLINO_ARTIFACTS, value: {{ printf "s3://%s" .Values.s3.buckets.mlflow | quote }}}
 - {name: MOLINO_WORKERS, value: {{ include "molino.text" .Values.mlflow.config.workers | quote }}}
 - name: MOLINO_ALLOWED_HOSTS
-  value: {{ concat (list $host (printf "%s:*" $host) (printf "%s.%s.svc" $host .Release.Namespace) (printf "%s.%s.svc:*" $host .Release.Namespace)) .Values.mlflow.config.allowedHosts (include "molino.ingressHosts" .Values.mlflow.ingress | fromJsonArray | compact) | join "," | quote }}
+  value: {{ concat (list $host (printf "%s:*" $host) (printf "%s.%s.svc" $host .Release.Namespace) (printf "%s.%s.svc:*" $host .Release.Namespace)) .Values.mlflow.config.allowedHosts (include "molino.ingressHosts" .Values.mlflow.ingress | fromJsonArray | compact) (.Values.oidc.enabled | ternary (list (regexReplaceAll "^https?://|/.*$" .Values.oidc.mlflow.url "")) list | compact) | join "," | quote }}
 {{- end -}}
