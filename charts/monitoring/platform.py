@@ -12,6 +12,13 @@ BACKUP_AGE = (
     "(time() - max by (namespace, cronjob) "
     f'(kube_cronjob_status_last_successful_time{{{ALL}, cronjob=~".*backup.*"}})) / 3600'
 )
+BACKUP_EVERY = (
+    f'(max by (namespace, cronjob) (kube_cronjob_next_schedule_time{{{ALL}, cronjob=~".*backup.*"}}) '
+    f'- max by (namespace, cronjob) (kube_cronjob_status_last_schedule_time{{{ALL}, cronjob=~".*backup.*"}})) / 3600'
+)
+"""Hours between two that are scheduled; nothing of one that is suspended."""
+BACKUP_LATE = f"> (({BACKUP_EVERY}) * 2 + 0.25 or ({BACKUP_AGE}) * 0 + 26)"
+"""Two were missed; where no schedule is known, as of one that is suspended, a daily one was."""
 CERTIFICATE_DAYS = (
     f"(min by (namespace, name) (certmanager_certificate_expiration_timestamp_seconds{{{ALL}}}) - time()) / 86400"
 )
@@ -36,7 +43,7 @@ GROUPS = (
             Alert(
                 "MolinoBackupOld",
                 BACKUP_AGE,
-                "> 26",
+                BACKUP_LATE,
                 "critical",
                 "The last backup of {{ $labels.cronjob }} that went well is {{ $value | humanize }} hours old",
                 "10m",

@@ -28,15 +28,43 @@ WORKERS = 4
 
 
 @dataclass(frozen=True)
+class Thinning:
+    """Which sets stay by age: all young ones, then the last of each day, then the last of each week, all in UTC."""
+
+    whole: timedelta
+    """All sets stay that are younger."""
+    days: int
+    weeks: int
+
+    def kept(self, ids: Sequence[str], at: datetime) -> set[str]:
+        """Return which of the sets, the newest first, stay."""
+        found, days, weeks = set(), set(), set()
+        for set_id in ids:
+            made = _made(set_id)
+            day, week = made.date(), made.isocalendar()[:2]
+            age = (at.date() - day).days
+            last_of_day = day not in days and age <= self.days
+            last_of_week = week not in weeks and age <= 7 * self.weeks
+            if at - made < self.whole or last_of_day or last_of_week:
+                found.add(set_id)
+            days.add(day)
+            weeks.add(week)
+        return found
+
+
+@dataclass(frozen=True)
 class Retention:
     """Which sets stay: the newest ones of a number that are younger than an age; the newest of all always does."""
 
     keep: int | None = None
     max_age: timedelta | None = None
+    thinning: Thinning | None = None
 
     def gone(self, ids: Sequence[str], at: datetime) -> list[str]:
         """Return which of the sets, the newest first, are to be removed."""
-        return [set_id for number, set_id in enumerate(ids) if number and self._is_gone(number, set_id, at)]
+        kept = self.thinning.kept(ids, at) if self.thinning else set(ids)
+        numbers = {set_id: number for number, set_id in enumerate(one for one in ids if one in kept)}
+        return [one for one in ids[1:] if one not in numbers or self._is_gone(numbers[one], one, at)]
 
     def _is_gone(self, number: int, set_id: str, at: datetime) -> bool:
         if self.keep is not None and number >= self.keep:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from molino.backup.cipher import Cipher
 from molino.backup.settings import BackupSettings, key_bytes
+from molino.backup.signer import Signer
 from molino.backup.vault import Vault
 from molino.contracts.settings import Settings
 from training.stores.opening import open_at
@@ -24,5 +25,8 @@ def open_vault(settings: Settings, backup: BackupSettings) -> Iterator[Vault]:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     cipher = Cipher(key_bytes(backup.key)) if backup.key else None
+    key = backup.key or backup.mac_key
+    signer = Signer(key_bytes(key)) if key else None
     with tempfile.TemporaryDirectory(prefix="molino-backup-", dir=folder) as scratch:
-        yield Vault(open_at(backup.address(settings), backup.reaching(settings)), cipher, Path(scratch))
+        store = open_at(backup.address(settings), backup.reaching(settings))
+        yield Vault(store, cipher, Path(scratch), signer)

@@ -24,7 +24,9 @@ from training.stores.opening import open_store
 NEWEST = "newest"
 
 
-def restore(settings: Settings, backup: BackupSettings, set_id: str, over: bool) -> Iterator[str]:
+def restore(
+    settings: Settings, backup: BackupSettings, set_id: str, over: bool, unsigned: bool = False
+) -> Iterator[str]:
     """Restore a set, and yield what was done, a line each.
 
     Args:
@@ -32,6 +34,7 @@ def restore(settings: Settings, backup: BackupSettings, set_id: str, over: bool)
         backup: leads to the sets.
         set_id: which one; `newest` is the newest.
         over: write over what is there. What the set doesn't hold stays.
+        unsigned: trust a manifest that has no HMAC, or that of another key.
 
     Raises:
         BackupError: something is there already; the set is damaged; nothing was changed. Or Postgres or git refuse.
@@ -43,7 +46,7 @@ def restore(settings: Settings, backup: BackupSettings, set_id: str, over: bool)
     with open_vault(settings, backup) as vault, ExitStack() as marked:
         with suppress(StoreError):  # a store that can be read alone
             marked.enter_context(vault.making(f"restore-{secrets.token_hex(3)}"))
-        manifest = verify(vault, chosen(vault, set_id))
+        manifest = verify(vault, chosen(vault, set_id), unsigned)
         yield f"set {manifest.id}: all {len(manifest.files)} files are what its manifest says"
         yield from _restore_objects(vault, manifest, wanted)
         yield from _restore_repository(settings, vault, manifest)

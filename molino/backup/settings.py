@@ -28,6 +28,8 @@ class BackupSettings(BaseSettings):
     key: SecretStr | None = None
     """32 bytes in base64, as `openssl rand -base64 32` gives them: sets are encrypted with it, and none is written
     without."""
+    mac_key: SecretStr | None = None
+    """32 bytes in base64: manifests of plain sets are authenticated with it; those of encrypted ones are by `key`."""
     databases: dict[str, Address] = Field(default_factory=dict)
     """Postgres databases by name, as JSON: `{"airflow": "postgresql://user:password@host/airflow"}`."""
     dumps: Path | None = None
@@ -36,7 +38,7 @@ class BackupSettings(BaseSettings):
     places: dict[str, Address] = Field(default_factory=dict)
     """Further folders or buckets by name, as JSON: `{"logs": "s3://molino-logs"}`."""
 
-    @field_validator("key")
+    @field_validator("key", "mac_key")
     @classmethod
     def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(key_bytes(key)) != KEY_BYTES:

@@ -1,7 +1,8 @@
 """Where sets are kept: manifests by id, and the bytes of all sets once each, by what they are.
 
-`sets/<id>/manifest.json` is a set, with its SHA-256 beside it. `blobs/<xx>/<name>` are bytes, named by their SHA-256,
-or by a keyed hash of it where they are encrypted; sets share them. `begun/<id>` is there while a set is being made.
+`sets/<id>/manifest.json` is a set, with its SHA-256 and, where there is a key, its HMAC beside it. `blobs/<xx>/<name>`
+are bytes, named by their SHA-256, or by a keyed hash of it where they are encrypted; sets share them. `begun/<id>` is
+there while a set is being made.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from molino.backup.cipher import Cipher
 from molino.backup.manifest import BLOBS, Held, Manifest
+from molino.backup.signer import Signer
 from molino.contracts.errors import BackupError, StoreError
 from molino.contracts.identifiers import is_run_id
 from molino.contracts.reading import read_json
@@ -23,7 +25,9 @@ from training.stores.contract import Store
 from training.stores.opening import sha256_of
 
 SETS, BEGUN = "sets/", "begun/"
-MANIFEST, SUM = "manifest.json", "manifest.json.sha256"
+MANIFEST, SUM, MAC = "manifest.json", "manifest.json.sha256", "manifest.json.hmac"
+PIECE = 200
+"""Objects that a sweep removes between two looks at sets and marks."""
 
 
 class Vault:
@@ -33,10 +37,11 @@ class Vault:
         store: where they are kept.
         cipher: what new sets are encrypted with, and what encrypted ones are read by; none without a key.
         scratch: folder for temporary files.
+        signer: what manifests are authenticated by; none without a key.
     """
 
-    def __init__(self, store: Store, cipher: Cipher | None, scratch: Path) -> None:
-        self.store, self.cipher, self.scratch = store, cipher, scratch
+    def __init__(self, store: Store, cipher: Cipher | None, scratch: Path, signer: Signer | None = None) -> None:
+        self.store, self.cipher, self.scratch, self.signer = store, cipher, scratch, signer
 
     @property
     def key_id(self) -> str | None:
@@ -48,8 +53,12 @@ class Vault:
         keys = (key.split("/") for key in self.store.list(SETS))
         return sorted((key[1] for key in keys if len(key) == 3 and key[2] == MANIFEST), reverse=True)
 
-    def read(self, set_id: str) -> Manifest:
+    def read(self, set_id: str, trusted: bool = False) -> Manifest:
         """Return a set's manifest.
+
+        Args:
+            set_id: which one.
+            trusted: whether it must be authenticated, where there is a key; one of another key passes else.
 
         Raises:
             BackupError: there is no such set, or its manifest was altered or is of another version.
@@ -62,6 +71,10 @@ class Vault:
         path.write_bytes(data)
         if sha256_of(path) != told:
             raise BackupError(f"{self.store.uri(key)}: its sha256 isn't what {SUM} says; the set is damaged")
+        if self.signer:
+            written = self.store.read(f"{SETS}{set_id}/{MAC}") if self.store.exists(f"{SETS}{set_id}/{MAC}") else b""
+            if fault := self.signer.fault(data, written.decode(errors="replace"), trusted):
+                raise BackupError(f"{self.store.uri(key)}: {fault}")
         manifest = read_json(Manifest, data)
         if isinstance(manifest, str):
             raise BackupError(f"{self.store.uri(key)}: {manifest}; it may be of a newer Molino")
@@ -72,6 +85,8 @@ class Vault:
         path = self.scratch / MANIFEST
         path.write_text(manifest.model_dump_json(indent=1))
         self.store.write(f"{SETS}{manifest.id}/{SUM}", f"{sha256_of(path)}  {MANIFEST}\n".encode())
+        if self.signer:
+            self.store.write(f"{SETS}{manifest.id}/{MAC}", self.signer.sign(path.read_bytes()).encode())
         self.store.upload(path, f"{SETS}{manifest.id}/{MANIFEST}")
 
     def blobs(self) -> set[str]:
@@ -127,6 +142,7 @@ class Vault:
         """Remove a set: first its manifest, so that a part of it never passes for a set."""
         self.store.delete(f"{SETS}{set_id}/{MANIFEST}")
         self.store.delete(f"{SETS}{set_id}/{SUM}")
+        self.store.delete(f"{SETS}{set_id}/{MAC}")
 
     @contextmanager
     def making(self, set_id: str) -> Iterator[None]:
@@ -143,7 +159,9 @@ class Vault:
         """Remove bytes that no set names, and what sets that were never finished have left; return how many.
 
         Nothing happens while a set is being made or restored, which may need them. What is there is listed before it is
-        asked which sets there are, so that a set that is finished in between loses nothing.
+        asked which sets there are, so that a set that is finished in between loses nothing. Sets and marks are asked
+        for again right before each piece is removed; a set that begins during a piece looks at its end for what it was
+        to share, and is made again where that is gone.
 
         Raises:
             BackupError: a manifest is damaged, so that what it names isn't known; nothing was removed.
@@ -154,10 +172,12 @@ class Vault:
         sets = self.ids()
         named = {held.blob_key for set_id in sets for held in self.read(set_id).files}
         unnamed = sorted(there - named)
-        for number, key in enumerate([*unnamed, *(key for key in listed if key.split("/")[1] not in sets)]):
+        wanted = [*unnamed, *(key for key in listed if key.split("/")[1] not in sets)]
+        for begin in range(0, len(wanted), PIECE):
             if self._others() or self.ids() != sets:
-                return min(number, len(unnamed))
-            self.store.delete(key)
+                return min(begin, len(unnamed))
+            for key in wanted[begin : begin + PIECE]:
+                self.store.delete(key)
         return len(unnamed)
 
     def _others(self) -> list[str]:

@@ -13,6 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Make, list, verify and restore backups. `MOLINO_BACKUP_STORE` says where they are.",
 )
+UNSIGNED = "Trust a manifest that has no HMAC, or that of another key."
 Set = Annotated[str, typer.Argument(metavar="[SET]", help="Id of the set, as `list` tells it; the newest else.")]
 
 
@@ -22,22 +23,28 @@ def create(
     max_age: Annotated[
         float | None, typer.Option(min=0, help="Remove sets that are older, in days; never the new one.")
     ] = None,
+    all_hours: Annotated[
+        float | None, typer.Option(min=0, help="Thin out: all sets stay that are younger, in hours.")
+    ] = None,
+    daily: Annotated[int, typer.Option(min=0, help="Of those that are older, the last of each of so many days.")] = 30,
+    weekly: Annotated[int, typer.Option(min=0, help="And the last of each of so many weeks.")] = 12,
 ) -> None:
     """Back up databases, objects, data repository and what is in service, as one set.
 
     Bytes that an earlier set has aren't copied again. Runs may go on meanwhile.
 
-    Example: `MOLINO_BACKUP_STORE=s3://backups/molino molino backup create --keep 96 --max-age 30`
+    Example: `MOLINO_BACKUP_STORE=s3://backups/molino molino backup create --all-hours 24 --daily 30 --weekly 12`
     """
-    from molino.backup.create import Retention
+    from molino.backup.create import Retention, Thinning
     from molino.backup.create import create as make
     from molino.backup.settings import BackupSettings
     from molino.contracts.settings import load_settings, read_environment
     from molino.logs import configure_logs
 
     configure_logs()
+    thinning = None if all_hours is None else Thinning(timedelta(hours=all_hours), daily, weekly)
     age = None if max_age is None else timedelta(days=max_age)
-    made = make(load_settings(), read_environment(BackupSettings), Retention(keep, age))
+    made = make(load_settings(), read_environment(BackupSettings), Retention(keep, age, thinning))
     for place, count in made.manifest.counts.items():
         print(f"{place}: {count.files} files, {count.bytes} bytes")
     for line in made.manifest.left_out:
@@ -94,7 +101,10 @@ def _print(found: "list[Manifest]") -> None:
 
 
 @app.command("verify")
-def verify(set_id: Set = "newest") -> None:
+def verify(
+    set_id: Set = "newest",
+    unsigned: Annotated[bool, typer.Option("--unsigned", help=UNSIGNED)] = False,
+) -> None:
     """Read all of a set and compare it with its manifest; the exit code is 1 where a byte differs.
 
     Example: `molino backup verify 20261127-183000-a1b2c3`
@@ -108,7 +118,7 @@ def verify(set_id: Set = "newest") -> None:
 
     configure_logs()
     with open_vault(load_settings(), read_environment(BackupSettings)) as vault:
-        manifest = read_all(vault, chosen(vault, set_id))
+        manifest = read_all(vault, chosen(vault, set_id), unsigned)
     print(f"set {manifest.id}: all {len(manifest.files)} files are what its manifest says")
 
 
@@ -116,6 +126,7 @@ def verify(set_id: Set = "newest") -> None:
 def restore(
     set_id: Set = "newest",
     over: Annotated[bool, typer.Option("--over", help="Write over what is there.")] = False,
+    unsigned: Annotated[bool, typer.Option("--unsigned", help=UNSIGNED)] = False,
 ) -> None:
     """Verify a set and put all of it where the settings lead, which must be empty.
 
@@ -129,5 +140,5 @@ def restore(
     from molino.logs import configure_logs
 
     configure_logs()
-    for line in put_back(load_settings(), read_environment(BackupSettings), set_id, over):
+    for line in put_back(load_settings(), read_environment(BackupSettings), set_id, over, unsigned):
         print(line, flush=True)

@@ -57,7 +57,9 @@ def test_databases_are_dumped_before_objects_are_read() -> None:
     made = containers()
 
     assert list(made) == ["databases", "objects"]
-    assert made["objects"]["args"] == ["backup", "create", "--keep", "192", "--max-age", "30"]
+    assert made["objects"]["args"] == [
+        "backup", "create", "--keep", "192", "--max-age", "100", "--all-hours", "24", "--daily", "30", "--weekly", "12"
+    ]  # fmt: skip
     assert [
         word
         for word in ("airflow", "mlflow", "mlflow_auth")
@@ -80,6 +82,20 @@ def test_a_restore_brings_objects_and_then_databases_and_never_starts_by_itself(
     assert made["objects"]["args"] == ["backup", "restore", "20261127-183000-a1b2c3", "--over"]
     assert made["databases"]["command"][2].count("pg_restore") == 3
     assert job["spec"]["suspend"] is True
+
+
+def test_a_backup_that_hangs_is_ended() -> None:
+    job = next(
+        one
+        for one in render("defaults", ON)
+        if one["metadata"]["name"] == "molino-backup" and "schedule" in one["spec"]
+    )
+    assert job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 3600
+
+
+def test_manifests_are_authenticated_by_a_key_of_their_own() -> None:
+    told = variables(containers("backup.auth.macSecret=own")["objects"])
+    assert told["MOLINO_BACKUP_MAC_KEY"] == {"name": "own", "key": "mac-key"}
 
 
 def test_values_say_that_none_is_made_before_a_restore() -> None:

@@ -108,3 +108,30 @@ def test_databases_that_hold_tables_are_refused_before_anything_is_written(postg
     finally:
         for name in DATABASES:
             ask(postgres, name, f"CREATE TABLE IF NOT EXISTS kept AS SELECT '{name}' AS name", name)
+
+
+def test_databases_of_a_new_installation_are_restored_to_and_those_with_runs_are_not(
+    postgres: int, tmp_path: Path
+) -> None:
+    first = next(iter(containers(name="molino-backup-restore").values()))
+    tables = {
+        "airflow": ("variable (id int)", "dag_run (id int)"),
+        "mlflow": ("runs (id int)", "registered_models (name text)"),
+        "mlflow_auth": ("users (name text, is_admin boolean)",),
+    }
+    try:
+        for name, made in tables.items():
+            ask(postgres, name, "".join(f"CREATE TABLE {table};" for table in made), name)
+        ask(postgres, "mlflow_auth", "INSERT INTO users VALUES ('admin', true)", "mlflow_auth")
+        assert databases(first, tmp_path, postgres).returncode == 0
+        ask(postgres, "airflow", "INSERT INTO dag_run VALUES (1)", "airflow")
+        ask(postgres, "mlflow_auth", "INSERT INTO users VALUES ('ann', false)", "mlflow_auth")
+        refused = databases(first, tmp_path, postgres)
+        assert refused.returncode == 1
+        assert [line.partition(";")[0] for line in refused.stderr.splitlines()] == [
+            "the database airflow at 127.0.0.1 holds 1 DAG runs and variables",
+            "the database mlflow_auth at 127.0.0.1 holds 1 users",
+        ]
+    finally:
+        for name, made in tables.items():
+            ask(postgres, name, "".join(f"DROP TABLE {table.partition(' ')[0]};" for table in made), name)

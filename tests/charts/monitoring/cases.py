@@ -90,6 +90,13 @@ def backed_up(values: str, name: str = "molino-backup") -> Series:
     return gauge("kube_cronjob_status_last_successful_time", values, cronjob=name)
 
 
+def scheduled(last: str, following: str) -> Series:
+    """Return a CronJob's times, the last and the next one."""
+    return gauge("kube_cronjob_status_last_schedule_time", last, cronjob="molino-backup") | gauge(
+        "kube_cronjob_next_schedule_time", following, cronjob="molino-backup"
+    )
+
+
 def certificate(values: str) -> Series:
     return gauge("certmanager_certificate_expiration_timestamp_seconds", values, name="molino")
 
@@ -270,9 +277,11 @@ CASES = {
         },
     ),
     "MolinoBackupOld": Case(
-        backed_up("-100000x30"),
+        backed_up("-1900x30") | scheduled("0x30", "900x30"),
         "25m",
         {
+            "every quarter of an hour": (backed_up("-600x30") | scheduled("0x30", "900x30"), "14m"),
+            "a weekly one of three days ago": (backed_up("-259200x30") | scheduled("-259200x30", "345600x30"), "25m"),
             "yesterday's": (backed_up("-80000x30"), "25m"),
             "a job of another kind": (backed_up("-9e5x30", "molino-prune"), "25m"),
         },

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from molino.backup.create import Retention, create
+from molino.backup.create import Retention, Thinning, create
 from molino.backup.databases import restore_dump
 from molino.backup.manifest import Manifest
 from molino.backup.opening import open_vault
@@ -340,6 +340,79 @@ def test_only_what_no_kept_set_names_is_removed(settings: Settings, backup: Back
 def test_sets_go_by_count_and_age_but_never_the_newest(retention: Retention, gone: list[str]) -> None:
     sets = ["20261127-120000-a", "20261126-120000-b", "20261125-120000-c", "20261101-120000-d"]
     assert retention.gone(sets, datetime(2026, 11, 27, 12, tzinfo=UTC)) == gone
+
+
+def test_sets_are_thinned_out_by_age_however_often_it_is_done() -> None:
+    now, sets = datetime(2026, 11, 27, 12, tzinfo=UTC), []
+    thinning = Retention(thinning=Thinning(timedelta(hours=24), days=7, weeks=4))
+    made = now - timedelta(days=60)
+    while made <= now:
+        sets.insert(0, f"{made:%Y%m%d-%H%M%S}-a")
+        gone = thinning.gone(sets, made)
+        sets = [one for one in sets if one not in gone]
+        made += timedelta(hours=1)
+
+    days = [one[:8] for one in sets]
+    assert days.count("20261127") == 13
+    assert days.count("20261126") == 11
+    assert [day for day in days if day < "20261126"] == [
+        "20261125", "20261124", "20261123", "20261122", "20261121", "20261120", "20261115", "20261108", "20261101",
+    ]  # fmt: skip
+    assert all(one[9:11] == "23" for one in sets if one < "20261126")
+
+
+# Who made it.
+
+
+def signed(tmp_path: Path, key: str | None, **more: str) -> BackupSettings:
+    return BackupSettings(store=str(tmp_path / "sets"), **({"mac_key": key} if key else {}), **more)
+
+
+@pytest.mark.parametrize("variable", ["key", "mac_key"])
+def test_a_manifest_that_somebody_without_the_key_has_altered_is_refused(
+    settings: Settings, tmp_path: Path, variable: str
+) -> None:
+    mine = BackupSettings(store=str(tmp_path / "sets"), **{variable: KEY})
+    made = create(settings, mine).manifest
+    folder = tmp_path / "sets" / "sets" / made.id
+    assert checked(settings, mine, made.id) == made
+    forged = made.model_copy(update={"pointers": {"flats": "7"}}).model_dump_json(indent=1).encode()
+    (folder / "manifest.json").write_bytes(forged)
+    (folder / "manifest.json.sha256").write_text(f"{hashlib.sha256(forged).hexdigest()}  manifest.json\n")
+
+    with pytest.raises(BackupError, match=r"manifest\.json: its HMAC is wrong: it was altered by somebody without"):
+        restored(mine, tmp_path / "new")
+    assert not (tmp_path / "new").exists() or not any((tmp_path / "new").iterdir())
+
+
+def test_a_set_without_an_hmac_or_with_that_of_another_key_is_trusted_only_when_told(
+    settings: Settings, tmp_path: Path
+) -> None:
+    plain, mine, other = signed(tmp_path, None), signed(tmp_path, KEY), signed(tmp_path, OTHER_KEY)
+    first = create(settings, plain).manifest
+    with pytest.raises(BackupError, match=r"it has no HMAC, .* or say --unsigned to trust it"):
+        checked(settings, mine, first.id)
+    with open_vault(settings, mine) as vault:
+        assert verify(vault, first.id, unsigned=True) == first
+    second = create(settings, other).manifest
+    with pytest.raises(BackupError, match="it was altered, or encrypted with another key, or authenticated by one"):
+        checked(settings, mine, second.id)
+    assert checked(settings, plain, second.id) == second
+    assert create(settings, mine).not_swept is None
+
+
+def test_a_sweep_asks_which_sets_there_are_once_for_many_objects(
+    settings: Settings, backup: BackupSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(settings, backup)
+    with open_vault(settings, backup) as vault:
+        for number in range(150):
+            vault.store.write(f"blobs/ab/{number}", b"left")
+        asked: list[str] = []
+        listed = type(vault.store).list
+        monkeypatch.setattr(type(vault.store), "list", lambda one, prefix: asked.append(prefix) or listed(one, prefix))
+        assert vault.sweep() == 150
+    assert len(asked) < 10
 
 
 # The way back.
