@@ -1,8 +1,10 @@
 """Waits for a person in a real Airflow, answers through its API, and prints as JSON what the deploy step is told."""
 
 import json
+import os
 import sys
 import threading
+import traceback
 from contextlib import redirect_stdout
 from pathlib import Path
 from time import monotonic
@@ -29,7 +31,7 @@ ENDS = (
     ({"status": "done", "version": "4"}, "Refuse", "too low"),
     ({"status": "rejected", "version": None}, None, ""),
 )
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 180
 
 with DAG(dag_id="rows_model", schedule=None, user_defined_macros={"molino_approval": approval.approval}) as dag:
 
@@ -44,9 +46,22 @@ with DAG(dag_id="rows_model", schedule=None, user_defined_macros={"molino_approv
     register() >> approval.ApprovalOperator(model=MODEL) >> deploy(approval.OVERRIDES["MOLINO_APPROVAL"])
 
 
+def answer_or_end(option: str, reason: str, asked: list[str]) -> None:
+    """Answer; end the process where that fails, since a run would wait for an answer for ever."""
+    try:
+        answer(option, reason, asked)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
 def answer(option: str, reason: str, asked: list[str]) -> None:
     """Wait for a question, and answer it by what stands behind the page of required actions."""
-    end, pause, person = monotonic() + ANSWER_SECONDS, threading.Event(), SimpleAuthManagerUser("ann", "admin")
+    end, pause, person = (
+        monotonic() + ANSWER_SECONDS,
+        threading.Event(),
+        SimpleAuthManagerUser(username="ann", role="admin"),
+    )
     while monotonic() < end and not pause.wait(0.2):
         with create_session() as session:
             waiting = session.scalar(select(TaskInstance).where(TaskInstance.state == "awaiting_input"))
@@ -55,6 +70,7 @@ def answer(option: str, reason: str, asked: list[str]) -> None:
                 said = UpdateHITLDetailPayload(chosen_options=[option], params_input={approval.REASON: reason})
                 update_hitl_detail(waiting.dag_id, waiting.run_id, waiting.task_id, said, person, session)
                 return
+    raise TimeoutError(f"no question within {ANSWER_SECONDS} s")
 
 
 if __name__ == "__main__":
@@ -65,7 +81,7 @@ if __name__ == "__main__":
         found: list[dict[str, Any]] = []
         asked: list[str] = []
         for end, option, reason in ENDS:
-            answering = threading.Thread(target=answer, args=(option, reason, asked), daemon=True)
+            answering = threading.Thread(target=answer_or_end, args=(option, reason, asked), daemon=True)
             if option:
                 answering.start()
             ended = dag.test(run_conf={"end": end})
