@@ -15,6 +15,7 @@ from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
 from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG, task
 from airflow.utils.db import upgradedb
@@ -64,11 +65,13 @@ def answer(option: str, reason: str, asked: list[str]) -> None:
     )
     while monotonic() < end and not pause.wait(0.2):
         with create_session() as session:
-            waiting = session.scalar(select(TaskInstance).where(TaskInstance.state == "awaiting_input"))
+            waits = select(TaskInstance.id, TaskInstance.run_id).where(TaskInstance.state == "awaiting_input")
+            waiting = session.execute(waits).first()
             if waiting:
-                asked.append(waiting.hitl_detail.subject)
+                subject = select(HITLDetail.subject).where(HITLDetail.ti_id == waiting.id)
+                asked.append(str(session.scalar(subject)))
                 said = UpdateHITLDetailPayload(chosen_options=[option], params_input={approval.REASON: reason})
-                update_hitl_detail(waiting.dag_id, waiting.run_id, waiting.task_id, said, person, session)
+                update_hitl_detail(dag.dag_id, waiting.run_id, approval.TASK, said, person, session)
                 return
     raise TimeoutError(f"no question within {ANSWER_SECONDS} s")
 
