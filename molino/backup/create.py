@@ -128,7 +128,7 @@ class _Making:
     def __init__(self, settings: Settings, backup: BackupSettings, vault: Vault) -> None:
         self.settings, self.backup, self.vault = settings, backup, vault
         self.created = datetime.now(UTC)
-        self.id = f"{self.created:{ID_TIME}}-{secrets.token_hex(3)}"
+        self.id = f"{self.created:{ID_TIME}}-{self.created.microsecond:05x}{secrets.token_hex(1)[0]}"
 
     def make(self) -> Created:
         found = places(self.settings, self.backup)
