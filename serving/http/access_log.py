@@ -1,8 +1,7 @@
 """The access log: one JSON line per request, without payload or key, written in batches.
 
 A write per request costs about 40 % of the throughput, so requests are gathered, and made into lines and written a few
-times a second and before the process ends. Made together, lines cost a third of what they do one by one, each with the
-processor's caches full of a model.
+times a second and before the process ends.
 """
 
 import random
