@@ -27,17 +27,6 @@ class ApprovalOperator(HITLOperator):  # type: ignore[misc]  # Airflow is in its
     Unlike Airflow's own one of this name it skips nothing: the deploy step records a refusal too.
     """
 
-    def __init__(self, *, model: ModelFile, **options: Any) -> None:
-        super().__init__(
-            task_id=TASK,
-            subject=f"Put {model.name} version {VERSION} in service?",
-            body="The gate has let it through and it is registered. Whoever answers stands on record, with the reason.",
-            options=[APPROVE, REFUSE],
-            params={REASON: Param("", type="string", description="Why, for the record")},
-            doc_md="wait until a person has approved or refused what was registered",
-            **options,
-        )
-
     def execute(self, context: "Context") -> Any:
         """Ask, and wait for the answer."""
         told = context["ti"].xcom_pull(task_ids="register", key=SUMMARY)
@@ -45,6 +34,18 @@ class ApprovalOperator(HITLOperator):  # type: ignore[misc]  # Airflow is in its
             self.log.info("nothing was registered, so there is nothing to approve")
             return None
         return super().execute(context)
+
+
+def ask(model: ModelFile) -> ApprovalOperator:
+    """Return the task that waits for a person."""
+    return ApprovalOperator(
+        task_id=TASK,
+        subject=f"Put {model.name} version {VERSION} in service?",
+        body="The gate has let it through and it is registered. Whoever answers stands on record, with the reason.",
+        options=[APPROVE, REFUSE],
+        params={REASON: Param("", type="string", description="Why, for the record")},
+        doc_md="wait until a person has approved or refused what was registered",
+    )
 
 
 def approval(answer: Mapping[str, Any] | None) -> str:

@@ -100,7 +100,7 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, f
                 doc_md=step.purpose,
             )
             if before is not None and waits:
-                before >> approval.ApprovalOperator(model=model) >> operator
+                before >> approval.ask(model) >> operator
             elif before is not None:
                 before >> operator
             before = operator

@@ -17,7 +17,7 @@ from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Param, task
 from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from sqlalchemy import select
@@ -34,7 +34,12 @@ ENDS = (
 )
 ANSWER_SECONDS = 180
 
-with DAG(dag_id="rows_model", schedule=None, user_defined_macros={"molino_approval": approval.approval}) as dag:
+with DAG(
+    dag_id="rows_model",
+    schedule=None,
+    user_defined_macros={"molino_approval": approval.approval},
+    params={"run_id": Param(None, type=["null", "string"])},
+) as dag:
 
     @task
     def register(**context: Any) -> None:
@@ -44,7 +49,7 @@ with DAG(dag_id="rows_model", schedule=None, user_defined_macros={"molino_approv
     def deploy(told: str) -> str:
         return told
 
-    register() >> approval.ApprovalOperator(model=MODEL) >> deploy(approval.OVERRIDES["MOLINO_APPROVAL"])
+    register() >> approval.ask(MODEL) >> deploy(approval.OVERRIDES["MOLINO_APPROVAL"])
 
 
 def answer_or_end(option: str, reason: str, asked: list[str]) -> None:
