@@ -76,12 +76,13 @@ def up(folders: Folders) -> None:
         server = _start(folders, components.apiserver(folders))
         until("the API server ready", lambda: _answers(folders), LIMIT, lambda: _cause(folders, server))
     with phase("node ready"):
-        for component in (components.controllers, components.scheduler, components.proxy, components.firewall):
+        for component in (components.controllers, components.scheduler, components.proxy):
             _start(folders, component(folders))
         kubelet = _start(folders, components.kubelet(folders))
         ready = ["wait", "--for=condition=Ready", f"node/{components.NODE}", "--timeout=2s"]
         command: list[str | Path] = [binaries.program(folders, "kubectl"), "--kubeconfig", folders.kubeconfig, *ready]
         until("the node ready", lambda: succeeds(command), LIMIT, lambda: _cause(folders, kubelet))
+        _start(folders, components.firewall(folders))  # It ends where its node isn't known yet.
 
 
 def _start(folders: Folders, component: Component) -> processes.Process:
