@@ -423,7 +423,7 @@
   "airflow.parts.scheduler.podDisruptionBudget": {},
   "airflow.parts.dagProcessor.replicas": 1,
   "airflow.parts.dagProcessor.graceSeconds": 30,
-  "airflow.parts.dagProcessor.resources.requests": {"cpu": "20m", "memory": "256Mi"},
+  "airflow.parts.dagProcessor.resources.requests": {"cpu": "50m", "memory": "256Mi"},
   "airflow.parts.dagProcessor.resources.limits": {"memory": "1Gi"},
   "airflow.parts.dagProcessor.scheduling": {},
   "airflow.parts.dagProcessor.pod": {},
