@@ -10,6 +10,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from molino.contracts.address import without_credentials
+from molino.contracts.errors import MolinoError
 from molino.error_reports import open_reports, report_line
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ def write_end(error: str, bug: BaseException | None = None) -> None:
     for processor in (*SHARED, *AS_JSON):
         event = processor(None, "error", event)
     Unfailing(sys.stderr).write(f"{event}\n")
+
+
+def tell_end(program: str, error: MolinoError) -> None:
+    """Say what has ended a program, in the form of its log."""
+    if json_is_asked_for():
+        write_end(str(error))
+    else:
+        print(f"{program}: {error}", file=sys.stderr)
 
 
 def _take_over() -> None:

@@ -4,7 +4,7 @@ import sys
 
 from molino.contracts.errors import MolinoError
 from molino.error_reports import reporting
-from molino.logs import configure_logs, json_is_asked_for, write_end
+from molino.logs import configure_logs, tell_end
 from serving.server import serve
 
 if __name__ == "__main__":
@@ -13,8 +13,5 @@ if __name__ == "__main__":
         with reporting():
             serve()
     except MolinoError as error:
-        if json_is_asked_for():
-            write_end(str(error))
-        else:
-            print(f"serving: {error}", file=sys.stderr)
+        tell_end("serving", error)
         sys.exit(1)

@@ -41,18 +41,10 @@ def main() -> None:
     try:
         app()
     except MolinoError as error:
-        _tell(error)
+        from molino.logs import tell_end
+
+        tell_end("molino", error)
         sys.exit(error.exit_code)
-
-
-def _tell(error: MolinoError) -> None:
-    """Say what has ended the command, in the form of its log."""
-    from molino.logs import json_is_asked_for, write_end
-
-    if json_is_asked_for():
-        write_end(str(error))
-    else:
-        print(f"molino: {error}", file=sys.stderr)
 
 
 def _ask_this_machine_directly() -> None:

@@ -13,7 +13,8 @@ from training.data_repository.git import Git, folder_of
 
 FOLDER = ".dir"
 """How the hash of a folder ends; its bytes are a list of the files in it."""
-POINTERS = ("*.dvc", "*dvc.lock")
+POINTERS = (".dvc", "dvc.lock")
+"""How the names of the files end that tell hashes."""
 MD5 = re.compile(r"\bmd5: ['\"]?([0-9a-f]{32}(?:\.dir)?)\b")
 ALWAYS = datetime.max.replace(tzinfo=UTC)
 COMMIT = "commit "
@@ -90,7 +91,7 @@ def _named(git: Git) -> dict[str, datetime]:
     # Merges beside each parent, and no history left out for being the same in the end: a line stands in one of them.
     options = ("--all", "--full-history", "-m", "-p", "--unified=0", "--no-renames", "--no-ext-diff", "--no-textconv")
     when = ALWAYS
-    told = git.run("log", *options, "--no-color", f"--format={COMMIT}%ct", "--", *POINTERS)
+    told = git.run("log", *options, "--no-color", f"--format={COMMIT}%ct", "--", *(f"*{ending}" for ending in POINTERS))
     for line in told.splitlines():
         if line.startswith(COMMIT):
             when = datetime.fromtimestamp(int(line.removeprefix(COMMIT)), UTC)
@@ -100,6 +101,6 @@ def _named(git: Git) -> dict[str, datetime]:
     refs = git.run("for-each-ref", "--format=%(objectname) %(objecttype) %(*objecttype)").splitlines()
     for ref in dict.fromkeys(line.split()[0] for line in refs if "commit" in line.split()[1:]):
         for path in git.run("ls-tree", "-r", "--name-only", "-z", ref).split("\0"):
-            if path.endswith((".dvc", "dvc.lock")):
+            if path.endswith(POINTERS):
                 found |= dict.fromkeys(MD5.findall(git.run("show", f"{ref}:{path}")), ALWAYS)
     return found

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from molino.contracts.approval import Approval
 from molino.contracts.errors import ApprovalError
 from molino.contracts.promotion import Promotion, waiting_for_approval
+from training.deploy.promotion import keep_promotion
 from training.step import Context
 
 
@@ -49,4 +50,4 @@ def keep_approval(
         ended=datetime.now(UTC),
         host=socket.gethostname(),
     )
-    context.store.write(record.key, record.model_dump_json(indent=2).encode())
+    keep_promotion(context.store, record)

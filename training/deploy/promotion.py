@@ -18,7 +18,7 @@ from molino.contracts.record import parse_record, record_key
 from molino.contracts.results import DeployResult, RegisterResult
 from molino.contracts.settings import Settings
 from training.deploy.rollout import Rollout, read_release
-from training.deploy.target import open_target
+from training.deploy.target import open_target, predict_url
 from training.run_index import keep_record, read_run
 from training.stores.contract import Store
 from training.stores.opening import open_store
@@ -62,6 +62,11 @@ def last_promotion(store: Store, model: str) -> Promotion | None:
     """Return what a person last put in service of a model, without a look at what is older."""
     keys = sorted(store.list(promotions_prefix(check_model_name(model))), reverse=True)
     return next((found for found in _read(store, keys) if found.action != "refuse"), None)
+
+
+def keep_promotion(store: Store, promotion: Promotion) -> None:
+    """Write a record of what a person has decided, to the object that its model and its moment name."""
+    store.write(promotion.key, promotion.model_dump_json(indent=2).encode())
 
 
 def current_user() -> str:
@@ -121,7 +126,7 @@ class _Change:
             ended=datetime.now(UTC),
             host=socket.gethostname(),
         )
-        self.store.write(promotion.key, promotion.model_dump_json(indent=2).encode())
+        keep_promotion(self.store, promotion)
         self._end_run(promotion)
         return promotion
 
@@ -135,7 +140,7 @@ class _Change:
             target=promotion.target,
             version=promotion.version,
             previous_version=promotion.previous_version,
-            endpoint=f"{self.target.endpoint}/models/{self.model}/predict" if self.target.endpoint else None,
+            endpoint=predict_url(self.target, self.model),
             answered=promotion.answered,
             approval=Approval(approved=True, by=self.by, at=promotion.started, reason=self.reason),
         )

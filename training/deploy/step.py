@@ -1,9 +1,11 @@
 """The deploy step: a registered release into service, asked for a known answer, or the one before it back."""
 
+from molino.contracts.approval import Approval
 from molino.contracts.results import DeployResult, RegisterResult
+from molino.contracts.settings import Settings
 from training.deploy.approval import approval_of, keep_approval
 from training.deploy.rollout import Rollout, read_release
-from training.deploy.target import DeployTarget, open_target
+from training.deploy.target import DeployTarget, open_target, predict_url
 from training.step import Context, Outcome
 
 
@@ -21,23 +23,12 @@ def run(context: Context) -> Outcome:
     model = context.model.name
     settings = context.settings.of_model(model)
     if registered.version is None or registered.release is None or registered.onnx is None:
-        nothing = DeployResult(
-            target=settings.deploy_target, version=None, previous_version=None, endpoint=None, answered=None
-        )
-        return Outcome(nothing, status="rejected")
+        return _rejected(settings, None)
     said = approval_of(context, registered.version)
     target = open_target(settings, context.store)
     if said and not said.approved:
         keep_approval(context, said, registered.version, target.current(model), None)
-        refused = DeployResult(
-            target=settings.deploy_target,
-            version=None,
-            previous_version=None,
-            endpoint=None,
-            answered=None,
-            approval=said,
-        )
-        return Outcome(refused, status="rejected")
+        return _rejected(settings, said)
     target.check()
     release = read_release(context.store, registered.release.key)
     with target.lock(model):
@@ -50,11 +41,24 @@ def run(context: Context) -> Outcome:
         target=settings.deploy_target,
         version=registered.version,
         previous_version=previous,
-        endpoint=f"{target.endpoint}/models/{model}/predict" if target.endpoint else None,
+        endpoint=predict_url(target, model),
         answered=answered,
         approval=said,
     )
     return Outcome(result, inputs=(registered.release, registered.onnx))
+
+
+def _rejected(settings: Settings, said: Approval | None) -> Outcome:
+    """Return the outcome where what was registered, if anything, stays out of service."""
+    result = DeployResult(
+        target=settings.deploy_target,
+        version=None,
+        previous_version=None,
+        endpoint=None,
+        answered=None,
+        approval=said,
+    )
+    return Outcome(result, status="rejected")
 
 
 def _previous(context: Context, target: DeployTarget, version: str) -> str | None:

@@ -65,6 +65,11 @@ def open_target(settings: Settings, store: Store) -> DeployTarget:
     return target
 
 
+def predict_url(target: DeployTarget, model: str) -> str | None:
+    """Return where a model is asked; none where no server is."""
+    return f"{target.endpoint}/models/{model}/predict" if target.endpoint else None
+
+
 def refuse_unknown_target(settings: Settings) -> None:
     """Make sure that there is a target of the settings' name, before any step has run.
 
