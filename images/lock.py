@@ -6,8 +6,9 @@ per image in `images/<name>/requirements.txt`: a step's holds the core and its e
 dependency group alone, and neither what `tool.molino.left-out` names; what serving's image builds from its source is in
 `images/serving/http-parser.txt`. Images are held to the versions of
 `requirements.txt`, but for those of groups. Where all extras are together, what `tool.molino.overrides` names is taken
-whatever others ask for. Each lock carries the SHA-256 of what it was made from, so that the check needs no network and
-doesn't fail because a newer version was published. Pins that are there are kept; `--upgrade` takes the newest.
+whatever others ask for. `images/inputs.json` has the SHA-256 of what each lock was made from, so that the check needs
+no network and doesn't fail because a newer version was published; it is a file of its own, so that a lock, and with it
+an image, stays as it is where none of its pins changes. Pins that are there are kept; `--upgrade` takes the newest.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = ROOT / "pyproject.toml"
-INPUTS = "# inputs: sha256:"
+INPUTS = ROOT / "images" / "inputs.json"
 STEP = "step"
 """What the steps' images have in common: the core dependencies."""
 COMPONENTS = ("mlflow", "serving", "tensorboard")
@@ -52,6 +53,8 @@ def main() -> int:
         return 1 if stale else 0
     for path, options in locks().items():
         compile_lock(path, options, arguments.upgrade)
+    made = {_named(path): digest(options) for path, options in locks().items()}
+    INPUTS.write_text(json.dumps(made, indent=2, sort_keys=True) + "\n")
     return 0
 
 
@@ -95,7 +98,7 @@ def compile_lock(path: Path, options: list[str], upgrade: bool) -> None:
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
         pins = path.read_text().replace(f"--override {overrides}", OVERRIDES)
-    path.write_text(f"# Made by make lock; don't edit.\n{INPUTS}{digest(options)}\n{pins}")
+    path.write_text(f"# Made by make lock; don't edit.\n{pins}")
 
 
 @contextmanager
@@ -136,11 +139,14 @@ def groups_of(options: list[str]) -> dict[str, list[Any]]:
 
 def stale_locks() -> list[Path]:
     """Return the locks that are missing or were made from something else than pyproject.toml says now."""
+    made = json.loads(INPUTS.read_text()) if INPUTS.is_file() else {}
     return [
-        path
-        for path, options in locks().items()
-        if not path.is_file() or f"{INPUTS}{digest(options)}\n" not in path.read_text()
+        path for path, options in locks().items() if not path.is_file() or made.get(_named(path)) != digest(options)
     ]
+
+
+def _named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 def extras() -> dict[str, list[str]]:

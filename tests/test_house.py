@@ -332,6 +332,13 @@ def test_a_module_has_a_name_that_says_something() -> None:
 # Locks and papers.
 
 
+def test_what_is_kept_is_text_or_a_picture() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    kept = [ROOT / name for name in listed.split("\0") if name]
+    assert len(kept) > len(SOURCES)
+    assert [name_of(path) for path in kept if path.suffix != ".png" and b"\0" in path.read_bytes()] == []
+
+
 def test_locks_are_current() -> None:
     assert stale_locks() == [], "run make lock"
 
