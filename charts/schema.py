@@ -18,7 +18,7 @@ import yaml
 
 from charts.network import NETWORK, network
 from charts.readme import readme
-from charts.sections import AIRFLOW_POOL, GROUP, GROUP_NAME, GROUP_SECTIONS, OF_ALL, SECTIONS, SERVICE
+from charts.sections import AIRFLOW_POOL, GROUP, GROUP_NAME, GROUP_SECTIONS, OF_ALL, SECTIONS, SERVICE, TEXTS
 from molino.contracts.steps import STEP_NAMES
 
 CHART = Path(__file__).resolve().parent / "molino"
@@ -63,10 +63,38 @@ PEERS: dict[str, Any] = {
 }
 PORTS: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "integer", "minimum": 1, "maximum": 65535}}
 USERS = ["postgres", "airflow", "mlflow", "mlflow-auth"]
+SHARED = {"probes": SECTIONS["pod"]["probes"], "texts": TEXTS}
+"""What sections have in common: a definition each in the file, as each section has one."""
+
+
+def written() -> dict[str, Any]:
+    """Return the schema as the file has it: sections once among its definitions, and referred to where they stand."""
+    named = SHARED | {name: _closed(keys) for name, keys in SECTIONS.items()}
+    names = {_compared(one): name for name, one in named.items()}
+    made = {
+        name: one | {"properties": _referring(one["properties"], names)} if "properties" in one else one
+        for name, one in named.items()
+    }
+    return _referring(schema(), names) | {"definitions": made}
+
+
+def _referring(node: Any, names: dict[str, str]) -> Any:
+    if isinstance(node, list):
+        return [_referring(one, names) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if (name := names.get(_compared(node))) is None:
+        return {key: _referring(one, names) for key, one in node.items()}
+    return {key: node[key] for key in ("description",) if key in node} | {"$ref": f"#/definitions/{name}"}
+
+
+def _compared(schema: dict[str, Any]) -> str:
+    """Return a schema without what it says to people, which is another at each place."""
+    return json.dumps({key: one for key, one in schema.items() if key != "description"}, sort_keys=True)
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema of the values."""
+    """Return the schema of the values, with every section where it stands."""
     values = yaml.compose(VALUES.read_text())
     lines = VALUES.read_text().splitlines()
     made = _schema(values, "", lines)
@@ -174,7 +202,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only tell whether they are out of date")
     values = yaml.safe_load(VALUES.read_text())
     made = {
-        SCHEMA: json.dumps(schema(), indent=2) + "\n",
+        SCHEMA: json.dumps(written(), indent=2) + "\n",
         DEFAULTS: defaults(),
         README: readme(schema(), values),
         NETWORK: network(values),

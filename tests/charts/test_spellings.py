@@ -9,7 +9,8 @@ import pytest
 from rendering import CHART, helm, parse
 from test_kubernetes_versions import conform
 
-from charts.schema import FREE, LISTED, SCHEMA
+from charts.schema import FREE, LISTED
+from charts.schema import schema as values_schema
 from charts.sections import SECTIONS
 from tests.cluster.recipes import KUBERNETES
 
@@ -121,7 +122,7 @@ def faults(text: str) -> str:
     return done.stdout + done.stderr
 
 
-SPELLINGS = {path: spellings(path, below) for path, below in leaves(json.loads(SCHEMA.read_text()))}
+SPELLINGS = {path: spellings(path, below) for path, below in leaves(values_schema())}
 ROUNDS = range(max(map(len, SPELLINGS.values())))
 
 
