@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from molino.init.candidates import candidates_for
 from molino.init.features import Chosen, LeftOut
 from molino.init.target import Aim
 
@@ -13,12 +14,7 @@ PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 """Texts that need no quotes, unless YAML has a meaning for them."""
 MEANT = re.compile(r"true|false|null|yes|no|on|off|y|n", re.IGNORECASE)
 UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-CANDIDATES = (
-    "{name: boosting, kind: gradient_boosting}",
-    "{name: mlp, kind: keras_mlp}",
-    "{name: linear, kind: linear}",
-    "{name: ensemble, kind: ensemble}",
-)
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.15
 LONGEST_COMMENT = 100
 
 
@@ -77,13 +73,14 @@ def _lines(draft: Draft) -> Iterator[str]:
     if draft.nameless:
         listed = ", ".join(map(str, draft.nameless))
         yield f"  # left out: columns without a name of their own, at position {_shown(listed)}"
-    yield f"split: {{kind: {aim.split}, test: 0.2, validation: 0.15}}"
+    shares = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
+    yield f"split: {flow({'kind': aim.split} | shares)}"
     dated = [one for one in draft.chosen if one.orders_rows]
     if dated:
-        by_time = flow({"kind": "time", "column": draft.names[dated[0].header], "test": 0.2, "validation": 0.15})
+        by_time = flow({"kind": "time", "column": draft.names[dated[0].header]} | shares)
         yield f"  # To be judged on what came after the training rows: split: {by_time}"
     yield "candidates:"
-    for candidate in CANDIDATES:
+    for candidate in candidates_for(draft.rows, 1 - sum(shares.values())):
         yield f"  - {candidate}"
     yield f"metric: {aim.metric}"
     yield "gate:"
