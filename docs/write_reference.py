@@ -18,6 +18,7 @@ from molino.backup.settings import BackupSettings
 from molino.cli import app
 from molino.contracts.model_file.json_schema import model_file_schema
 from molino.contracts.settings import Settings
+from molino.notice.settings import NoticeSettings
 from serving.settings import ServingSettings
 
 FOLDER = Path(__file__).parent / "reference"
@@ -72,6 +73,7 @@ def settings_page() -> str:
         *_variables("Of steps and commands", Settings),
         *_variables("Of the server", ServingSettings),
         *_variables("Of backups", BackupSettings),
+        *_variables("Of notices", NoticeSettings),
     ]
     return "\n".join(parts)
 

@@ -341,22 +341,30 @@ class Client:
 
     @cached_property
     def _pool(self) -> "PoolManager":
-        import urllib3
+        return open_pool(self.url, timeout=TIMEOUT_SECONDS, maxsize=4)
 
-        options: dict[str, Any] = {"timeout": TIMEOUT_SECONDS, "maxsize": 4}
-        if self.url.lower().startswith("https:"):
-            options["ssl_context"] = _ssl_context()
-        proxy = _proxy(self.url)
-        if proxy is None:
-            return urllib3.PoolManager(**options)
-        try:
-            user = urllib3.util.parse_url(proxy).auth
-            headers = urllib3.make_headers(proxy_basic_auth=user) if user else None
-            return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            raise ClientError(
-                f"{redacted(self.url)}: the proxy {redacted(proxy)} can't be used; correct HTTP_PROXY or HTTPS_PROXY"
-            ) from error
+
+def open_pool(url: str, **options: Any) -> "PoolManager":
+    """Return what asks a server, by the proxy and with the authorities that the environment names.
+
+    Raises:
+        ClientError: these can't be used.
+    """
+    import urllib3
+
+    if url.lower().startswith("https:"):
+        options["ssl_context"] = _ssl_context()
+    proxy = _proxy(url)
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    try:
+        user = urllib3.util.parse_url(proxy).auth
+        headers = urllib3.make_headers(proxy_basic_auth=user) if user else None
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        raise ClientError(
+            f"{redacted(url)}: the proxy {redacted(proxy)} can't be used; correct HTTP_PROXY or HTTPS_PROXY"
+        ) from error
 
 
 def _pauses() -> Iterator[float]:

@@ -6,22 +6,26 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from molino.client import Client, ClientError
-from molino.contracts.errors import RunError
+from molino.contracts.address import Address
+from molino.contracts.errors import NoticeError, RunError, StoreError
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.promotion import waiting_for_approval
 from molino.contracts.settings import DEVELOPMENT_API_KEY, Settings, make_folder
 from molino.contracts.steps import STEPS
+from molino.notice.outcome import Failure
+from molino.notice.settings import NoticeSettings
+from molino.notice.telling import tell
 from molino.run_end import tell_end, tell_refusal
 from molino.runs import Plan, find_run, plan, settle
 from molino.traces import run_span
 from pipelines import services
-from pipelines.local import LocalRun, StepProcesses
+from pipelines.local import LocalRun, StepFailedError, StepProcesses
 from pipelines.process import POLL_SECONDS
 from pipelines.report import reporting
 from pipelines.stack import Stack, Stop, Stopped, running_lock
@@ -41,8 +45,17 @@ class Ports:
     tensorboard: int
 
 
-def run_embedded(settings: Settings, loaded: LoadedModel, ports: Ports, once: bool) -> int:
+def run_embedded(
+    settings: Settings, loaded: LoadedModel, ports: Ports, once: bool, notices: NoticeSettings | None = None
+) -> int:
     """Run the pipeline as far as it isn't done, serve, show an answer, and stay until a signal comes.
+
+    Args:
+        settings: where things are.
+        loaded: the model file.
+        ports: where the services listen.
+        once: end after the answer; without the UIs.
+        notices: who is told of a run that fails or is refused; nobody when not given.
 
     Returns:
         The exit code: 0 once an answer was shown.
@@ -57,7 +70,7 @@ def run_embedded(settings: Settings, loaded: LoadedModel, ports: Ports, once: bo
     make_folder(settings.root)
     with running_lock(settings.root), Stop() as stop, Stack(settings.root / "logs", stop) as stack:
         services.refuse_taken_ports(wanted)
-        run = _Embedded(settings, loaded, wanted, stack)
+        run = _Embedded(settings, loaded, wanted, stack, notices)
         try:
             run.until_answered()
         except Stopped:
@@ -75,8 +88,16 @@ def _refuse_missing_programs() -> None:
 class _Embedded:
     """One embedded run, while its services are up."""
 
-    def __init__(self, settings: Settings, loaded: LoadedModel, wanted: list[services.Service], stack: Stack) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        loaded: LoadedModel,
+        wanted: list[services.Service],
+        stack: Stack,
+        notices: NoticeSettings | None,
+    ) -> None:
         self.settings = settings
+        self.notices = notices
         self.loaded = loaded
         self.services = wanted
         self.stack = stack
@@ -93,7 +114,12 @@ class _Embedded:
         served = self._served_version()
         chosen = plan(store, self.loaded, served, self.settings.source, self.settings.overrides)
         _say(_describe(chosen, self.model))
-        chosen = self._run_steps(chosen, served)
+        try:
+            chosen = self._run_steps(chosen, served)
+        except StepFailedError as error:
+            self._notify(chosen.run_id, Failure(error.step, error.cause, error.put_back))
+            raise
+        self._notify(chosen.run_id)
         self._say_where(chosen)
         self._say_rejection(chosen)
         if self.waiting:
@@ -172,6 +198,19 @@ class _Embedded:
             return False
         self.waiting = waiting_for_approval(self.model, str(version))
         return True
+
+    def _notify(self, run_id: str, failure: Failure | None = None) -> None:
+        """Tell who wants to know what became of a run; that it can't be told ends nothing."""
+        if self.notices is None or not self.notices.on:
+            return
+        urls = {service.name: Address(service.url) for service in self.services}
+        places = {
+            "mlflow_url": self.notices.mlflow_url or urls.get("mlflow"),
+            "serving_url": self.notices.serving_url or urls["serving"],
+        }
+        with suppress(NoticeError, StoreError):  # it is in the log
+            store, wanted = open_store(self.settings), self.notices.model_copy(update=places)
+            tell(store, self.model, run_id, failure, wanted, {})
 
     def _settled(self, chosen: Plan, served: str | None) -> Plan | None:
         """Return the plan to leave it at an earlier run, and say so, where that one has trained on the same data."""

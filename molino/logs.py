@@ -67,9 +67,10 @@ def json_is_asked_for() -> bool:
     return os.environ.get("MOLINO_LOG_FORMAT") == "json"
 
 
-def write_end(error: str, bug: BaseException | None = None) -> None:
+def write_end(error: str, bug: BaseException | None = None, put_back: bool = False) -> None:
     """Tell in a line of JSON what has ended the process, however far logging is set up; of a bug its traceback too."""
     event: Any = {"event": "failed", "error": error, **({"exc_info": bug} if bug else {})}
+    event |= {"put_back": True} if put_back else {}
     for processor in (*SHARED, *AS_JSON):
         event = processor(None, "error", event)
     Unfailing(sys.stderr).write(f"{event}\n")
@@ -78,7 +79,7 @@ def write_end(error: str, bug: BaseException | None = None) -> None:
 def tell_end(program: str, error: MolinoError) -> None:
     """Say what has ended a program, in the form of its log."""
     if json_is_asked_for():
-        write_end(str(error))
+        write_end(str(error), put_back=error.put_back)
     else:
         print(f"{program}: {error}", file=sys.stderr)
 

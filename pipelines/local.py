@@ -27,6 +27,17 @@ class Reporter(Protocol):
         """A step has ended well."""
 
 
+class StepFailedError(RunError):
+    """A step's process has failed."""
+
+    def __init__(self, run: "LocalRun", step: str, cause: str, put_back: bool) -> None:
+        log = run.logs / f"{step}.log"
+        super().__init__(f"{step} of {run.model} run {run.run_id} failed: {cause} (log: {log})")
+        self.step = step
+        self.cause = cause
+        self.put_back = put_back
+
+
 @dataclass(frozen=True)
 class LocalRun:
     """What a run on this machine needs."""
@@ -73,7 +84,7 @@ class StepProcesses:
         """Run the steps that are left, up to and with one of them.
 
         Raises:
-            RunError: a step failed; names it, its cause and its log.
+            StepFailedError: names the step, its cause and its log.
         """
         while self._waiting and STEP_NAMES.index(self._waiting[0].name) <= STEP_NAMES.index(last):
             self._run_step(self._waiting.pop(0))
@@ -98,10 +109,7 @@ class StepProcesses:
             stop([child])
             del self._held[step.name]
         if child.exit_code:
-            log = self.run.logs / f"{step.name}.log"
-            raise RunError(
-                f"{step.name} of {self.run.model} run {self.run.run_id} failed: {_cause(child)} (log: {log})"
-            )
+            raise StepFailedError(self.run, step.name, *_cause(child))
         self.reporter.ended(step, time.monotonic() - began)
 
     def _hold(self, step: Step) -> None:
@@ -118,14 +126,16 @@ def step_command(run: LocalRun, step: Step) -> list[str]:
     return [sys.executable, "-m", "molino", "step", step.name, "--model", run.model, "--run-id", run.run_id]
 
 
-def _cause(child: Child) -> str:
+def _cause(child: Child) -> tuple[str, bool]:
+    """Return why a process has failed, and whether it has put back what served before."""
     code = child.exit_code or 0
     if code < 0:
-        return f"ended by signal {-code}"
+        return f"ended by signal {-code}", False
     line = child.last_line()
     with suppress(ValueError, KeyError, TypeError):
-        return str(json.loads(line)["error"])
-    return line.removeprefix("molino: ")
+        told = json.loads(line)
+        return str(told["error"]), told.get("put_back") is True
+    return line.removeprefix("molino: "), False
 
 
 class Follower:

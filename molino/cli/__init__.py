@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from molino.cli import backup, doctor, init, metrics, models, predict, promote, prune, run, runs, secrets, serve, step
+from molino.cli import (
+    backup,
+    doctor,
+    init,
+    metrics,
+    models,
+    notice,
+    predict,
+    promote,
+    prune,
+    run,
+    runs,
+    secrets,
+    serve,
+    step,
+)
 from molino.contracts.errors import MolinoError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -26,6 +41,7 @@ app.command("models")(models.models)
 app.add_typer(runs.app, name="runs")
 app.add_typer(secrets.app, name="secrets")
 app.command("metrics")(metrics.metrics)
+app.command("notice")(notice.notice)
 app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
 app.command("promotions")(promote.promotions)

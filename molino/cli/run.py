@@ -25,13 +25,15 @@ def run(
     Example: `molino run --model penguins --port 8001 --once`
     """
     from molino.contracts.model_file.named import load_named_model
-    from molino.contracts.settings import load_settings
+    from molino.contracts.settings import load_settings, read_environment
     from molino.embedded import Ports, run_embedded
     from molino.logs import configure_logs
+    from molino.notice.settings import NoticeSettings
     from training.deploy.target import refuse_unknown_target
 
     configure_logs()
     settings = load_settings()
     refuse_unknown_target(settings)
+    notices = read_environment(NoticeSettings)
     loaded = load_named_model(settings, model)
-    raise typer.Exit(run_embedded(settings, loaded, Ports(port, mlflow_port, tensorboard_port), once))
+    raise typer.Exit(run_embedded(settings, loaded, Ports(port, mlflow_port, tensorboard_port), once, notices))

@@ -36,6 +36,7 @@ def step(
     from structlog.contextvars import bind_contextvars
 
     from molino.contracts.model_file.named import load_named_model
+    from molino.contracts.record import failure_summary
     from molino.contracts.settings import load_settings
     from molino.error_reports import reporting
     from molino.logs import configure_logs
@@ -52,7 +53,12 @@ def step(
             load_libraries(name, load_named_model(settings, model).file)
             if not sys.stdin.readline():
                 return  # whoever started it wants it no more
-        with step_span(settings, model, run_id, name):
-            record = run_step(name, load_named_model(settings, model), run_id, settings)
+        try:
+            with step_span(settings, model, run_id, name):
+                record = run_step(name, load_named_model(settings, model), run_id, settings)
+        except Exception as error:
+            if settings.summary:
+                settings.summary.write_text(failure_summary(error))
+            raise
         if settings.summary:
             settings.summary.write_text(record.summary())

@@ -10,6 +10,8 @@ class MolinoError(Exception):
     """A cause that a person can act on: shown as one line, without a traceback."""
 
     exit_code = FAILED
+    put_back = False
+    """Whether a change of what serves was begun, and taken back."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(without_credentials(message))
@@ -69,6 +71,15 @@ class BackupError(MolinoError):
 
 class PruneError(MolinoError):
     """What may be cleaned up can't be told, or is in use."""
+
+
+class NoticeError(MolinoError):
+    """A notice can't be sent."""
+
+    def __init__(self, message: str, passes: bool = False) -> None:
+        super().__init__(message)
+        self.passes = passes
+        """Whether another try may go well."""
 
 
 class RunError(MolinoError):

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from molino.contracts.address import hidden
+from molino.contracts.address import hidden, without_credentials
+from molino.contracts.errors import MolinoError
 from molino.contracts.reading import read_json
 from molino.contracts.steps import STEP_NAMES
 
@@ -20,6 +21,8 @@ def _known_step(name: str) -> str:
 StepName = Annotated[str, AfterValidator(_known_step), WithJsonSchema({"enum": list(STEP_NAMES), "type": "string"})]
 """The name of a step of the graph."""
 Status = Literal["done", "rejected"]
+LONGEST_ERROR = 900
+"""Characters of a failure's summary: a termination message has 4096 bytes."""
 
 
 class Artifact(BaseModel):
@@ -77,6 +80,14 @@ class Record(BaseModel):
         """Return the status and the short facts of the result as JSON: what a container's termination message holds."""
         facts = {name: value for name, value in self.result.items() if isinstance(value, str | int | None)}
         return json.dumps({"status": self.status, **facts})
+
+
+def failure_summary(error: Exception) -> str:
+    """Return what a step that has failed says in place of its record's summary; `put-back` where it was taken back."""
+    known = isinstance(error, MolinoError)
+    told = str(error) if known else without_credentials(f"{type(error).__name__}: {error}")
+    status = "put-back" if isinstance(error, MolinoError) and error.put_back else "failed"
+    return json.dumps({"status": status, "error": " ".join(told.split())[:LONGEST_ERROR]}, ensure_ascii=False)
 
 
 def parse_record(data: bytes, model: str, step: str) -> Record | str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from embedded import HOST, Ended, Home, alive, children, command_line, descendants, interrupt, quick_home, wait_for
+from notice_receivers import Hook
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,29 @@ def test_a_changed_source_is_a_new_version(stayed: Stayed) -> None:
 # Rejected, refused, ended.
 
 
-def test_a_rejected_run_says_why(mlflow_database: Path, tmp_path: Path) -> None:
+def test_a_rejected_run_says_why(mlflow_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = quick_home(tmp_path, database=mlflow_database, gate={"bounds": {"rmse": {"maximum": 0.001}}})
-    ended = home.run("quick")
+    with Hook() as hook:
+        monkeypatch.setenv("MOLINO_NOTICE_WEBHOOK", hook.url())
+        ended = home.run("quick")
+    (told,) = hook.posted
+    assert (told["event"], told["run_id"]) == ("refused", ended.run_id)
+    assert "is above the gate's maximum of 0.001" in told["reason"]
     assert "The gate refused this run" in ended.output
     assert "is above the gate's maximum of 0.001" in ended.output
     assert ended.errors.endswith("no version of quick is in service, so there is no answer to show\n")
 
 
-def test_a_failed_step_ends_everything(tmp_path: Path) -> None:
+def test_a_failed_step_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = quick_home(tmp_path)
     (home.models / "quick" / "housing.csv").write_text("crim\n1\n")
-    ended = home.run("quick")
+    with Hook(410) as hook:
+        monkeypatch.setenv("MOLINO_NOTICE_WEBHOOK", hook.url("/secret-path"))
+        ended = home.run("quick")
+    (told,) = hook.posted
+    assert (told["event"], told["step"], told["run_id"]) == ("failed", "ingest", ended.run_id)
+    assert f" failed: {told['reason']} (log: " in ended.errors
+    assert "secret-path" not in ended.errors
     assert ended.code == 1
     assert f"ingest of quick run {ended.run_id} failed: " in ended.errors.splitlines()[-1]
     assert str(home.path / "logs" / "quick" / ended.run_id / "ingest.log") in ended.errors.splitlines()[-1]

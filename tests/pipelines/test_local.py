@@ -6,7 +6,7 @@ import pytest
 
 from molino.contracts.errors import RunError
 from molino.contracts.steps import STEPS, Step
-from pipelines.local import Follower, LocalRun, Reporter, StepProcesses, step_command
+from pipelines.local import Follower, LocalRun, Reporter, StepFailedError, StepProcesses, step_command
 from pipelines.process import start
 
 INGEST = STEPS[:1]
@@ -59,8 +59,10 @@ def test_the_events_of_a_step_are_reported(tmp_path: Path) -> None:
 
 
 def test_a_failed_step_names_its_cause(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"ingest of nosuch run r1 failed: no model 'nosuch' in "):
+    with pytest.raises(StepFailedError, match=r"ingest of nosuch run r1 failed: no model 'nosuch' in ") as caught:
         run_steps(a_run(tmp_path, "nosuch"), INGEST, Told())
+    assert (caught.value.step, caught.value.put_back) == ("ingest", False)
+    assert caught.value.cause.startswith("no model 'nosuch' in ")
 
 
 def test_a_failed_step_names_its_log(tmp_path: Path) -> None:

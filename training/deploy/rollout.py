@@ -52,7 +52,9 @@ class Rollout:
             self.log.info("putting back", version=previous, cause=str(error))
             back, state = self._put_back(model, previous)
             kind = BrokenReleaseError if back and isinstance(error, BrokenReleaseError) else DeployError
-            raise kind(f"{error}; {state}") from error
+            ended = kind(f"{error}; {state}")
+            ended.put_back = back
+            raise ended from error
         except Exception as bug:
             self.log.error("putting back", version=previous, cause=f"{type(bug).__name__}: {bug}")
             bug.add_note(self._put_back(model, previous)[1])

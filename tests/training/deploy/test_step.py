@@ -13,7 +13,7 @@ from running_server import JSON, RunningServer
 
 from molino.contracts.errors import BrokenReleaseError, DeployError, StoreError
 from molino.contracts.pointer import bundle_path, point_to, read_pointer
-from molino.contracts.record import Record, record_key
+from molino.contracts.record import Record, failure_summary, record_key
 from molino.contracts.results import RegisterResult
 from training.deploy.rollout import agree
 
@@ -144,6 +144,7 @@ def refused(request: pytest.FixtureRequest, runs: Runs) -> str:
         alter(runs["r3"], promise_other_answers)
     with pytest.raises(BrokenReleaseError) as caught:
         deploy(runs["r3"])
+    assert json.loads(failure_summary(caught.value)) == {"status": "put-back", "error": str(caught.value)}
     return str(caught.value)
 
 
@@ -178,6 +179,7 @@ def test_a_bad_release_that_gives_way_to_nothing_is_worth_another_try(runs: Runs
     with pytest.raises(DeployError, match=r"; and putting housing back to version 1 failed: ") as caught:
         deploy(runs["r2"])
     assert not isinstance(caught.value, BrokenReleaseError)
+    assert json.loads(failure_summary(caught.value))["status"] == "failed"
 
 
 def test_a_bug_keeps_its_traceback_after_putting_back(

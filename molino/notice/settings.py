@@ -1,0 +1,88 @@
+"""Who is told of what, and how: `MOLINO_NOTICE_*` variables."""
+
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from molino.contracts.address import Address, host_of
+from molino.contracts.loopback import is_loopback
+from molino.notice.message import EVENTS
+
+
+class NoticeSettings(BaseSettings):
+    """Without any variable set, nobody is told."""
+
+    model_config = SettingsConfigDict(env_prefix="MOLINO_NOTICE_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    events: str = ",".join(EVENTS)
+    """What is told, with commas between."""
+    webhook: SecretStr | None = None
+    """URL that gets each notice as JSON, by POST."""
+    slack: SecretStr | None = None
+    """URL of an incoming webhook of Slack, or of what takes the same, such as Mattermost and Rocket.Chat."""
+    mail_to: str = ""
+    """Addresses that get each notice as mail, with commas between."""
+    mail_from: str = ""
+    mail_server: str | None = None
+    """Host of the mail server."""
+    mail_port: int = Field(default=587, gt=0, lt=2**16)
+    mail_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted: `starttls`, `tls` from its first byte, or `none`."""
+    mail_username: SecretStr | None = None
+    mail_password: SecretStr | None = None
+    mlflow_url: Address | None = None
+    """Where people open MLflow."""
+    serving_url: Address | None = None
+    """Where people open the pages of the serving API."""
+
+    @field_validator("events")
+    @classmethod
+    def _are_known(cls, events: str) -> str:
+        if unknown := [name for name in _parted(events) if name not in EVENTS]:
+            raise ValueError(f"expected some of {', '.join(EVENTS)}, not {', '.join(unknown)}")
+        return events
+
+    @field_validator("webhook", "slack")
+    @classmethod
+    def _is_a_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _is_web_address(url.get_secret_value()):
+            raise ValueError("expected a URL such as https://hooks.example.com/…")
+        return url
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if self.mail_server and not (_parted(self.mail_to) and self.mail_from):
+            raise ValueError("MOLINO_NOTICE_MAIL_SERVER wants MOLINO_NOTICE_MAIL_TO and MOLINO_NOTICE_MAIL_FROM")
+        plain = self.mail_security == "none" and not is_loopback(self.mail_server or "")
+        if self.mail_server and self.mail_password and plain:
+            raise ValueError("MOLINO_NOTICE_MAIL_PASSWORD isn't sent without TLS: set MOLINO_NOTICE_MAIL_SECURITY")
+        return self
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The events that are told."""
+        return frozenset(_parted(self.events))
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Addresses of the mail."""
+        return _parted(self.mail_to)
+
+    @property
+    def on(self) -> bool:
+        """Whether anybody is told of anything."""
+        return bool(self.webhook or self.slack or self.mail_server)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(host_of(url)) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _parted(text: str) -> tuple[str, ...]:
+    return tuple(part for word in text.split(",") if (part := word.strip()))
