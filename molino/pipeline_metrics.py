@@ -12,9 +12,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from molino.contracts.approval import Approval, approval_key
 from molino.contracts.errors import MolinoError
-from molino.contracts.reading import read_object
-from molino.contracts.results import EvaluateResult, IngestResult, VersionResult
+from molino.contracts.reading import read_json, read_object
+from molino.contracts.results import EvaluateResult, IngestResult, RegisterResult, VersionResult
 from molino.contracts.run import Run, RunSummary
 from molino.contracts.steps import STEP_NAMES
 from training.run_index import models_with_runs, read_run, summaries
@@ -31,7 +32,8 @@ HELP = {
     "molino_pipeline_last_run_state": "1 for what has become of the newest run.",
     "molino_pipeline_last_run_started_timestamp_seconds": "When the newest run began.",
     "molino_pipeline_interval_seconds": "Time between two runs of a model that runs regularly.",
-    "molino_pipeline_last_record_timestamp_seconds": "When the newest run left its last record.",
+    "molino_pipeline_last_record_timestamp_seconds": "When the newest run left its last record, or was approved.",
+    "molino_pipeline_waits_for_approval": "1 where the newest run waits for a person to approve its version.",
     "molino_pipeline_step_done": "1 where the newest run has the record of a step.",
     "molino_pipeline_step_seconds": "Wall time of a step of the newest run.",
     "molino_data_rows": "Rows of the newest run's source: read, clean, set aside, dropped.",
@@ -73,8 +75,16 @@ class PipelineMetrics:
                 last = listed[-1]
                 yield from _interval(model, listed[-REGULAR_RUNS:])
                 newest[last] = self._read.get(last) or read_run(self._store, model, last.run_id)
-                yield from _of_run(newest[last])
+                yield from _of_run(newest[last], self._approval(newest[last]))
         self._read = newest
+
+    def _approval(self, run: Run) -> Approval | None:
+        """Return what a person has said of a run whose deploy step has no record yet."""
+        key = approval_key(run.model, run.run_id)
+        if not _asks(run) or not self._store.exists(key):
+            return None
+        said = read_json(Approval, self._store.read(key))
+        return said if isinstance(said, Approval) else None
 
 
 def _interval(model: str, runs: Sequence[RunSummary]) -> Iterator[Sample]:
@@ -84,16 +94,23 @@ def _interval(model: str, runs: Sequence[RunSummary]) -> Iterator[Sample]:
         yield "molino_pipeline_interval_seconds", {"model": model}, median(gaps)
 
 
-def _of_run(run: Run) -> Iterator[Sample]:
-    """Yield what the newest run of a model tells."""
+def _asks(run: Run) -> bool:
+    """Tell whether a run has registered what a person is to approve, and goes no further without an answer."""
+    registered = read_object(RegisterResult, run.records["register"].result) if "register" in run.records else None
+    return isinstance(registered, RegisterResult) and registered.waits and "deploy" not in run.records
+
+
+def _of_run(run: Run, said: Approval | None) -> Iterator[Sample]:
+    """Yield what the newest run of a model tells, and what was said of it."""
     model = {"model": run.model}
     for state in STATES:
         yield "molino_pipeline_last_run_state", model | {"state": state}, float(run.state == state)
     if not run.records:
         return
     yield "molino_pipeline_last_run_started_timestamp_seconds", model, _seconds(run.started)
-    ended = max(record.ended for record in run.records.values())
-    yield "molino_pipeline_last_record_timestamp_seconds", model, _seconds(ended)
+    ended = [record.ended for record in run.records.values()]
+    yield "molino_pipeline_last_record_timestamp_seconds", model, _seconds(max([*ended, said.at] if said else ended))
+    yield "molino_pipeline_waits_for_approval", model, float(_asks(run) and said is None)
     for step in STEP_NAMES:
         yield "molino_pipeline_step_done", model | {"step": step}, float(step in run.records)
         if step in run.records:

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from molino.contracts.errors import StoreError
 from training.stores.beats import LEFT_SECONDS, beating
@@ -17,8 +17,8 @@ from training.stores.contract import Store
 CLAIMS = "prune/claims/"
 DELETING = "prune/deleting"
 PAUSE_SECONDS = 1.0
-FORGOTTEN = timedelta(hours=24)
-"""A claim that is older was left by a step that was killed."""
+FORGOTTEN = timedelta(minutes=10)
+"""A claim that wasn't renewed for longer was left by a step that was killed."""
 
 
 @contextmanager
@@ -29,11 +29,11 @@ def claimed(store: Store, model: str, run_id: str) -> Iterator[None]:
         StoreError: the store can't be reached.
     """
     key = f"{CLAIMS}{model}/{run_id}/{secrets.token_hex(4)}"
-    store.write(key, b"")
     try:
-        while _is_deleting(store, key):
-            time.sleep(PAUSE_SECONDS)
-        yield
+        with beating(lambda: store.write(key, b"")):
+            while _is_deleting(store, key):
+                time.sleep(PAUSE_SECONDS)
+            yield
     finally:
         with suppress(StoreError):  # of the step that is told, and the claim is forgotten in time
             store.delete(key)
@@ -64,9 +64,10 @@ def deleting(store: Store) -> Iterator[tuple[str, ...]]:
 
 
 def _claims(store: Store) -> Iterator[str]:
-    now = datetime.now(UTC)
+    """Yield whose claims are there, and take away what was left; the store's own clock says how old they are."""
+    now = store.written(DELETING).get(DELETING)
     for key, when in store.written(CLAIMS).items():
-        if now - when > FORGOTTEN:
+        if now and now - when > FORGOTTEN:
             store.delete(key)
         else:
             model, run_id, _ = key.removeprefix(CLAIMS).split("/")

@@ -38,7 +38,7 @@ class Alert:
     beyond: str
     """Follows the value, such as `> 0.5`."""
     severity: str
-    """`critical` wants somebody now, `warning` in working hours."""
+    """`critical` wants somebody now, `warning` in working hours; `info` reminds."""
     summary: str
     lasting: str = "0m"
     """How long it must be so."""

@@ -18,6 +18,8 @@ def newest(metric: str, selector: str = "", by: str = "") -> str:
 
 
 FRESH = f"(time() - {newest('molino_pipeline_last_record_timestamp_seconds')}) / 3600"
+WAITING = newest("molino_pipeline_waits_for_approval")
+WAITING_HOURS = 24
 UNFINISHED = newest("molino_pipeline_last_run_state", 'state="unfinished"')
 REGISTERED = newest("molino_pipeline_step_done", 'step="register"')
 DEPLOYED = newest("molino_pipeline_step_done", 'step="deploy"')
@@ -41,15 +43,22 @@ RECORDS = (
     ),
     Alert(
         "MolinoReleasePutBack",
-        f"{REGISTERED} - {DEPLOYED}",
+        f"{REGISTERED} - {DEPLOYED} - {WAITING}",
         "== 1",
         "critical",
         "The newest release of {{ $labels.model }} is registered and not in service",
         "45m",
     ),
     Alert(
+        "MolinoApprovalWaiting",
+        f"{FRESH} * {WAITING}",
+        f"> {WAITING_HOURS}",
+        "info",
+        "The newest release of {{ $labels.model }} has waited {{ $value | humanize }} hours for a person to approve it",
+    ),
+    Alert(
         "MolinoRunStuck",
-        f"{FRESH} * {UNFINISHED}",
+        f"{FRESH} * {UNFINISHED} * (1 - {WAITING})",
         f"> {STUCK_HOURS}",
         "warning",
         "The newest run of {{ $labels.model }} has left no record for {{ $value | humanize }} hours",

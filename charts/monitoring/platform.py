@@ -8,15 +8,21 @@ from charts.monitoring.parts import RATE, Alert, Dashboard, Group, Panel
 
 ALL = 'namespace="$namespace"'
 
-BACKUP_AGE = (
-    "(time() - max by (namespace, cronjob) "
-    f'(kube_cronjob_status_last_successful_time{{{ALL}, cronjob=~".*backup.*"}})) / 3600'
-)
+
+def of_backup(*metrics: str) -> str:
+    """Return the first of some metrics that each CronJob of backups has; one that restores is none of them."""
+    chosen = (f'max by (namespace, cronjob) ({metric}{{{ALL}, cronjob=~".*backup"}})' for metric in metrics)
+    return f"({' or '.join(chosen)})"
+
+
+MADE = "kube_cronjob_created"
+BACKUP_AGE = f"(time() - {of_backup('kube_cronjob_status_last_successful_time', MADE)}) / 3600"
+"""Hours since the last one that went well, or since there is a CronJob of which none ever has."""
 BACKUP_EVERY = (
-    f'(max by (namespace, cronjob) (kube_cronjob_next_schedule_time{{{ALL}, cronjob=~".*backup.*"}}) '
-    f'- max by (namespace, cronjob) (kube_cronjob_status_last_schedule_time{{{ALL}, cronjob=~".*backup.*"}})) / 3600'
+    f"({of_backup('kube_cronjob_next_schedule_time')} "
+    f"- {of_backup('kube_cronjob_status_last_schedule_time', MADE)}) / 3600"
 )
-"""Hours between two that are scheduled; nothing of one that is suspended."""
+"""Hours between two that are scheduled, at most until the first of all; nothing of one that is suspended."""
 BACKUP_LATE = f"> (({BACKUP_EVERY}) * 2 + 0.25 or ({BACKUP_AGE}) * 0 + 26)"
 """Two were missed; where no schedule is known, as of one that is suspended, a daily one was."""
 CERTIFICATE_DAYS = (
@@ -45,7 +51,7 @@ GROUPS = (
                 BACKUP_AGE,
                 BACKUP_LATE,
                 "critical",
-                "The last backup of {{ $labels.cronjob }} that went well is {{ $value | humanize }} hours old",
+                "No backup of {{ $labels.cronjob }} has gone well for {{ $value | humanize }} hours",
                 "10m",
             ),
             Alert(

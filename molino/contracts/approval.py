@@ -2,6 +2,8 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from molino.contracts.record import run_prefix
+
 
 class Approval(BaseModel):
     """An approval, or a refusal."""
@@ -19,3 +21,8 @@ class Approval(BaseModel):
         why = f": {self.reason}" if self.reason else ""
         done = "approved" if self.approved else "refused"
         return f"{done} by {self.by} at {self.at.astimezone():%Y-%m-%d %H:%M:%S}{why}"
+
+
+def approval_key(model: str, run_id: str) -> str:
+    """Return the key under which the deploy step keeps what was said, before it acts on it: the run waits no longer."""
+    return f"{run_prefix(model, run_id)}approval.json"

@@ -308,6 +308,8 @@ class RegisterResult(Result):
     release: Artifact | None
     """`releases/<model>/<version>/release.json`."""
     onnx: Artifact | None
+    waits: bool = False
+    """Whether a person is to approve it before it comes into service."""
 
 
 class DeployResult(Result):

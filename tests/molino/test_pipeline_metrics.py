@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from molino.contracts.approval import Approval, approval_key
 from molino.contracts.record import Record, record_key
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES
@@ -36,6 +37,10 @@ RESULTS: dict[str, dict[str, Any]] = {
         "metric": "rmse", "best": "mlp", "champion_version": None, "champion_scores": None, "importance": {},
         "scores": {"mlp": {"rmse": {"value": 3.5, "low": 3.0, "high": 4.0}}},
         "verdict": {"accepted": False, "reasons": ["rmse 3.5 is above 3"]},
+    },
+    "register": {
+        "version": "2", "candidate": "mlp", "mlflow_model_uri": "models:/rows/2", "release": ARTIFACT, "onnx": ARTIFACT,
+        "waits": True,
     },
 }  # fmt: skip
 Told = dict[str, dict[tuple[str, ...], float]]
@@ -105,6 +110,19 @@ def test_a_release_that_was_not_deployed_is_told(store: FolderStore) -> None:
     assert told["molino_pipeline_last_run_state"][("unfinished",)] == 1
     assert told["molino_pipeline_last_run_started_timestamp_seconds"][()] == BEGAN.timestamp()
     assert told["molino_pipeline_last_record_timestamp_seconds"][()] == BEGAN.timestamp() + 50
+
+
+def test_a_run_waits_for_an_approval_until_somebody_has_answered(store: FolderStore) -> None:
+    metrics, waits, last = PipelineMetrics(store), "molino_pipeline_waits_for_approval", BEGAN + timedelta(hours=30)
+    keep(store, "a", 5)
+    before = read(metrics.expose())
+    said = Approval(approved=True, by="ann", at=last)
+    store.write(approval_key("rows", "a"), said.model_dump_json().encode())
+    after = read(metrics.expose())
+
+    assert (before[waits], after[waits]) == ({(): 1}, {(): 0})
+    assert after["molino_pipeline_last_record_timestamp_seconds"] == {(): last.timestamp()}
+    assert after["molino_pipeline_last_run_state"] == before["molino_pipeline_last_run_state"]
 
 
 @pytest.mark.parametrize(

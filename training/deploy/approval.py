@@ -3,15 +3,17 @@
 import socket
 from datetime import UTC, datetime
 
-from molino.contracts.approval import Approval
+from molino.contracts.approval import Approval, approval_key
 from molino.contracts.errors import ApprovalError
 from molino.contracts.promotion import Promotion, waiting_for_approval
 from training.deploy.promotion import keep_promotion
 from training.step import Context
 
 
-def approval_of(context: Context, version: str) -> Approval | None:
-    """Return what was said of a run's version; nothing where the model file doesn't want to know.
+def take_approval(context: Context, version: str) -> Approval | None:
+    """Keep what was said of a run's version beside its records, and return it.
+
+    Where the model file doesn't want to know it is nothing.
 
     Raises:
         ApprovalError: it does, and nobody has said anything.
@@ -20,7 +22,9 @@ def approval_of(context: Context, version: str) -> Approval | None:
         return None
     if context.settings.approval is None:
         raise ApprovalError(waiting_for_approval(context.model.name, version))
-    return context.settings.approval
+    said = context.settings.approval
+    context.store.write(approval_key(context.model.name, context.run_id), said.model_dump_json(indent=2).encode())
+    return said
 
 
 def keep_approval(

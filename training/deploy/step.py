@@ -3,7 +3,7 @@
 from molino.contracts.approval import Approval
 from molino.contracts.results import DeployResult, RegisterResult
 from molino.contracts.settings import Settings
-from training.deploy.approval import approval_of, keep_approval
+from training.deploy.approval import keep_approval, take_approval
 from training.deploy.rollout import Rollout, read_release
 from training.deploy.target import DeployTarget, open_target, predict_url
 from training.step import Context, Outcome
@@ -24,7 +24,7 @@ def run(context: Context) -> Outcome:
     settings = context.settings.of_model(model)
     if registered.version is None or registered.release is None or registered.onnx is None:
         return _rejected(settings, None)
-    said = approval_of(context, registered.version)
+    said = take_approval(context, registered.version)
     target = open_target(settings, context.store)
     if said and not said.approved:
         keep_approval(context, said, registered.version, target.current(model), None)

@@ -78,6 +78,7 @@ def run(context: Context) -> Outcome:
         mlflow_model_uri=lineage.mlflow_model_uri,
         release=document,
         onnx=graph,
+        waits=model.gate.approval == "required",
     )
     return Outcome(result, inputs=(best.onnx, trained.held_out, trained.reference), outputs=(document, graph))
 

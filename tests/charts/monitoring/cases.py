@@ -62,9 +62,15 @@ def state(name: str, values: str) -> Series:
     return gauge("molino_pipeline_last_run_state", values, model="m", state=name, pod="a")
 
 
-def steps(register: str, deploy: str) -> Series:
+def steps(register: str, deploy: str, waits: str = "0x70") -> Series:
     name = "molino_pipeline_step_done"
-    return gauge(name, register, model="m", step="register") | gauge(name, deploy, model="m", step="deploy")
+    done = gauge(name, register, model="m", step="register") | gauge(name, deploy, model="m", step="deploy")
+    return done | waiting(waits)
+
+
+def waiting(values: str) -> Series:
+    """Return whether the newest run waits for a person's approval."""
+    return gauge("molino_pipeline_waits_for_approval", values, model="m")
 
 
 def recorded(values: str) -> Series:
@@ -92,9 +98,15 @@ def backed_up(values: str, name: str = "molino-backup") -> Series:
 
 def scheduled(last: str, following: str) -> Series:
     """Return a CronJob's times, the last and the next one."""
-    return gauge("kube_cronjob_status_last_schedule_time", last, cronjob="molino-backup") | gauge(
-        "kube_cronjob_next_schedule_time", following, cronjob="molino-backup"
-    )
+    return gauge("kube_cronjob_status_last_schedule_time", last, cronjob="molino-backup") | following_at(following)
+
+
+def following_at(values: str) -> Series:
+    return gauge("kube_cronjob_next_schedule_time", values, cronjob="molino-backup")
+
+
+def made(values: str, name: str = "molino-backup") -> Series:
+    return gauge("kube_cronjob_created", values, cronjob=name)
 
 
 def certificate(values: str) -> Series:
@@ -213,15 +225,27 @@ CASES = {
             "it is being deployed": (steps("0x40 1x30", "0x50 1x20"), "55m"),
             "it is in service": (steps("1x70", "1x70"), "60m"),
             "it was refused": (steps("1x70", "1x70") | state("rejected", "1x70"), "60m"),
+            "it waits for an approval": (steps("1x70", "0x70", "1x70"), "60m"),
+            "it was approved a while ago": (steps("1x70", "0x70", "1x40 0x30"), "60m"),
+        },
+        MODEL,
+    ),
+    "MolinoApprovalWaiting": Case(
+        recorded("-90000x20") | waiting("1x20"),
+        "15m",
+        {
+            "a while": (recorded("-80000x20") | waiting("1x20"), "15m"),
+            "it was approved": (recorded("-90000x20") | waiting("0x20"), "15m"),
         },
         MODEL,
     ),
     "MolinoRunStuck": Case(
-        recorded("-22000x20") | state("unfinished", "1x20"),
+        recorded("-22000x20") | state("unfinished", "1x20") | waiting("0x20"),
         "15m",
         {
-            "it has ended": (recorded("-22000x20") | state("unfinished", "0x20"), "15m"),
-            "it goes on": (recorded("-7200x20") | state("unfinished", "1x20"), "15m"),
+            "it has ended": (recorded("-22000x20") | state("unfinished", "0x20") | waiting("0x20"), "15m"),
+            "it goes on": (recorded("-7200x20") | state("unfinished", "1x20") | waiting("0x20"), "15m"),
+            "it waits for an approval": (recorded("-22000x20") | state("unfinished", "1x20") | waiting("1x20"), "15m"),
         },
         MODEL,
     ),
@@ -284,6 +308,21 @@ CASES = {
             "a weekly one of three days ago": (backed_up("-259200x30") | scheduled("-259200x30", "345600x30"), "25m"),
             "yesterday's": (backed_up("-80000x30"), "25m"),
             "a job of another kind": (backed_up("-9e5x30", "molino-prune"), "25m"),
+            "a restore of long ago": (backed_up("-9e5x30", "molino-backup-restore"), "25m"),
+            "made yesterday, weekly, none was due": (made("-86400x30") | following_at("259200x30"), "25m"),
+            "made a week ago, the first has gone well": (
+                made("-700000x30") | backed_up("-600x30") | scheduled("0x30", "900x30"),
+                "14m",
+            ),
+        },
+        {"namespace": "molino", "cronjob": "molino-backup"},
+    ),
+    "MolinoBackupOld, none ever went well": Case(
+        made("-1900x30") | scheduled("0x30", "900x30"),
+        "25m",
+        {
+            "it was made just now": (made("-600x30") | scheduled("0x30", "900x30"), "14m"),
+            "it restores": (made("-9e5x30", "molino-backup-restore"), "25m"),
         },
         {"namespace": "molino", "cronjob": "molino-backup"},
     ),
@@ -320,4 +359,4 @@ CASES = {
     ),
     "MolinoDatabaseConnections": Case(connections("90x30"), "25m", {"half of them": (connections("50x30"), "25m")}),
 }
-"""By alert; labels are what the alert says beside its name and severity."""
+"""By alert, and what is special after a comma; labels are what the alert says beside its name and severity."""

@@ -55,7 +55,8 @@ def ask(name: str, folder: Path, tests: list[dict[str, Any]], every: str = "1m")
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_alert_rings_for_its_cause_alone(name: str, tmp_path: Path) -> None:
-    done = ask(name, tmp_path, list(looks(name, CASES[name])), CASES[name].every)
+    alert = name.partition(",")[0]
+    done = ask(alert, tmp_path, list(looks(alert, CASES[name])), CASES[name].every)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -69,7 +70,7 @@ def test_an_alert_that_is_expected_and_does_not_ring_is_told(tmp_path: Path) -> 
 
 
 def test_every_alert_is_tried() -> None:
-    assert set(CASES) == set(SEVERITIES)
+    assert {name.partition(",")[0] for name in CASES} == set(SEVERITIES)
 
 
 def test_prometheus_takes_the_rules() -> None:

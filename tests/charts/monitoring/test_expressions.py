@@ -69,7 +69,7 @@ DOCUMENTED = {
 }
 """By how metrics begin: the file that documents or makes them, and what that leaves out of their names."""
 STATE_METRICS = (
-    "kube_cronjob_status_last_successful_time", "kube_deployment_status_replicas_unavailable",
+    "kube_cronjob_created", "kube_cronjob_status_last_successful_time", "kube_deployment_status_replicas_unavailable",
     "kube_pod_container_status_restarts_total",
 )  # fmt: skip
 """Of kube-state-metrics 2.17, by its docs/metrics/workload: its module can't be had to look at."""

@@ -204,3 +204,18 @@ def test_a_claim_that_was_left_by_a_killed_step_is_forgotten(tmp_path: Path, mon
     os.utime(Path(home.settings.store_uri) / f"{claims.CLAIMS}{MODEL}/r9/00", (OLD, OLD))
     with claims.deleting(home.store) as found:
         assert found == ()
+
+
+def test_a_claim_lasts_as_long_as_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = left_after(tmp_path, [], lambda _: None, monkeypatch)
+    monkeypatch.setattr("training.stores.beats.BEAT_SECONDS", 0.01)
+    with claims.claimed(home.store, MODEL, "r9"):
+        (key,) = home.store.list(claims.CLAIMS)
+        place = Path(home.settings.store_uri) / key
+        os.utime(place, (OLD, OLD))
+        end = time.monotonic() + 10
+        while place.stat().st_mtime < OLD + 1 and time.monotonic() < end:
+            time.sleep(0.01)
+        with claims.deleting(home.store) as found:
+            assert found == (f"run r9 of {MODEL}",)
+    assert list(home.store.list("prune/")) == []

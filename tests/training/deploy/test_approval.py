@@ -8,7 +8,7 @@ import pytest
 from registered_run import RegisteredRun, Runs, champion, deploy, workers
 from running_server import RunningServer
 
-from molino.contracts.approval import Approval
+from molino.contracts.approval import Approval, approval_key
 from molino.contracts.errors import NOT_AGAIN, ApprovalError
 from molino.contracts.model_file import load_model
 from molino.contracts.model_file.parts import used_parts
@@ -51,6 +51,7 @@ def test_what_nobody_has_approved_stays_out_of_service(waiting: RegisteredRun, s
     assert (str(refused.value), refused.value.exit_code) == (WAITS, NOT_AGAIN)
     assert (workers(server), champion(waiting), list_promotions(waiting.store)) == ({"1": 2}, "1", [])
     assert find_run(waiting.store, "r2").state == "unfinished"
+    assert not waiting.store.exists(approval_key("housing", "r2"))
 
 
 def test_an_approval_is_on_record_in_the_run_and_beside_the_promotions(
