@@ -2,11 +2,16 @@
 
 import typer
 
+MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]bad [/]"}
+
 
 def doctor() -> None:
-    """Check settings, model files, store, git, DVC, MLflow, ports and disk, and say what to do.
+    """Check all that Molino needs here, and say what to do.
 
-    The exit code is 1 when something is wrong.
+    Looked at are programs and disk, model files, the store, git's and DVC's remotes, MLflow, the serving API and the
+    releases that it serves, certificates and clocks of servers, the age of the newest backup and ports; in a pod of a
+    cluster also Airflow's secrets, and the room under the namespace's quotas. The exit code is 1 when something is
+    wrong; of what will go wrong in time it warns.
 
     Example: `MOLINO_STORE=s3://molino MOLINO_S3_ENDPOINT=http://127.0.0.1:9000 molino doctor`
     """
@@ -22,9 +27,8 @@ def doctor() -> None:
     refuse_unknown_target(settings)
     well = True
     for finding in examine(settings):
-        mark = "[green]ok  [/]" if finding.well else "[red]bad [/]"
-        console.print(f"{mark} {finding.subject}: {escape(finding.seen)}")
-        if not finding.well:
+        console.print(f"{MARKS[finding.level]} {escape(finding.subject)}: {escape(finding.seen)}")
+        if finding.advice:
             console.print(f"     → {escape(finding.advice)}")
         well = well and finding.well
     if not well:

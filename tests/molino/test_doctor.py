@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bundles import build_housing, build_penguins
 
+from molino.client import Client
 from molino.contracts.settings import Settings
 from molino.doctor import Finding, examine
 from tests.ports import free_port
@@ -34,6 +36,33 @@ def test_a_fresh_machine_is_well(settings: Settings) -> None:
 def test_the_probe_leaves_nothing_in_the_store(settings: Settings) -> None:
     list(examine(settings))
     assert [path for path in (settings.root / "store").rglob("*") if path.is_file()] == []
+
+
+def test_what_dvc_pushes_is_taken_away(settings: Settings) -> None:
+    assert found(settings, "DVC remote").seen == str(settings.root / "dvc")
+    assert [path for path in (settings.root / "dvc").rglob("*") if path.is_file()] == []
+
+
+def test_dvc_itself_says_what_keeps_it_off(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    finding = found(settings, "DVC remote", dvc_remote=str(tmp_path / "file"))
+    assert (finding.level, finding.seen.startswith("dvc push with")) == ("fail", True)
+
+
+def test_what_is_served_is_compared_with_the_store(api: Client, settings: Settings, tmp_path: Path) -> None:
+    releases = tmp_path / "store" / "releases"
+    build_housing(releases, max_rows=50)
+    build_penguins(releases)
+    here = settings.model_copy(update={"serving_url": api.url})
+    assert {name: found(here, f"release of {name}").level for name in ("housing", "penguins")} == {
+        "housing": "ok",
+        "penguins": "ok",
+    }
+    (releases / "housing" / "1" / "model.onnx").write_bytes(b"altered")
+    (releases / "penguins" / "1" / "release.json").unlink()
+    altered, gone = (found(here, f"release of {name}") for name in ("housing", "penguins"))
+    assert altered.seen.endswith("its SHA-256 differs from the one in release.json")
+    assert (altered.level, gone.level, "molino promote penguins" in gone.advice) == ("fail", "fail", True)
 
 
 def test_a_store_that_can_t_be_written_is_bad(settings: Settings, tmp_path: Path) -> None:
@@ -100,4 +129,4 @@ def test_a_taken_port_is_bad(settings: Settings) -> None:
 
 def test_a_missing_program_is_bad(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert found(settings, "git").seen == "not found"
+    assert next(item for item in examine(settings) if item.subject == "git").seen == "not found"

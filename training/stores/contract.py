@@ -135,6 +135,11 @@ class Store(Protocol):
         """
 
     @classmethod
+    def server(cls, settings: Settings) -> str | None:  # noqa: ARG003  # a default
+        """Return the URL of the HTTP server that places of this kind are reached by; none where there is none."""
+        return None
+
+    @classmethod
     def git_environment(cls, address: Address, settings: Settings, scratch: Path) -> dict[str, str]:  # noqa: ARG003
         """Return the variables by which git reaches a repository there; its temporary files go to `scratch`."""
         return {}

@@ -142,6 +142,10 @@ class S3Store(Store):
         return cls(bucket, "", settings), key
 
     @classmethod
+    def server(cls, settings: Settings) -> str | None:
+        return settings.s3_endpoint or AWS_ENDPOINT
+
+    @classmethod
     def dvc_remote(cls, address: Address, settings: Settings) -> dict[str, str]:
         remote = {"url": str(address), "region": settings.s3_region}
         return remote | ({"endpointurl": str(settings.s3_endpoint)} if settings.s3_endpoint else {})
