@@ -17,7 +17,7 @@ from molino.contracts.settings import read_environment
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT_SECONDS = 20
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-"""An object without what it holds: of a Secret, no secret."""
+"""An object without what it holds."""
 
 
 class DoctorSettings(BaseSettings):

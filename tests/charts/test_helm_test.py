@@ -13,7 +13,9 @@ EXTERNAL_MLFLOW = ("mlflow.externalUrl=http://elsewhere", "mlflow.auth.existingS
 
 
 def pod(values: str, *settings: str) -> dict[str, Any]:
-    return next(one for one in render(values, *settings) if one["kind"] == "Pod")
+    return next(
+        one for one in render(values, *settings) if (one["kind"], one["metadata"]["name"]) == ("Pod", "molino-test")
+    )
 
 
 def environment(values: str, *settings: str) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_pods_reach_each_other_by_the_paths_of_the_table_alone(documents: list[d
 
 CALLERS = (
     "airflow-dag-processor", "airflow-scheduler", "secrets-make", "step/deploy", "step/promote", "step/rollback",
-    "backup", "backup-restore", "prune",
+    "backup", "backup-restore", "prune", "doctor",
 )  # fmt: skip
 """Those that ask the API server of Kubernetes."""
 

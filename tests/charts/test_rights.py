@@ -2,7 +2,9 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,22 @@ from api_server import ApiServer, run_api_server
 from rendering import render
 
 from molino.contracts.settings import Settings
+from molino.doctor.checks import airflow_secrets, backup, quota
+from molino.doctor.kubernetes import Api, DoctorSettings
 from pipelines.model_config_map import CONFIG_MAP, newest_model_files
 from training.deploy.targets.kubernetes import Target
 from training.stores.opening import open_store
 
-SETTINGS = ("steps.admissionPolicy.enabled=true", "models.own=content", "serving.groups.heavy.models={flats}")
+SETTINGS = (
+    "steps.admissionPolicy.enabled=true", "models.own=content", "serving.groups.heavy.models={flats}",
+    "backup.enabled=true",
+)  # fmt: skip
 KINDS = (
     "ServiceAccount", "Role", "RoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
-    "Deployment", "ConfigMap",
+    "Deployment", "ConfigMap", "CronJob",
 )  # fmt: skip
 DEPLOY = "system:serviceaccount:molino:molino-deploy"
+DOCTOR = ("Pod", "molino-doctor")
 PARSER = "system:serviceaccount:molino:molino-airflow-dag-processor"
 
 
@@ -166,3 +174,69 @@ def test_the_dag_processor_reads_nothing_else(server: ApiServer) -> None:
         ("patch", "configmaps/molino-models"),
     )  # fmt: skip
     assert [asked for asked in refused if may(*asked) != "no"] == []
+
+
+@pytest.fixture
+def doctor(server: ApiServer, tmp_path: Path) -> Api:
+    """The API server as the doctor's account asks it."""
+    (tmp_path / "ca.crt").write_bytes((server.folder / "ca.crt").read_bytes())
+    token = server.kubectl("create", "token", "molino-doctor", "--namespace=molino")
+    assert token.returncode == 0, token.stderr
+    (tmp_path / "token").write_text(token.stdout)
+    (pod,) = (one for one in render("defaults", *SETTINGS) if (one["kind"], one["metadata"]["name"]) == DOCTOR)
+    told = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"] if "value" in one}
+    settings = {name: told[f"MOLINO_DOCTOR_{name.upper()}"] for name in DoctorSettings.model_fields}
+    return Api(f"https://127.0.0.1:{server.port}", tmp_path, DoctorSettings(**settings))
+
+
+def keep_secret(server: ApiServer, jwt_secret: str) -> None:
+    data = {"jwt-secret": jwt_secret, "fernet-key": "b"}
+    server.apply([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "molino-airflow"}, "stringData": data}])
+
+
+def start_scheduler(server: ApiServer) -> None:
+    """Make a pod that says it was started an instant ago."""
+    keys = {"AIRFLOW__API_AUTH__JWT_SECRET": "jwt-secret", "AIRFLOW__CORE__FERNET_KEY": "fernet-key"}
+    ref = {name: {"secretKeyRef": {"name": "molino-airflow", "key": key}} for name, key in keys.items()}
+    env = [{"name": name, "valueFrom": place} for name, place in ref.items()]
+    labels = {"app.kubernetes.io/instance": "molino"}
+    container = {"name": "scheduler", "image": "own", "env": env}
+    spec = {"serviceAccountName": "molino-airflow", "containers": [container]}
+    server.apply(
+        [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "scheduler", "labels": labels}, "spec": spec}]
+    )
+    started = {"running": {"startedAt": f"{datetime.now(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"}}
+    status = {"name": "scheduler", "image": "own", "imageID": "", "ready": True, "restartCount": 0, "state": started}
+    change = json.dumps({"status": {"phase": "Running", "containerStatuses": [status]}})
+    done = server.kubectl(
+        "patch", "pod", "scheduler", "--namespace=molino", "--subresource=status", "--type=merge", f"--patch={change}"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_doctor_sees_a_part_that_was_started_with_an_older_secret(server: ApiServer, doctor: Api) -> None:
+    keep_secret(server, "old")
+    start_scheduler(server)
+    keep_secret(server, "old")
+    assert [one.level for one in airflow_secrets.agreement(doctor)] == ["ok", "ok"]
+
+    deadline = time.monotonic() + 30
+    found = []
+    while "fail" not in found and time.monotonic() < deadline:
+        keep_secret(server, f"new at {time.monotonic()}")
+        found = [one.level for one in airflow_secrets.agreement(doctor)]
+    assert found == ["fail", "fail"]
+
+
+def test_the_doctor_may_ask_for_backups_and_room(server: ApiServer, doctor: Api) -> None:
+    quotas = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "own"}}
+    server.apply([{**quotas, "spec": {"hard": {"requests.memory": "1Ki"}}}])
+    (found,) = quota.room(doctor, quota.needs())
+    assert found.seen.startswith("requests.memory: 1024 of 1Ki left")
+    assert backup.of_cron_job(doctor, doctor.settings.backup).level == "ok"
+
+
+def test_the_doctor_may_ask_for_nothing_else(doctor: Api) -> None:
+    for path in ("secrets", "secrets/molino-postgres", "configmaps", "pods/scheduler"):
+        with pytest.raises(OSError, match="403"):
+            doctor.get(f"/api/v1/namespaces/molino/{path}")

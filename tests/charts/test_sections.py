@@ -21,7 +21,12 @@ WORDS = ("api-server", "dag-processor", "scheduler", "triggerer")
 OF = {
     "postgres": {"StatefulSet/molino-postgres"},
     "minio": {"StatefulSet/molino-minio"},
-    "operations": {"Job/molino-minio-setup-1", "Job/molino-secrets-make-1", "Pod/molino-test"},
+    "operations": {
+        "Job/molino-minio-setup-1",
+        "Job/molino-secrets-make-1",
+        "Pod/molino-doctor",
+        "Pod/molino-test",
+    },
     "mlflow": {"Deployment/molino-mlflow", "Job/molino-mlflow-migration-1"},
     "tensorboard": {"Deployment/molino-tensorboard"},
     "serving": {"Deployment/molino-serving"},
@@ -195,7 +200,7 @@ def test_the_nearer_place_comes_before() -> None:
     assert specs["Deployment/molino-mlflow"]["priorityClassName"] == "all"
 
 
-SECRETS = "Job/molino-secrets-make-1"
+OWN_ACCOUNTS = {"Job/molino-secrets-make-1", "Pod/molino-doctor"}
 """It has an account of its own, which may change the Secrets that it makes."""
 SERVICES = {"airflow": "airflow-api-server", **{one: one for one in OF if "." not in one and one != "operations"}}
 
@@ -221,13 +226,13 @@ def test_a_component_has_the_account_that_it_is_given(place: str) -> None:
     (made,) = (one for one in documents if one["kind"] == "ServiceAccount" and one["metadata"]["name"] == "own")
     assert (made["metadata"]["annotations"], made["automountServiceAccountToken"]) == (role, False)
     users = {short(name) for name, spec, _ in pods(documents) if spec.get("serviceAccountName") == "own"}
-    assert users == OF[place] - {SECRETS}
+    assert users == OF[place] - OWN_ACCOUNTS
 
     there = rendered({account: {"name": "own"}})
     assert not any(one["kind"] == "ServiceAccount" and one["metadata"]["name"] == "own" for one in there)
-    assert {short(name) for name, spec, _ in pods(there) if spec.get("serviceAccountName") == "own"} == OF[place] - {
-        SECRETS
-    }
+    assert {short(name) for name, spec, _ in pods(there) if spec.get("serviceAccountName") == "own"} == OF[
+        place
+    ] - OWN_ACCOUNTS
 
 
 def test_each_component_may_have_an_account_of_its_own() -> None:
@@ -236,8 +241,9 @@ def test_each_component_may_have_an_account_of_its_own() -> None:
     assert {spec["serviceAccountName"] for _, spec, _ in pods(documents)} == made - {"molino-steps", "molino-deploy"}
     bound = {one["metadata"]["name"]: one["subjects"] for one in documents if one["kind"] == "RoleBinding"}
     assert {name: one["name"] for name, (one,) in bound.items()} == {
-        name: name for name in ("molino-airflow", "molino-airflow-dag-processor", "molino-deploy", "molino-secrets")
-    }  # fmt: skip
+        f"molino-{name}": f"molino-{name}"
+        for name in ("airflow", "airflow-dag-processor", "deploy", "doctor", "secrets")
+    }
 
 
 @pytest.mark.parametrize("place", ["", *(one for one in OF if one not in ("operations", "airflow.jobs"))])

@@ -71,9 +71,7 @@ def _agree(api: Api, subject: str, readers: list[Reader]) -> Finding:
     changed = _changed(api, readers[0].secret, readers[0].key)
     old = sorted(one.pod for one in readers if changed and one.started and one.started < changed)
     if old:
-        seen = (
-            f"{', '.join(old)} were started before Secret {readers[0].secret} changed at {changed:%Y-%m-%d %H:%M:%S %Z}"
-        )
+        seen = f"{', '.join(old)}: started before Secret {readers[0].secret} changed at {changed:%Y-%m-%d %H:%M:%S %Z}"
         advice = f"start them anew: kubectl --namespace {api.settings.namespace} delete pod {' '.join(old)}"
         return Finding(subject, "fail", seen, advice)
     return ok(subject, f"{len(readers)} pods have it from {places[0]}, as it is now")

@@ -78,9 +78,7 @@ def test_parts_that_were_started_after_the_secret_changed_agree(tmp_path: Path) 
 def test_a_part_that_was_started_with_an_older_secret_is_to_be_started_anew(tmp_path: Path) -> None:
     found = agreement(tmp_path, pod("scheduler", -1), pod("api", 60))
     assert [one.level for one in found] == ["fail", "fail"]
-    assert found[0].seen.startswith(
-        "scheduler were started before Secret molino-airflow changed at 2026-11-27 10:00:00"
-    )
+    assert found[0].seen.startswith("scheduler: started before Secret molino-airflow changed at 2026-11-27 10:00:00")
     assert found[0].advice == "start them anew: kubectl --namespace molino delete pod scheduler"
 
 
