@@ -16,7 +16,7 @@ LETTERS = string.ascii_letters + string.digits
 LENGTH = 40
 """Letters and digits of a password: 238 bits, and no sign that YAML, a URL, a header or a shell takes for its own."""
 USER = "admin"
-SERVICES = ("steps", "mlflow", "airflow", "serving", "tensorboard", "backup")
+SERVICES = ("steps", "mlflow", "airflow", "serving", "tensorboard", "backup", "pipeline-metrics")
 """Those who have a pair of keys of S3."""
 PAIRS = tuple(f"{service}-{kind}-key" for service in SERVICES for kind in ("access", "secret"))
 PARTS: Mapping[str, tuple[str, ...]] = {

@@ -15,6 +15,7 @@ from molino.secrets.making import PARTS
 
 OPERATOR = ("github.com/external-secrets/external-secrets", "v1.3.2")
 ON = ("externalSecrets.enabled=true", "externalSecrets.store=vault")
+BOTH = ("backup.enabled=true", "monitoring.pipelines.enabled=true")
 OUTSIDE = (
     "postgres.enabled=false", "database.host=db.example.com", "minio.enabled=false", "s3.endpoint=https://s3.example.com",
     "mlflow.enabled=false", "mlflow.externalUrl=https://mlflow.example.com",
@@ -49,7 +50,7 @@ def test_each_is_as_the_operator_wants_it_and_nothing_else_is_named(settings: tu
 
 
 def test_each_has_the_keys_of_its_component() -> None:
-    found = external(render("defaults", *ON, "externalSecrets.prefix=teams/ml/", "backup.enabled=true"))
+    found = external(render("defaults", *ON, "externalSecrets.prefix=teams/ml/", *BOTH))
     outside = {"database", "s3"}
     assert {name: {one["secretKey"] for one in document["spec"]["data"]} for name, document in found.items()} == {
         f"molino-{part}": set(keys) for part, keys in PARTS.items() if part not in outside

@@ -13,10 +13,16 @@ from minio import Minio
 from minio.credentials import StaticProvider
 from minio.error import S3Error
 from minio.minioadmin import MinioAdmin
+from test_pipeline_metrics import keep, read
 
+from molino.contracts.errors import StoreError
+from molino.contracts.settings import Settings
+from molino.pipeline_metrics import PipelineMetrics
 from molino.secrets.making import made
 from molino.secrets.rotation import Held, turn
 from tests.conftest import S3
+from training.stores.contract import Store
+from training.stores.opening import open_store
 
 STORAGE = Path(__file__).resolve().parents[2] / "images" / "operations" / "storage.py"
 SECRET = "a-secret-of-forty-characters-0123456789ab"
@@ -30,6 +36,7 @@ def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     services = {
         f"steps-{mark}": [{"actions": "readwrite", "bucket": bucket}],
         f"serving-{mark}": [{"actions": "read", "bucket": bucket, "prefix": "releases/"}],
+        f"metrics-{mark}": [{"actions": "read", "bucket": bucket, "prefix": "runs/"}],
     }
     (folder / "storage.yaml").write_text(yaml.safe_dump({"buckets": [bucket], "services": services}))
     for service in services:
@@ -45,7 +52,7 @@ def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     root = client(s3, s3.access_key, s3.secret_key)
     for key in ("releases/housing", "runs/housing"):
         root.put_object(bucket, key, BytesIO(b"x"), 1)
-    return {"bucket": bucket, "steps": f"steps-{mark}", "serving": f"serving-{mark}"}
+    return {"bucket": bucket, **{service: f"{service}-{mark}" for service in ("steps", "serving", "metrics")}}
 
 
 def client(s3: S3, access_key: str, secret_key: str) -> Minio:
@@ -85,6 +92,19 @@ def test_a_writer_writes(s3: S3, setup: dict[str, str]) -> None:
     writer = client(s3, setup["steps"], SECRET)
     writer.put_object(setup["bucket"], "runs/own", BytesIO(b"abc"), 3)
     assert writer.stat_object(setup["bucket"], "runs/own").size == 3
+
+
+def test_metrics_of_runs_want_a_reader_s_key_alone(s3: S3, setup: dict[str, str]) -> None:
+    def store(service: str) -> Store:
+        keys = {"s3_access_key": setup[service], "s3_secret_key": SECRET}
+        return open_store(Settings(store=f"s3://{setup['bucket']}", s3_endpoint=s3.endpoint, **keys))
+
+    keep(store("steps"), "waits", 5)
+    told = read(PipelineMetrics(store("metrics")).expose())
+    assert told["molino_store_up"] == {(): 1}
+    assert told["molino_pipeline_waits_for_approval"] == {(): 1}
+    with pytest.raises(StoreError, match=r"Access ?Denied"):
+        store("metrics").write("runs/own", b"x")
 
 
 def test_a_service_makes_no_bucket(s3: S3, setup: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from molino.contracts.steps import STEP_NAMES
 from molino.pipeline_metrics import HELP, PipelineMetrics, serve
 from tests.ports import free_port
 from training.run_index import keep_record
+from training.stores.contract import Store
 from training.stores.file import FolderStore
 from training.stores.opening import open_store
 
@@ -51,7 +52,7 @@ def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "store")
 
 
-def keep(store: FolderStore, run_id: str, steps: int, hour: int = 0, status: str = "done") -> None:
+def keep(store: Store, run_id: str, steps: int, hour: int = 0, status: str = "done") -> None:
     """Write the records of the first steps of a run, each of which takes ten seconds."""
     earlier: dict[str, Record] = {}
     for number, step in enumerate(STEP_NAMES[:steps]):

@@ -127,6 +127,7 @@ and the names of the two variables. */}}
 {{- range list $buckets.store $buckets.dvc $buckets.git }}{{ $steps = append $steps (dict "actions" "readwrite" "bucket" .) }}{{ end -}}
 {{- $_ := set $rights "steps" $steps }}
 {{- $_ := set $rights "airflow" (list (dict "actions" "readwrite" "bucket" $buckets.logs)) }}
+{{- if $v.monitoring.pipelines.enabled }}{{ $_ := set $rights "pipeline-metrics" (list (dict "actions" "read" "bucket" $buckets.store "prefix" "runs/")) }}{{ end -}}
 {{- end }}
 {{- if $v.mlflow.enabled }}{{ $_ := set $rights "mlflow" (list (dict "actions" "readwrite" "bucket" $buckets.mlflow)) }}{{ end -}}
 {{- if $v.serving.enabled }}{{ $_ := set $rights "serving" (list (dict "actions" "read" "bucket" $buckets.store "prefix" "releases/")) }}{{ end -}}

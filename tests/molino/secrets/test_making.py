@@ -17,7 +17,7 @@ from molino.secrets.making import PARTS, SecretsError, made, manifest, write
 
 def keys_of_the_chart(component: str) -> set[str]:
     """Return the keys of the Secret that the chart makes, and those that its Job adds."""
-    documents = render("defaults", "airflow.enabled=true", "backup.enabled=true")
+    documents = render("defaults", "airflow.enabled=true", "backup.enabled=true", "monitoring.pipelines.enabled=true")
     (found,) = (
         one for one in documents if one["kind"] == "Secret" and one["metadata"]["name"] == f"molino-{component}"
     )
@@ -36,7 +36,7 @@ def test_an_external_database_has_the_users_of_the_built_in_one() -> None:
 
 def test_an_external_s3_has_the_services_of_the_built_in_one() -> None:
     assert made("s3").keys() == made("minio").keys() - {"root-user", "root-password"}
-    assert {"backup-access-key", "backup-secret-key"} <= made("s3").keys()
+    assert {"backup-access-key", "backup-secret-key", "pipeline-metrics-secret-key"} <= made("s3").keys()
 
 
 @pytest.mark.parametrize("part", PARTS)
