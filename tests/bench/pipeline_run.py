@@ -60,7 +60,7 @@ def main() -> None:
         medians = (statistics.median(one[name] for one in rounds) for name in rounds[0])
         lines.append(f"| {model} | {' | '.join(f'{seconds:.1f}' for seconds in medians)} |")
     text = "\n".join(lines) + "\n"
-    write_section("pipeline_run", text)
+    write_section("pipeline run", text)
     print(text)
 
 

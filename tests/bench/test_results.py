@@ -1,8 +1,16 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.bench.results import write_section
+from tests.bench.results import RESULTS, write_section
+
+SECTIONS = {
+    f"{path.name}: {name}": name
+    for path in RESULTS.parent.rglob("*.py")
+    if not path.name.startswith("test_")
+    for name in re.findall(r'\bwrite_section\("([^"]+)"', path.read_text())
+}
 
 
 @pytest.fixture
@@ -28,3 +36,8 @@ def test_same_section_again_changes_nothing(results: Path) -> None:
     before = results.read_text()
     write_section("pipeline", "## Pipeline\n\nkept", results)
     assert results.read_text() == before
+
+
+@pytest.mark.parametrize("name", SECTIONS.values(), ids=SECTIONS)
+def test_a_benchmark_replaces_the_section_that_is_there(name: str) -> None:
+    assert f"<!-- {name} -->\n" in RESULTS.read_text()
