@@ -8,8 +8,8 @@ def test_uninstall_leaves_the_volumes_and_the_passwords(installation: Installati
     volumes = {item["metadata"]["name"] for item in installation.get("persistentvolumeclaims")["items"]}
     secrets = {installation.name(component) for component in ("postgres", "minio")}
     installation.helm("uninstall", installation.release)
-    # The pod of `helm test` isn't the release's own: Helm leaves it, with its log.
-    until("no pod", lambda: not installation.pods("app.kubernetes.io/component!=test"), 180)
+    # The pods of `helm test` aren't the release's own: Helm leaves them, with their logs.
+    until("no pod", lambda: not installation.pods("app.kubernetes.io/component notin (test,doctor)"), 180)
     left = {item["metadata"]["name"] for item in installation.get("persistentvolumeclaims")["items"]}
     assert len(volumes) == 2
     assert left == volumes
