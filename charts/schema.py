@@ -50,6 +50,7 @@ LISTED = {
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "postgres.persistence.accessMode": ACCESS_MODES,
     "minio.persistence.accessMode": ACCESS_MODES,
+    "notices.mail.security": ["starttls", "tls", "none"],
     "database.sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
 }
 PEERS: dict[str, Any] = {

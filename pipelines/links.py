@@ -25,6 +25,11 @@ def mlflow_link(url: str, model: str, summary: Mapping[str, Any]) -> str:
     return f"{url}/#/models/{quote(model)}"
 
 
+def airflow_link(url: str, dag_id: str, run_id: str) -> str:
+    """Return the page of a DAG run."""
+    return f"{url}/dags/{quote(dag_id)}/runs/{quote(run_id, safe='')}"
+
+
 def tensorboard_link(url: str, model: str, run_id: str) -> str:
     """Return the page of the run's learning curves alone."""
     return f"{url}/?runFilter={quote(re.escape(f'{model}/{run_id}'), safe='')}#timeseries"

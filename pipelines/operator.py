@@ -6,6 +6,7 @@ pod; deferring would hand each step through the scheduler twice more, and that c
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from kubernetes.client import models as k8s
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from molino.contracts.errors import NOT_AGAIN
-from pipelines.links import mlflow_link, read_summary, tensorboard_link
+from pipelines.links import airflow_link, mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
 from pipelines.pods import (
     CA_FOLDER,
@@ -29,6 +30,7 @@ from pipelines.pods import (
     USER,
     PodSettings,
     StepPod,
+    literal,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +48,10 @@ ACTIVE = ("Pending", "Running")
 """Phases of a pod that hasn't ended."""
 WAIT_SECONDS = 1.0
 SUMMARY = "summary"
-"""Key of the XCom by which the register step tells what it has registered."""
+"""Key of the XCom by which a task tells of its end: those of `TELLING` of a good one, all of a bad one."""
+TELLING = ("register", "deploy")
+FAILED, PUT_BACK, REJECTED = "failed", "put-back", "rejected"
+"""Statuses that a summary tells."""
 SECRETS = "/etc/molino/secrets"
 MOUNTED_AS = "content"
 
@@ -122,11 +127,19 @@ class StepOperator(KubernetesPodOperator):
         return PodEnd(kube_client=self.client, callbacks=self.callbacks)
 
     def execute(self, context: "Context") -> Any:
-        """Run the pod to its end.
+        """Run the pod to its end, and leave what it says of a bad one.
 
         A step that was killed has failed, whatever its pod's end looks like; one that says that another try would end
         the same way isn't tried again.
         """
+        try:
+            return self._run(context)
+        except BaseException as error:
+            with suppress(Exception):  # what ended the task is worth more than what is told of it
+                context["ti"].xcom_push(key=SUMMARY, value=self._failure(error))
+            raise
+
+    def _run(self, context: "Context") -> Any:
         self._reap()
         self._wait_for_others()
         self.env_vars: list[k8s.V1EnvVar] = [*(self.env_vars or ()), *_traced()]
@@ -138,7 +151,7 @@ class StepOperator(KubernetesPodOperator):
             raise
         if self._killed:
             raise AirflowException(f"{self.task_id} was killed before its step had ended; its pod is deleted")
-        if self.task_id == "register":
+        if self.task_id in TELLING:
             context["ti"].xcom_push(key=SUMMARY, value=self.summary())
         if self.asset is not None and self.asset in self.outlets:
             context["outlet_events"][self.asset].extra = {"run_id": self.run_id_template}
@@ -150,6 +163,17 @@ class StepOperator(KubernetesPodOperator):
         """Return what the step said of its end; nothing before it has ended well."""
         ended = self._ended()
         return read_summary(ended[0].message if ended else None)
+
+    def _failure(self, error: BaseException) -> dict[str, Any]:
+        """Return what the step said of its bad end, or what is known of it where it could say nothing."""
+        if (told := self.summary()).get("error"):
+            return told
+        ended = self._ended()
+        if ended and ended[0].exit_code:
+            cause = f"its container has ended with exit code {ended[0].exit_code} ({ended[0].reason})"
+        else:
+            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return {"status": FAILED, "error": cause}
 
     def _ended(self) -> list[k8s.V1ContainerStateTerminated]:
         """Return how the pod's containers have ended."""
@@ -190,6 +214,47 @@ class ChangeOperator(StepOperator):
     """Changes the version that serves, as a person asks for it."""
 
     operator_extra_links: Sequence[BaseOperatorLink] = (MlflowLink(),)
+
+
+class NoticeOperator(StepOperator):
+    """Tells people of a run that failed or was refused, as the last task of a DAG; of others it starts no pod.
+
+    It is a teardown, which runs however the tasks before it have ended, and whose own end isn't that of the run. So it
+    is one task of the run, which a callback per failed task, or one in each process that sees a failure, is not.
+    """
+
+    operator_extra_links: Sequence[BaseOperatorLink] = ()
+
+    def execute(self, context: "Context") -> Any:
+        """Look how the tasks have ended, and start the pod where there is something to tell."""
+        ti, run = context["ti"], context["dag_run"]
+        states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
+        failed = next((one.task_id for one in self._before() if states.get(one.task_id) == FAILED), None)
+        told = ti.xcom_pull(task_ids=failed or TELLING[-1], key=SUMMARY) or {}
+        if failed is None and told.get("status") != REJECTED:
+            self.log.info("nothing to tell")
+            return None
+        page = airflow_link(self.settings.airflow_url, run.dag_id, run.run_id)
+        self.arguments: list[str] = [*(self.arguments or ()), *map(literal, notice_arguments(failed, told, page))]
+        return super().execute(context)
+
+    def _before(self) -> list[BaseOperator]:
+        """Return the DAG's other tasks, in order."""
+        return [task for task in self.dag.topological_sort() if task.task_id != self.task_id]
+
+
+def notice_arguments(failed: str | None, told: Mapping[str, Any], page: str) -> list[str]:
+    """Return what the command of a notice is told beside model and run.
+
+    Args:
+        failed: the task that failed, if one did.
+        told: its summary.
+        page: of the DAG run.
+    """
+    arguments = [f"--link=Airflow={page}"]
+    if failed is not None:
+        arguments += [f"--failed={failed}", f"--reason={told.get('error') or ''}"]
+    return [*arguments, *(["--put-back"] if told.get("status") == PUT_BACK else [])]
 
 
 def announcement(asset: Asset) -> AssetAlias:

@@ -25,6 +25,7 @@ NEEDED_BY: Mapping[str, frozenset[str]] = {
     "MOLINO_API_KEY": frozenset({"deploy"}),
     "MOLINO_MLFLOW_": frozenset({"train", "evaluate", "register", "deploy"}),
     "MOLINO_GIT_": frozenset({"version", "train"}),
+    "MOLINO_NOTICE_": frozenset({"notice"}),
 }
 """Steps that get a secret setting, by its beginning; all get what isn't named, such as keys of the object storage."""
 CA_FOLDER = "/etc/molino-ca"
@@ -33,6 +34,11 @@ MODEL_FOLDER = "/etc/molino/model"
 """Where a pod has a model file that no variable can hold."""
 CHANGES = ("promote", "rollback")
 """What a person may do with the version that serves: commands of the deploy step's image, each with a DAG."""
+NOTICE = "notice"
+"""The task that tells people of a run's end, and the command of its pod."""
+NOTICE_MEMORY = "256Mi"
+NOTICE_IMAGE = "ingest"
+"""Step whose image it takes: the smallest that knows the store."""
 TERMINATION_LOG = "/dev/termination-log"
 """Kubernetes keeps its content in the pod's status: how Airflow learns of a step's result without a sidecar."""
 
@@ -89,6 +95,10 @@ class PodSettings(BaseSettings):
     """Where people open MLflow, for the links in Airflow's UI."""
     tensorboard_url: str = "http://localhost:8090"
     """Where they open TensorBoard."""
+    airflow_url: str = "http://localhost:8080"
+    """Where they open Airflow, for the links in notices."""
+    notices: bool = False
+    """Whether DAGs end with a task that tells people of what failed or was refused."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +202,35 @@ def change_pod(settings: PodSettings, change: str, model: str, by: str, reason: 
         secrets=_needed(settings.secrets, "deploy"),
         secret_files=_needed(settings.secret_files, "deploy"),
     )
+
+
+def notice_pod(settings: PodSettings, model: str, run_id: str) -> StepPod:
+    """Return the pod that tells people what became of a run; it takes the pod of `NOTICE_IMAGE` for the rest.
+
+    Args:
+        settings: of all pods.
+        model: its name.
+        run_id: may be a template that Airflow fills in later.
+    """
+    image = _image(settings, NOTICE_IMAGE)
+    return StepPod(
+        image=image,
+        arguments=(NOTICE, "--model", model, "--run-id", run_id),
+        environment={"MOLINO_IMAGE": image, **settings.environment},
+        labels={**settings.labels, MODEL_LABEL: model, STEP_LABEL: NOTICE},
+        requests={"cpu": DEFAULT_RESOURCES.cpu, "memory": NOTICE_MEMORY},
+        limits={"memory": NOTICE_MEMORY},
+        service_account=settings.service_account,
+        automount_token=False,
+        template=settings.templates.get(NOTICE_IMAGE, {}),
+        secrets=_needed(settings.secrets, NOTICE),
+        secret_files={},
+    )
+
+
+def literal(argument: str) -> str:
+    """Return an argument that Kubernetes hands on as it is: it takes `$(NAME)` for a variable, also a secret one."""
+    return argument.replace("$", "$$")
 
 
 def _image(settings: PodSettings, step: str) -> str:

@@ -17,9 +17,11 @@ from molino.contracts.model_file import ModelFile
 from molino.contracts.steps import STEPS
 from pipelines import approval
 from pipelines.model_files import ModelFiles, read_model_files
-from pipelines.operator import RUN_TEMPLATE, StepOperator, announcement
-from pipelines.pods import PodSettings, TaskSettings, run_id_of, step_pod
+from pipelines.operator import RUN_TEMPLATE, NoticeOperator, StepOperator, announcement
+from pipelines.pods import NOTICE, PodSettings, TaskSettings, notice_pod, run_id_of, step_pod
 
+NOTICE_TIMEOUT = timedelta(minutes=20)
+"""The pod may wait long for a place on a node; what it does itself takes a minute at most."""
 OVERRIDES = {
     "data": {"MOLINO_SOURCE": "{{ params.source or '' }}"},
     "model": {
@@ -104,7 +106,21 @@ def build(model: ModelFile, content: bytes, group: str, settings: PodSettings, f
             elif before is not None:
                 before >> operator
             before = operator
+        if settings.notices and before is not None:
+            before >> _notice(model, settings).as_teardown()
     return dag
+
+
+def _notice(model: ModelFile, settings: PodSettings) -> NoticeOperator:
+    """Return the task that tells people of a bad end."""
+    return NoticeOperator(
+        task_id=NOTICE,
+        retries=2,
+        execution_timeout=NOTICE_TIMEOUT,
+        pod=notice_pod(settings, model.name, RUN_TEMPLATE),
+        settings=settings,
+        doc_md="tell people of a run that failed or was refused",
+    )
 
 
 def _params(group: str, model: ModelFile) -> dict[str, Param]:

@@ -10,11 +10,14 @@ from network_policies import End
 from rendering import pods
 
 from molino.contracts.steps import STEP_NAMES
-from pipelines.pods import CHANGES, NEEDED_BY
+from pipelines.pods import CHANGES, NEEDED_BY, NOTICE
 
 URL = re.compile(r"(https?)://([^\s:/\"',]+)(?::(\d+))?")
 PORTS = {"http": 80, "https": 443}
-OF_BROWSERS = ("MOLINO_PODS_MLFLOW_URL", "MOLINO_PODS_TENSORBOARD_URL")
+OF_BROWSERS = (
+    "MOLINO_PODS_MLFLOW_URL", "MOLINO_PODS_TENSORBOARD_URL", "MOLINO_PODS_AIRFLOW_URL", "MOLINO_NOTICE_MLFLOW_URL",
+    "MOLINO_NOTICE_SERVING_URL",
+)  # fmt: skip
 OF_STEPS = "MOLINO_PODS_ENVIRONMENT"
 UNUSED = {
     "airflow-migration": {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "AIRFLOW_CONN_MOLINO_LOGS"},
@@ -49,8 +52,10 @@ def ends(documents: list[dict[str, Any]]) -> dict[str, End]:
     for _, _, workload in pods(documents):
         labels = workload["spec"].get("template", workload)["metadata"]["labels"]
         found[labels["app.kubernetes.io/component"]] = End(labels)
-    for labels in (json.loads(one["MOLINO_PODS_LABELS"]) for one in _config(documents) if "MOLINO_PODS_LABELS" in one):
-        found |= {f"step/{step}": End(labels | {"molino.dev/step": step}) for step in (*STEP_NAMES, *CHANGES)}
+    for one in (data for data in _config(documents) if "MOLINO_PODS_LABELS" in data):
+        labels = json.loads(one["MOLINO_PODS_LABELS"])
+        steps = (*STEP_NAMES, *CHANGES, *([NOTICE] if "MOLINO_PODS_NOTICES" in one else []))
+        found |= {f"step/{step}": End(labels | {"molino.dev/step": step}) for step in steps}
     return found
 
 
@@ -66,7 +71,7 @@ def told(documents: list[dict[str, Any]]) -> Iterator[Told]:
             yield from _of_variables(component, variables)
     for data in maps.values():
         if "MOLINO_STORE" in data and "MOLINO_NAMESPACE" in data:
-            for step in (*STEP_NAMES, *CHANGES):
+            for step in (*STEP_NAMES, *CHANGES, *([NOTICE] if "MOLINO_NOTICE_EVENTS" in data else [])):
                 yield from _of_variables(
                     f"step/{step}", {name: value for name, value in data.items() if _uses(step, name)}
                 )

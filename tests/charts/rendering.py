@@ -26,7 +26,10 @@ LOGIN = (
     "oidc.airflow.roles.Admin={admins}", "oidc.mlflow.groups={admins,users}", "oidc.tensorboard.groups={users}",
     "oidc.serving.groups={users}", "oidc.serving.host=people.example.com", "oidc.serving.tlsSecret=own",
 )  # fmt: skip
-ALWAYS = ("models.own=content", "prune.enabled=true")
+ALWAYS = (
+    "models.own=content", "prune.enabled=true", "notices.enabled=true", "notices.slack.enabled=true",
+    "notices.auth.existingSecret=own",
+)  # fmt: skip
 ALL_ON: dict[str, tuple[str, ...]] = {
     "defaults": (*INGRESSES, *WATCHED, *ALWAYS, "networkPolicies.enabled=true", "backup.enabled=true"),
     "kind": (

@@ -52,6 +52,12 @@ def test_a_secret_with_all_keys_is_taken(tmp_path: Path) -> None:
     assert (bool(rendered), said) == (True, "")
 
 
+def test_only_the_keys_of_notices_that_are_wanted_are_looked_for(tmp_path: Path) -> None:
+    on = ("notices.enabled=true", "notices.slack.enabled=true", "notices.auth.existingSecret=own")
+    _, said = install(tmp_path, secret("own", **{"webhook-url": "YQ=="}), settings=on)
+    assert "notices.auth.existingSecret: the Secret own lacks the keys slack-url" in said
+
+
 def test_the_authority_of_the_database_is_looked_for(tmp_path: Path) -> None:
     settings = ("database.sslmode=verify-full", "database.caSecret=own")
     _, said = install(tmp_path, secret("molino-database", **DATABASE), settings=settings, values="production")

@@ -18,6 +18,10 @@ STRANGER = End({"app": "own"}, "elsewhere")
 CONTROLLER = End({"app": "controller"}, "ingress-nginx")
 OUTSIDE = End(namespace="", address="203.0.113.7")
 PORTS = (22, 80, 443, 4318, 5000, 5432, 6443, 8000, 8080, 8090, 8793, 8794, 8974, 9000, 9001)
+NOTICES = (
+    "notices.enabled=true", "notices.mail.enabled=true", "notices.mail.login=false", "notices.mail.port=2525",
+    "notices.mail.server=smtp.example.com", "notices.mail.from=a@example.com", "notices.mail.to={b@example.com}",
+)  # fmt: skip
 
 
 def policies(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -91,6 +95,7 @@ def test_out_of_the_release_goes_what_must(documents: list[dict[str, Any]]) -> N
         **{key: [] for key in pods},
         **{key: [443, 6443] for key in CALLERS},
         "step/ingest": [443],
+        "step/notice": [443],
     }
     assert all(allowed(rules, end, STRANGER, 53, protocol) for end in pods.values() for protocol in ("TCP", "UDP"))
 
@@ -101,6 +106,8 @@ def test_out_of_the_release_goes_what_must(documents: list[dict[str, Any]]) -> N
         (("network.httpsProxy=http://proxy.example.com:3128",), "tensorboard", "203.0.113.7", 3128),
         (("serving.config.JWKS_URL=https://login.example.com:8443/keys",), "serving", "203.0.113.7", 8443),
         (("sentry.dsn=https://key@sentry.example.com/1",), "step/train", "203.0.113.7", 443),
+        (NOTICES, "step/notice", "203.0.113.7", 443),
+        (NOTICES, "step/notice", "203.0.113.7", 2525),
         (("steps.config.gitRemote=git@git.example.com:ml/data.git",), "step/version", "203.0.113.7", 22),
         (("steps.config.gitRemote=ssh://git@git.example.com:2222/data",), "step/train", "203.0.113.7", 2222),
         (("steps.config.gitRemote=http://git.example.com/data",), "step/version", "203.0.113.7", 80),

@@ -7,9 +7,11 @@ installed: `MOLINO_TEST_AIRFLOW=/path/to/python`.
 import hashlib
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -360,3 +362,39 @@ def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(extended:
     others = {dag: tasks for dag, tasks in extended["tasks"].items() if not dag.startswith(("own_", "large_"))}
     assert (Path(file).name, others) == ("wrong_model_files.py", parsed["tasks"])
     assert "broken/model.yaml" in error
+
+
+@pytest.fixture(scope="module")
+def notices(database: Path) -> list[Parsed]:
+    """What is told of runs of a real Airflow: one that went well, one put back, one that was killed, one refused."""
+    return list(run_dags("airflow_notices.py", database))
+
+
+def test_of_a_run_that_went_well_no_pod_is_started(notices: list[Parsed]) -> None:
+    assert (notices[0]["run"], notices[0]["told"], notices[0]["tasks"]["notice"]) == ("success", None, "success")
+
+
+def test_what_was_put_back_is_told_and_the_run_stays_failed(notices: list[Parsed]) -> None:
+    put_back = notices[1]
+    run_id, page = (
+        put_back["told"][4],
+        f"Airflow=http://airflow.example/dags/housing_model/runs/{quote(put_back['id'])}",
+    )
+    assert (put_back["run"], run_id) == ("failed", re.sub("[:+]", "-", put_back["id"]))
+    assert put_back["told"][5:] == [
+        f"--link={page}", "--failed=deploy", "--reason=it costs $$(MOLINO_NOTICE_SLACK); version 2 is back",
+        "--put-back",
+    ]  # fmt: skip
+
+
+def test_a_step_that_could_say_nothing_is_told_once_though_the_steps_after_it_fail_too(notices: list[Parsed]) -> None:
+    killed = notices[2]
+    assert list(killed["tasks"].values()).count("upstream_failed") == 3
+    reason = "--reason=its container has ended with exit code 137 (OOMKilled)"
+    assert (killed["run"], killed["told"][6:]) == ("failed", ["--failed=train", reason])
+
+
+def test_a_refusal_is_told_and_a_notice_that_cannot_be_sent_fails_no_run(notices: list[Parsed]) -> None:
+    refused = notices[3]
+    assert (refused["run"], refused["tasks"]["notice"]) == ("success", "failed")
+    assert [one for one in refused["told"] if one.startswith(("--failed", "--put-back"))] == []

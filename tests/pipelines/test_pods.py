@@ -16,7 +16,7 @@ from molino.contracts.model_file.named import load_named_model
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES
 from pipelines.model_files import EXTRA, read_model_files
-from pipelines.pods import LARGEST_VARIABLE, MODEL_FOLDER, PodSettings, StepPod, pack, run_id_of, step_pod
+from pipelines.pods import LARGEST_VARIABLE, MODEL_FOLDER, PodSettings, StepPod, notice_pod, pack, run_id_of, step_pod
 
 MODELS = Path(__file__).resolve().parents[2] / "pipelines" / "models"
 SETTINGS = PodSettings(image_prefix="registry.example/molino-", image_tag="1.2.3", deploy_service_account="deployer")
@@ -39,6 +39,18 @@ def test_a_step_is_the_command_that_the_embedded_mode_runs() -> None:
 def test_a_pod_gets_the_model_file() -> None:
     content = pod("ingest").environment["MOLINO_MODEL_CONTENT"]
     assert gzip.decompress(base64.b64decode(content)) == (MODELS / "penguins" / "model.yaml").read_bytes()
+
+
+def test_a_notice_s_pod_alone_gets_what_it_is_sent_by() -> None:
+    places = {"MOLINO_NOTICE_SLACK": "own/slack-url", "MOLINO_S3_SECRET_KEY": "s3/key", "MOLINO_API_KEY": "api/key"}
+    settings = SETTINGS.model_copy(update={"secrets": places})
+    content = (MODELS / "penguins" / "model.yaml").read_bytes()
+    step = step_pod(settings, parse_model(content, "penguins"), content, "deploy", "run-1")
+    notice = notice_pod(settings, "penguins", "run-1")
+    assert set(notice.secrets) == {"MOLINO_NOTICE_SLACK", "MOLINO_S3_SECRET_KEY"}
+    assert set(step.secrets) == {"MOLINO_API_KEY", "MOLINO_S3_SECRET_KEY"}
+    assert (notice.image, notice.automount_token) == ("registry.example/molino-ingest:1.2.3", False)
+    assert notice.arguments == ("notice", "--model", "penguins", "--run-id", "run-1")
 
 
 def test_the_same_model_file_is_packed_the_same() -> None:

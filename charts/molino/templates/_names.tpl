@@ -79,6 +79,11 @@ helm.sh/chart: {{ include "molino.labelValue" (printf "%s-%s" .root.Chart.Name .
 {{- .tag | default .root.Values.image.tag | default (.root.Chart.AppVersion | replace "+" "_") -}}
 {{- end -}}
 
+{{/* Where people find MLflow's pages. */}}
+{{- define "molino.mlflowPage" -}}
+{{- .Values.mlflow.enabled | ternary (include "molino.uiUrl" (dict "ingress" .Values.mlflow.ingress "port" 5000)) (.Values.mlflow.externalUrl | trimSuffix "/") -}}
+{{- end -}}
+
 {{/* Where a browser finds a page: its ingress, else the port that port-forward gives it. Wants ingress, port. */}}
 {{- define "molino.uiUrl" -}}
 {{- include "molino.ingressUrl" .ingress | default (printf "http://localhost:%v" .port) -}}

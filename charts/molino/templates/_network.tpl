@@ -42,6 +42,7 @@
 {{- $ports := list -}}
 {{- range compact $urls }}{{ $ports = append $ports (include "molino.urlPort" . | int) }}{{ end -}}
 {{- if and (eq .name "database") $v.database.host }}{{ $ports = list (int $v.database.port) }}{{ end -}}
+{{- if and (eq .name "notices") $v.notices.mail.enabled }}{{ $ports = append $ports (int $v.notices.mail.port) }}{{ end -}}
 {{- range get (index $v.networkPolicies.to .name) "ports" | default list }}{{ $ports = append $ports (int .) }}{{ end -}}
 {{- uniq $ports | toJson -}}
 {{- end -}}

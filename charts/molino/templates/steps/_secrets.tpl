@@ -12,7 +12,25 @@
 {{- if .Values.serving.enabled -}}
 {{- $_ := set $places "MOLINO_API_KEY" (printf "%s/api-key" (include "molino.secretName" (dict "root" . "component" "serving"))) -}}
 {{- end -}}
+{{- range $variable, $key := include "molino.noticeKeys" . | fromJson -}}
+{{- $_ := set $places $variable (printf "%s/%s" $.Values.notices.auth.existingSecret $key) -}}
+{{- end -}}
 {{- toJson $places -}}
+{{- end -}}
+
+{{/* Keys of notices.auth.existingSecret that are wanted, by variable, as JSON. */}}
+{{- define "molino.noticeKeys" -}}
+{{- $v := .Values.notices -}}
+{{- $keys := dict -}}
+{{- if $v.enabled -}}
+{{- if $v.webhook.enabled }}{{ $_ := set $keys "MOLINO_NOTICE_WEBHOOK" "webhook-url" }}{{ end -}}
+{{- if $v.slack.enabled }}{{ $_ := set $keys "MOLINO_NOTICE_SLACK" "slack-url" }}{{ end -}}
+{{- if and $v.mail.enabled $v.mail.login -}}
+{{- $_ := set $keys "MOLINO_NOTICE_MAIL_USERNAME" "mail-username" -}}
+{{- $_ := set $keys "MOLINO_NOTICE_MAIL_PASSWORD" "mail-password" -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $keys -}}
 {{- end -}}
 
 {{/* The same of each setting that is a file, which a step's pod mounts. */}}
