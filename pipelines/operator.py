@@ -143,6 +143,7 @@ class StepOperator(KubernetesPodOperator):
         self._reap()
         self._wait_for_others()
         self.env_vars: list[k8s.V1EnvVar] = [*(self.env_vars or ()), *_traced()]
+        self.arguments: list[str] = [literal(argument) for argument in self.arguments or ()]
         try:
             result = super().execute(context)
         except AirflowException as error:
@@ -235,7 +236,7 @@ class NoticeOperator(StepOperator):
             self.log.info("nothing to tell")
             return None
         page = airflow_link(self.settings.airflow_url, run.dag_id, run.run_id)
-        self.arguments: list[str] = [*(self.arguments or ()), *map(literal, notice_arguments(failed, told, page))]
+        self.arguments: list[str] = [*(self.arguments or ()), *notice_arguments(failed, told, page)]
         return super().execute(context)
 
     def _before(self) -> list[BaseOperator]:

@@ -355,6 +355,12 @@ def test_a_lock_names_no_index(path: Path) -> None:
     assert not re.search(r"--index-url|--extra-index-url|--find-links|https?://", path.read_text())
 
 
+def test_no_change_is_told_twice() -> None:
+    lines = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if len(line) > 60]
+    assert len(lines) > 100
+    assert sorted(line for line in set(lines) if lines.count(line) > 1) == []
+
+
 def test_the_newest_change_is_the_version() -> None:
     versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert versions[0] == molino.__version__

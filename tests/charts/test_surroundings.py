@@ -77,7 +77,8 @@ def images(documents: list[dict[str, Any]]) -> set[str]:
 
 def test_an_image_may_be_named_by_its_digest() -> None:
     own = ("airflow", "minio", "mlflow", "operations", "postgres", "serving", "tensorboard", "tensorboard.nginx")
-    found = images(render("defaults", *(f"{one}.image.digest={DIGEST}" for one in own)))
+    digests = [f"steps.image.digests.version={DIGEST}", *(f"{one}.image.digest={DIGEST}" for one in own)]
+    found = images(render("defaults", *digests))
     assert [image for image in found if not image.endswith(f"@{DIGEST}")] == []
 
 
