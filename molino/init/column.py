@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_COUNTED = 100_000
 """Different values that are counted; beyond them nearly every row is taken to have its own."""
 DATE_NAME = re.compile(r".*(date|datum|day|ymd|time).*", re.IGNORECASE | re.DOTALL)
+LEAST_DIGITS = 5
+"""Of a code: shorter numbers with leading zeros may be months, hours or times of a day."""
 WHOLE_DATE = "%Y%m%d"
 WHOLE_DATES = (19000101, 21001231)
 """Between these, whole numbers of a column that is called so may be dates."""
@@ -81,6 +83,14 @@ class Column:
     def truths(self) -> bool:
         """Whether it holds true and false, however written."""
         return bool(self.counted) and all(value.lower() in TRUTH for value in self.counted)
+
+    @property
+    def codes(self) -> bool:
+        """Whether its numbers are digits of one length, some with a leading zero, such as codes of the post."""
+        digits = all(value.isascii() and value.isdigit() for value in self.counted)
+        lengths = {len(value) for value in self.counted}
+        zero = any(value.startswith("0") for value in self.counted)
+        return digits and zero and len(lengths) == 1 and min(lengths) >= LEAST_DIGITS
 
     @cached_property
     def dated(self) -> Dated | None:

@@ -71,8 +71,8 @@ def _lines(draft: Draft) -> Iterator[str]:
     for column in draft.left_out:
         yield f"  # left out: {_shown(repr(column.header))}, since {_shown(column.reason)}"
     if draft.nameless:
-        listed = ", ".join(map(str, draft.nameless))
-        yield f"  # left out: columns without a name of their own, at position {_shown(listed)}"
+        listed = _shown(", ".join(map(str, draft.nameless)))
+        yield f"  # left out: columns without a name of their own (blank, twice or too long), at position {listed}"
     shares = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
     yield f"split: {flow({'kind': aim.split} | shares)}"
     dated = [one for one in draft.chosen if one.orders_rows]

@@ -153,6 +153,9 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
         return {"type": "text"}, f"{column.different} different texts, {_words(column)} words that come again and again"
     if not column.numeric:
         return _category(column)
+    if column.codes and not _texts(column):
+        keys, seen = _category(column)
+        return keys, f"{seen}; codes by their leading zeros"
     seen = f"{_figure(column.low)} to {_figure(column.high)}"
     if column.no_number:
         row, text = column.no_number
