@@ -10,16 +10,36 @@ SIGN = r"[A-Z]{1,3}\$|[^\w\s.,+\-'\"()\[\]{}<>=?!:;#*/\\|~^`@&]|EUR|USD|CHF|GBP|
 FIGURES = r"[-+]?[\d.,' \u00a0\u202f]*\d"
 SYMBOL = re.compile(rf"[-+]?(?P<before>{SIGN})\s*{FIGURES}|{FIGURES}\s*(?P<after>{SIGN})")
 """A number with a currency or a percent sign."""
+PARENTHESES = "()"
+"""Among the symbols: amounts below zero stand in parentheses, as accounts have them."""
+AMOUNT = re.compile(
+    rf"(?P<before>{SIGN})?\s*\((?P<within>(?:{SIGN})?\s*{FIGURES}\s*(?:{SIGN})?)\)\s*(?P<after>{SIGN})?"
+)
 
 
 def plain_number(cell: str, decimal: str, thousands: str | None, symbols: Collection[str]) -> str:
     """Return a cell as a number is written without all that; as it stands where that isn't one."""
-    for symbol in symbols:
-        sign = cell[:1] if cell[:1] in ("-", "+") and cell[1:].startswith(symbol) else ""
-        cell = sign + cell.removeprefix(sign).removeprefix(symbol).removesuffix(symbol).strip()
+    cell = _without(cell, symbols)
+    if PARENTHESES in symbols and cell[:1] + cell[-1:] == PARENTHESES:
+        cell = _without(f"-{cell[1:-1]}", symbols)
     if thousands:
         cell = cell.replace(thousands, "")
     return cell.replace(decimal, ".") if decimal != "." and "." not in cell else cell
+
+
+def _without(cell: str, symbols: Collection[str]) -> str:
+    for symbol in symbols:
+        sign = cell[:1] if cell[:1] in ("-", "+") and cell[1:].startswith(symbol) else ""
+        cell = sign + cell.removeprefix(sign).removeprefix(symbol).removesuffix(symbol).strip()
+    return cell
+
+
+def symbols_of(cell: str) -> list[str]:
+    """Return what `source.symbols` must have for a cell to be a number; nothing where no symbol would make it one."""
+    if amount := AMOUNT.fullmatch(cell):
+        return [PARENTHESES, *filter(None, (amount["before"], amount["after"])), *symbols_of(amount["within"])]
+    signed = SYMBOL.fullmatch(cell)
+    return [signed["before"] or signed["after"]] if signed else []
 
 
 def hint_for(cell: str) -> str:
@@ -28,6 +48,6 @@ def hint_for(cell: str) -> str:
         return "; for a decimal comma set source.decimal: ','"
     if parted := THOUSANDS.fullmatch(cell):
         return f"; for parted thousands set source.thousands: {parted['sign']!r}"
-    if signed := SYMBOL.fullmatch(cell):
-        return f"; to take the sign off set source.symbols: [{signed['before'] or signed['after']!r}]"
-    return ""
+    if (symbols := symbols_of(cell))[:1] == [PARENTHESES]:
+        return f"; for amounts below zero in parentheses set source.symbols: {symbols}"
+    return f"; to take the sign off set source.symbols: {symbols}" if symbols else ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from molino.contracts.errors import SourceError
 from molino.contracts.features.base import number_in
 from molino.contracts.model_file import ModelFile, Source, parse_model
-from molino.contracts.numerals import DECIMAL_COMMA, SYMBOL, THOUSANDS, plain_number
+from molino.contracts.numerals import DECIMAL_COMMA, PARENTHESES, THOUSANDS, plain_number, symbols_of
 from molino.contracts.part import HEADER_PATTERN
 from molino.contracts.source_files import partitions_of
 from molino.contracts.tidy import tidied
@@ -147,9 +147,10 @@ def _numerals(columns: Sequence[Column]) -> dict[str, Any]:
         if column.numeric or column.dated or not column.counted:
             continue
         cells = list(column.counted)
+        if all(cell.startswith(PARENTHESES[0]) for cell in cells):  # as well intervals, or labels
+            continue
         for cell in cells:
-            if signed := SYMBOL.fullmatch(cell):
-                symbols[signed["before"] or signed["after"]] = None
+            symbols |= dict.fromkeys(symbols_of(cell))
         bare = [plain_number(cell, ".", None, symbols) for cell in cells]
         odd = [cell for cell in bare if number_in(cell) is None]
         commas = [match for cell in odd if not THOUSANDS.fullmatch(cell) and (match := DECIMAL_COMMA.fullmatch(cell))]

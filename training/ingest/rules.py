@@ -9,6 +9,7 @@ import polars as pl
 from molino.contracts.features.category import Category
 from molino.contracts.features.number import Number
 from molino.contracts.model_file import Feature, ModelFile, Source
+from molino.contracts.numerals import PARENTHESES
 from molino.contracts.tidy import BLANKS, FORM
 from training.features import FeatureType, type_of
 from training.features.base import Rule
@@ -56,15 +57,22 @@ def plain_numbers(cells: pl.Series, source: Source) -> pl.Series:
     """Return the tidy cells of a column of numbers as programs write them: what `Source.plain_number` makes of each."""
     if source.plain_numbers or cells.dtype != pl.String:
         return cells
-    for symbol in source.symbols:
-        cells = cells.str.replace(rf"^([-+]){re.escape(symbol)}\s*", "${1}").str.strip_prefix(symbol)
-        cells = cells.str.strip_suffix(symbol).str.strip_chars(BLANKS)
+    cells = _without_symbols(cells, source)
+    if PARENTHESES in source.symbols:
+        cells = _without_symbols(cells.str.replace(r"^\((.*)\)$", "-${1}"), source)
     if source.thousands:
         cells = cells.str.replace_all(source.thousands, "", literal=True)
     if source.decimal == ".":
         return cells
     turned = pl.when(cells.str.contains(".", literal=True)).then(cells)
     return pl.select(turned.otherwise(cells.str.replace_all(source.decimal, ".", literal=True))).to_series()
+
+
+def _without_symbols(cells: pl.Series, source: Source) -> pl.Series:
+    for symbol in source.symbols:
+        cells = cells.str.replace(rf"^([-+]){re.escape(symbol)}\s*", "${1}").str.strip_prefix(symbol)
+        cells = cells.str.strip_suffix(symbol).str.strip_chars(BLANKS)
+    return cells
 
 
 def typed(frame: pl.DataFrame, columns: Sequence[FeatureType[Any]], source: Source) -> pl.DataFrame:

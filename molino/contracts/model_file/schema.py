@@ -77,7 +77,8 @@ class Source(Part):
     thousands: Literal[",", ".", " ", "'", "_", "\u00a0", "\u202f"] | None = None
     """What parts the thousands of a CSV's numbers, as in 1,200."""
     symbols: tuple[Annotated[str, Field(min_length=1, max_length=10)], ...] = ()
-    """What a CSV's numbers may have before or after them, as in $5 or 12 %; it is taken off."""
+    """What a CSV's numbers may have before or after them, as in $5 or 12 %; it is taken off. `()`: amounts below zero
+    stand in parentheses."""
     skip_lines: int = Field(default=0, ge=0)
     """Lines of a CSV before its header, or before its rows where it has none."""
     header: tuple[Header, ...] | None = Field(default=None, min_length=1)

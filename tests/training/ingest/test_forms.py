@@ -42,6 +42,11 @@ NUMBERS: dict[str, tuple[str, dict[str, Any], float]] = {
         {"symbols": ["kr"], "thousands": "\u00a0", "decimal": ","},
         1200.5,
     ),
+    "an amount below zero": ("(1,200.50)", {"symbols": ["()"], "thousands": ","}, -1200.5),
+    "one with a currency": ("($1,200)", {"symbols": ["()", "$"], "thousands": ","}, -1200.0),
+    "one with a currency before": ("$ (7)", {"symbols": ["$", "()"]}, -7.0),
+    "one with a currency behind": ("(3,50) €", {"symbols": ["()", "€"], "decimal": ","}, -3.5),
+    "an amount above zero": ("$7", {"symbols": ["()", "$"]}, 7.0),
     "a currency behind": ("3,50 €", {"symbols": ["€"], "decimal": ","}, 3.5),
     "an exponent": ("1,5e3", {"decimal": ","}, 1500.0),
     "a negative number": ("-1.234,5", {"thousands": ".", "decimal": ","}, -1234.5),
@@ -65,6 +70,8 @@ def test_a_number_is_read_as_it_is_written(tmp_path: Path, cell: str, source: di
         ("-$5", "source.symbols: ['$']"),
         ("US$ 5", "source.symbols: ['US$']"),
         ("5.00€", "source.symbols: ['€']"),
+        ("(5.00)", "source.symbols: ['()']"),
+        ("($1,200)", "source.symbols: ['()', '$']"),
     ],
 )
 def test_an_error_names_the_key_that_helps(tmp_path: Path, cell: str, key: str) -> None:
@@ -74,7 +81,7 @@ def test_an_error_names_the_key_that_helps(tmp_path: Path, cell: str, key: str) 
     assert f"row 1 has {cell!r}" in str(caught.value)
 
 
-@pytest.mark.parametrize("cell", ["x", "", "1-2", "2020-01-01", "a,b", "12,5 and more words"])
+@pytest.mark.parametrize("cell", ["x", "", "1-2", "2020-01-01", "a,b", "12,5 and more words", "(a)", "(1, 2]"])
 def test_what_no_key_helps_has_no_hint(cell: str) -> None:
     assert hint_for(cell) == ""
 
