@@ -10,8 +10,10 @@ from molino.contracts.settings import Settings, read_environment
 from molino.doctor.finding import Finding, judge, ok
 from molino.doctor.kubernetes import Api, age_of
 
-MOST_HOURS = 26
-"""A daily one was missed."""
+MOST_HOURS = 26.0
+"""Where no schedule is known: a daily one was missed."""
+LATE_HOURS = 0.25
+"""Beyond two of a schedule's intervals, as the alert MolinoBackupOld has it."""
 ADVICE = "make one (molino backup create), and see why none was: docs/runbooks/MolinoBackupOld.md"
 
 
@@ -47,14 +49,23 @@ def of_cron_job(api: Api, name: str) -> Finding:
     if job["spec"].get("suspend"):
         advice = "backup.config.suspend: false lets it go on"
         return Finding("backup", "warn", f"CronJob {name} is suspended", advice)
-    last = job.get("status", {}).get("lastSuccessfulTime")
-    if last is None and age_of(job["metadata"]["creationTimestamp"]) < MOST_HOURS * 3600:
+    last, most = job.get("status", {}).get("lastSuccessfulTime"), _most_hours(job["spec"]["schedule"])
+    if last is None and age_of(job["metadata"]["creationTimestamp"]) < most * 3600:
         return ok("backup", f"CronJob {name} is new, and has made none yet")
-    return _judged(None if last is None else age_of(last), f"CronJob {name}")
+    return _judged(None if last is None else age_of(last), f"CronJob {name}", most)
 
 
-def _judged(seconds: float | None, where: str) -> Finding:
+def _most_hours(schedule: str) -> float:
+    """Return how old the newest backup may be: two intervals of a schedule are missed beyond that."""
+    from croniter import croniter
+
+    times = croniter(schedule, datetime.now(UTC))
+    next_time = times.get_next(datetime)
+    return (next_time - times.get_prev(datetime)).total_seconds() / 3600 * 2 + LATE_HOURS
+
+
+def _judged(seconds: float | None, where: str, most_hours: float = MOST_HOURS) -> Finding:
     if seconds is None:
         return Finding("backup", "fail", f"{where} has never made one", ADVICE)
     hours = seconds / 3600
-    return judge("backup", hours <= MOST_HOURS, f"the newest of {where} is {hours:.1f} h old", ADVICE)
+    return judge("backup", hours <= most_hours, f"the newest of {where} is {hours:.1f} h old", ADVICE)

@@ -147,21 +147,25 @@ def test_needs_are_those_of_the_model_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("suspend", "made", "last", "level"),
+    ("schedule", "suspend", "made", "last", "level"),
     [
-        (False, 300, 0.2, "ok"),
-        (False, 300, 30, "fail"),
-        (False, 300, None, "fail"),
-        (False, 1, None, "ok"),
-        (True, 300, 0.2, "warn"),
+        ("*/15 * * * *", False, 300, 0.2, "ok"),
+        ("*/15 * * * *", False, 300, 1, "fail"),
+        ("*/15 * * * *", False, 300, None, "fail"),
+        ("*/15 * * * *", False, 0.5, None, "ok"),
+        ("*/15 * * * *", True, 300, 0.2, "warn"),
+        ("0 3 * * 0", False, 2000, 160, "ok"),
+        ("0 3 * * 0", False, 2000, 340, "fail"),
+        ("0 3 * * 0", False, 100, None, "ok"),
     ],
 )
-def test_the_newest_backup_has_an_age(
-    tmp_path: Path, suspend: bool, made: float, last: float | None, level: str
+def test_the_newest_backup_is_no_older_than_two_intervals_of_its_schedule(
+    tmp_path: Path, schedule: str, suspend: bool, made: float, last: float | None, level: str
 ) -> None:
     now = datetime.now(UTC)
     status = {} if last is None else {"lastSuccessfulTime": told(now - timedelta(hours=last))}
-    job = {"metadata": {"creationTimestamp": told(now - timedelta(hours=made))}, "spec": {"suspend": suspend}}
+    spec = {"schedule": schedule, "suspend": suspend}
+    job = {"metadata": {"creationTimestamp": told(now - timedelta(hours=made))}, "spec": spec}
     with api_of(tmp_path, {CRON_JOB: {**job, "status": status}}) as api:
         finding = backup.of_cron_job(api, "molino-backup")
     assert finding.level == level, finding
