@@ -97,7 +97,7 @@ def _interval(model: str, runs: Sequence[RunSummary]) -> Iterator[Sample]:
 def _asks(run: Run) -> bool:
     """Tell whether a run has registered what a person is to approve, and goes no further without an answer."""
     registered = read_object(RegisterResult, run.records["register"].result) if "register" in run.records else None
-    return isinstance(registered, RegisterResult) and registered.waits and "deploy" not in run.records
+    return isinstance(registered, RegisterResult) and bool(registered.waits) and "deploy" not in run.records
 
 
 def _of_run(run: Run, said: Approval | None) -> Iterator[Sample]:

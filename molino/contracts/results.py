@@ -308,7 +308,7 @@ class RegisterResult(Result):
     release: Artifact | None
     """`releases/<model>/<version>/release.json`."""
     onnx: Artifact | None
-    waits: bool = False
+    waits: bool | None = None
     """Whether a person is to approve it before it comes into service."""
 
 

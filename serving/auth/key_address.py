@@ -63,15 +63,14 @@ class KeyAddress:
         pending = self._pending
         return pending if pending and not pending.done() else None
 
-    def look_again(self) -> bool:
+    def look_again(self) -> None:
         """Begin to fetch, unless that was done too often; what comes is for the next time."""
         now = time.monotonic()
         with self._lock:
             if self.pending or (len(self._fetches) == MOST_FETCHES and now - self._fetches[0] < FETCHES_SECONDS):
-                return False
+                return
             self._fetches.append(now)
             self._begin()
-        return False
 
     def refresh(self) -> None:
         """Begin to fetch where it is time to."""

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import threading
 from collections.abc import Callable
 
 import structlog
@@ -32,6 +33,7 @@ class KeyRing:
         self.fault: str | None = None
         """Why the keys couldn't be read the last time; those read before stay valid."""
         self._read_changed = read_changed
+        self._lock = threading.Lock()
 
     @property
     def has_the_development_key(self) -> bool:
@@ -40,22 +42,25 @@ class KeyRing:
 
     def find(self, key: bytes) -> Caller | None:
         """Return whose key it is; keys that have come since are looked for before one is refused."""
-        return self._find(key) or (self._find(key) if self.refresh() else None)
+        found = self._find(key)
+        if found is None:
+            self.refresh()
+            found = self._find(key)
+        return found
 
-    def refresh(self) -> bool:
-        """Take over the keys that have changed, and return whether there were any."""
-        try:
-            callers = self._read_changed()
-        except SettingsError as error:
-            if str(error) != self.fault:
-                structlog.get_logger().error("the API keys can't be read; those read before stay", cause=str(error))
-            self.fault = str(error)
-            return False
-        if callers is None:
-            return False
-        self.callers, self.fault = callers, None
-        structlog.get_logger().info("the API keys have changed", keys=len(callers))
-        return True
+    def refresh(self) -> None:
+        """Take over the keys that have changed; where another thread is about to, it has done so at the end."""
+        with self._lock:
+            try:
+                callers = self._read_changed()
+            except SettingsError as error:
+                if str(error) != self.fault:
+                    structlog.get_logger().error("the API keys can't be read; those read before stay", cause=str(error))
+                self.fault = str(error)
+                return
+            if callers is not None:
+                self.callers, self.fault = callers, None
+                structlog.get_logger().info("the API keys have changed", keys=len(callers))
 
     def _find(self, key: bytes) -> Caller | None:
         """Compare with every key, so that the time taken doesn't tell which one came near."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -59,8 +60,8 @@ class KeySource(Protocol):
     def keys(self) -> KeySet | None:
         """The keys that are valid now; none before they have come for the first time."""
 
-    def look_again(self) -> bool:
-        """Look for keys that have come since, as a token names one that isn't known; tell whether there are any."""
+    def look_again(self) -> None:
+        """Look for keys that have come since, as a token names one that isn't known."""
 
     def refresh(self) -> None:
         """Take over keys that have changed."""
@@ -77,6 +78,7 @@ class KeyFile:
         """
         self.fault: str | None = None
         self._file = file
+        self._lock = threading.Lock()
         self._keys = self._read() or KeySet((), named=True)
 
     @property
@@ -84,23 +86,25 @@ class KeyFile:
         """The keys that are valid now."""
         return self._keys
 
-    def look_again(self) -> bool:
+    def look_again(self) -> None:
         """Read the file where it has changed."""
-        before = self._keys
         self.refresh()
-        return self._keys is not before
 
     def refresh(self) -> None:
-        """Take over keys that have changed; those before stay where the file can't be read."""
-        try:
-            keys = self._read()
-        except SettingsError as error:
-            if str(error) != self.fault:
-                structlog.get_logger().error("the signing keys can't be read; those before stay", cause=str(error))
-            self.fault = str(error)
-            return
-        if keys is not None:
-            self._keys, self.fault = keys, None
+        """Take over keys that have changed; those before stay where the file can't be read.
+
+        Where another thread is about to take them over, it has done so at the end.
+        """
+        with self._lock:
+            try:
+                keys = self._read()
+            except SettingsError as error:
+                if str(error) != self.fault:
+                    structlog.get_logger().error("the signing keys can't be read; those before stay", cause=str(error))
+                self.fault = str(error)
+                return
+            if keys is not None:
+                self._keys, self.fault = keys, None
 
     def _read(self) -> KeySet | None:
         try:

@@ -62,7 +62,9 @@ class JwtVerifier:
     def _candidates(self, token: Token) -> Sequence[SigningKey]:
         """Return the keys that may have signed a token; where none may, the sources are asked for new ones."""
         found = self._known(token)
-        if not found and any(source.look_again() for source in self._sources):
+        if not found:
+            for source in self._sources:
+                source.look_again()
             found = self._known(token)
         if found:
             return found
@@ -83,10 +85,14 @@ class JwtVerifier:
 
     def _check(self, token: Token) -> dict[str, Any]:
         """Return the claims of a token; keys without a name are looked for anew before a signature is refused."""
+        files = [source for source in self._sources if isinstance(source, KeyFile)]
+        before = [file.keys for file in files]
         try:
             return self._decode(token, self._candidates(token))
         except jwt.InvalidSignatureError:
-            if not any(source.look_again() for source in self._sources if isinstance(source, KeyFile)):
+            for file in files:
+                file.look_again()
+            if all(file.keys is keys for file, keys in zip(files, before, strict=True)):
                 raise
         return self._decode(token, self._candidates(token))
 

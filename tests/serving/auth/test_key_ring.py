@@ -5,13 +5,17 @@ import http.client
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running_server import JSON, ROOT, RunningServer, run_server
 
+from serving.auth.callers import Caller
+from serving.auth.key_ring import KeyRing
 from serving.auth.keys import open_authenticator
 from serving.http.problems import Problem
 from serving.settings import ServingSettings
@@ -148,6 +152,30 @@ def test_a_key_is_rotated_under_load_and_no_request_fails(
 
 def refused_throughout(server: RunningServer, key: str) -> bool:
     return all(server.ask("GET", "/models", headers={"X-API-KEY": key}).status == 401 for _ in range(20))
+
+
+def test_a_new_key_is_found_while_another_thread_takes_it_over() -> None:
+    old, new = (Caller(name, hashlib.sha256(name.encode()).digest()) for name in ("old", "new"))
+    changes = [(new,)]
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def read_changed() -> tuple[Caller, ...] | None:
+        if not changes:
+            return None
+        read = changes.pop()
+        begun.set()
+        assert goes_on.wait(10)
+        return read
+
+    ring = KeyRing((old,), read_changed)
+    with ThreadPoolExecutor(2) as pool:
+        taking = pool.submit(ring.refresh)
+        assert begun.wait(10)
+        finding = pool.submit(ring.find, b"new")
+        wait([finding], timeout=0.2)  # where it doesn't wait for the other, it has refused the key by then
+        goes_on.set()
+        taking.result(10)
+        assert finding.result(10) is new
 
 
 def test_keys_stay_where_the_file_cant_be_read_and_monitor_tells(releases: Path, tmp_path: Path) -> None:

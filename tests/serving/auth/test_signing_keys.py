@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import jwt
 import pytest
 from running_server import JSON, RunningServer, run_server
 
+from serving.auth.followed_file import FollowedFile
+from serving.auth.signing_keys import LARGEST_BYTES, KeyFile
 from tests.serving.auth.issuer import KeyHost, claims, jwk_of, new_ec, pem_of, run_key_host
 
 KEYS = [new_ec() for _ in range(6)]
@@ -48,6 +52,45 @@ class Client:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class HeldFile(FollowedFile):
+    """Holds back the first who reads something new, until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, LARGEST_BYTES)
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        self.goes_on.set()
+
+    def read_changed(self) -> bytes | None:
+        content = super().read_changed()
+        if content is not None:
+            self.begun.set()
+            assert self.goes_on.wait(10)
+        return content
+
+
+def test_a_key_of_a_file_is_taken_while_another_thread_takes_it_over(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text(json.dumps({"keys": jwks(0)}))
+    file = HeldFile(path)
+    source = KeyFile(file)
+    file.begun.clear()
+    file.goes_on.clear()
+    path.write_text(json.dumps({"keys": jwks(0, 1)}))
+
+    def known_after_a_look() -> int:
+        source.look_again()
+        return len(source.keys.candidates("key-1")) if source.keys else 0
+
+    with ThreadPoolExecutor(2) as pool:
+        taking = pool.submit(source.refresh)
+        assert file.begun.wait(10)
+        looking = pool.submit(known_after_a_look)
+        wait([looking], timeout=0.2)  # where it doesn't wait for the other, it has found nothing by then
+        file.goes_on.set()
+        taking.result(10)
+        assert looking.result(10) == 1
 
 
 def rotate(
