@@ -1,7 +1,16 @@
-"""A small file that may change while the server runs, such as a mounted Secret."""
+"""A small file that may change while the server runs, such as a mounted Secret, and what is read from it."""
 
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from molino.contracts.errors import SettingsError
+
+Read = TypeVar("Read")
 
 YOUNG_NS = 10**9
 """A file changed less than so long ago is read again even where it looks the same: a clock tick may hide a change."""
@@ -37,3 +46,40 @@ class FollowedFile:
             return None
         self._content = content
         return content
+
+
+class Followed(Generic[Read]):
+    """What was read last; it stays where something newer can't be read."""
+
+    def __init__(self, read: Read, read_changed: Callable[[], Read | None], complaint: str) -> None:
+        """Begin with what was read first.
+
+        Args:
+            read: that.
+            read_changed: returns what there is where it has changed; raises SettingsError where it can't be read.
+            complaint: what the log says of that.
+        """
+        self.read = read
+        self.fault: str | None = None
+        """Why it couldn't be read the last time."""
+        self._read_changed = read_changed
+        self._complaint = complaint
+        self._lock = threading.Lock()
+
+    def refresh(self) -> bool:
+        """Take over what has changed, and return whether anything had.
+
+        Where another thread is about to take it over, it has done so when this returns.
+        """
+        with self._lock:
+            try:
+                read = self._read_changed()
+            except SettingsError as error:
+                if str(error) != self.fault:
+                    structlog.get_logger().error(self._complaint, cause=str(error))
+                self.fault = str(error)
+                return False
+            if read is None:
+                return False
+            self.read, self.fault = read, None
+            return True

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -11,7 +10,7 @@ import structlog
 from molino.contracts.api_keys import part_keys
 from molino.contracts.errors import SettingsError
 from serving.auth.callers import Caller
-from serving.auth.followed_file import FollowedFile
+from serving.auth.followed_file import Followed, FollowedFile
 from serving.settings import DEVELOPMENT_API_KEY, ServingSettings
 
 LARGEST_BYTES = 2**20
@@ -29,11 +28,18 @@ class KeyRing:
             callers: one per key.
             read_changed: returns all keys where they have changed; raises SettingsError where they can't be read.
         """
-        self.callers = callers
-        self.fault: str | None = None
+        complaint = "the API keys can't be read; those read before stay"
+        self._followed = Followed(callers, read_changed, complaint)
+
+    @property
+    def callers(self) -> tuple[Caller, ...]:
+        """One per key."""
+        return self._followed.read
+
+    @property
+    def fault(self) -> str | None:
         """Why the keys couldn't be read the last time; those read before stay valid."""
-        self._read_changed = read_changed
-        self._lock = threading.Lock()
+        return self._followed.fault
 
     @property
     def has_the_development_key(self) -> bool:
@@ -49,18 +55,9 @@ class KeyRing:
         return found
 
     def refresh(self) -> None:
-        """Take over the keys that have changed; where another thread is about to, it has done so at the end."""
-        with self._lock:
-            try:
-                callers = self._read_changed()
-            except SettingsError as error:
-                if str(error) != self.fault:
-                    structlog.get_logger().error("the API keys can't be read; those read before stay", cause=str(error))
-                self.fault = str(error)
-                return
-            if callers is not None:
-                self.callers, self.fault = callers, None
-                structlog.get_logger().info("the API keys have changed", keys=len(callers))
+        """Take over the keys that have changed."""
+        if self._followed.refresh():
+            structlog.get_logger().info("the API keys have changed", keys=len(self.callers))
 
     def _find(self, key: bytes) -> Caller | None:
         """Compare with every key, so that the time taken doesn't tell which one came near."""

@@ -2,19 +2,17 @@
 
 import json
 import re
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jwt
-import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from molino.contracts.errors import SettingsError
-from serving.auth.followed_file import FollowedFile
+from serving.auth.followed_file import Followed, FollowedFile
 
 LARGEST_BYTES = 256 * 1024
 MOST_KEYS = 64
@@ -53,8 +51,9 @@ class KeySet:
 class KeySource(Protocol):
     """Where signing keys come from."""
 
-    fault: str | None
-    """Why keys couldn't be taken over the last time; those before stay."""
+    @property
+    def fault(self) -> str | None:
+        """Why keys couldn't be taken over the last time; those before stay."""
 
     @property
     def keys(self) -> KeySet | None:
@@ -76,35 +75,27 @@ class KeyFile:
         Raises:
             SettingsError: the file can't be read, or holds none.
         """
-        self.fault: str | None = None
         self._file = file
-        self._lock = threading.Lock()
-        self._keys = self._read() or KeySet((), named=True)
+        complaint = "the signing keys can't be read; those before stay"
+        self._followed = Followed(self._read() or KeySet((), named=True), self._read, complaint)
 
     @property
     def keys(self) -> KeySet | None:
         """The keys that are valid now."""
-        return self._keys
+        return self._followed.read
+
+    @property
+    def fault(self) -> str | None:
+        """Why keys couldn't be taken over the last time; those before stay."""
+        return self._followed.fault
 
     def look_again(self) -> None:
         """Read the file where it has changed."""
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over keys that have changed; those before stay where the file can't be read.
-
-        Where another thread is about to take them over, it has done so at the end.
-        """
-        with self._lock:
-            try:
-                keys = self._read()
-            except SettingsError as error:
-                if str(error) != self.fault:
-                    structlog.get_logger().error("the signing keys can't be read; those before stay", cause=str(error))
-                self.fault = str(error)
-                return
-            if keys is not None:
-                self._keys, self.fault = keys, None
+        """Take over keys that have changed; those before stay where the file can't be read."""
+        self._followed.refresh()
 
     def _read(self) -> KeySet | None:
         try:

@@ -7,29 +7,14 @@ import json
 import socketserver
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, Self, cast
+from typing import Any, cast
+
+from listening import Listening
 
 READY, DONE, REFUSED = b"220 sink ESMTP\r\n", b"250 OK\r\n", b"535 5.7.8 the password of ann is wrong\r\n"
 
 
-class _Listening(socketserver.TCPServer):
-    def __enter__(self) -> Self:
-        self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-
-class Hook(_Listening, ThreadingHTTPServer):
+class Hook(Listening, ThreadingHTTPServer):
     """Answers with the statuses that it is given, then with 200."""
 
     def __init__(self, *statuses: int) -> None:
@@ -57,7 +42,7 @@ class _Posted(BaseHTTPRequestHandler):
         """Leave the test's stderr to the test."""
 
 
-class MailSink(_Listening, socketserver.ThreadingTCPServer):
+class MailSink(Listening, socketserver.ThreadingTCPServer):
     """Takes mails by plain SMTP (RFC 5321) with AUTH PLAIN, and keeps them; it delivers nothing."""
 
     daemon_threads = True

@@ -2,13 +2,14 @@
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, Self
+from typing import Any
+
+from listening import Listening
 
 from molino.contracts.address import Address
 
 
-class SpanReceiver(ThreadingHTTPServer):
+class SpanReceiver(Listening, ThreadingHTTPServer):
     """Listens while it is the context, and answers with `status`."""
 
     status = 200
@@ -16,20 +17,10 @@ class SpanReceiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[dict[str, Any]] = []
-        self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
     @property
     def address(self) -> Address:
-        return Address(f"http://127.0.0.1:{self.server_port}")
+        return Address(f"http://127.0.0.1:{self.port}")
 
     @property
     def spans(self) -> list[dict[str, Any]]:
