@@ -73,6 +73,31 @@ def test_programs_ask_serving_past_the_proxy(documents: list[dict[str, Any]]) ->
     assert found["molino-oidc"]["tls"] == [{"secretName": "own", "hosts": ["people.example.com"]}]
 
 
+@pytest.mark.parametrize(
+    "programs", ["serving.ingress.hosts={api.example.com,v2.example.com}", "serving.ingress.allHosts=true"]
+)
+def test_no_host_of_programs_asks_for_a_login(programs: str) -> None:
+    (rule,) = of_kind(render("defaults", *ON, programs), "Ingress")["molino-oidc"]["spec"]["rules"]
+    assert rule["host"] == "people.example.com"
+
+
+@pytest.mark.parametrize(
+    ("settings", "secret", "annotations"),
+    [
+        (("tls.issuer=own",), "molino-oidc-tls", {"cert-manager.io/cluster-issuer": "own"}),
+        (("tls.issuer=own", "oidc.serving.tlsSecret=mine"), "mine", {}),
+        (("serving.ingress.tlsSecret=wildcard",), "wildcard", {}),
+    ],
+)
+def test_the_host_for_people_has_a_certificate_of_its_own(
+    settings: tuple[str, ...], secret: str, annotations: dict[str, str]
+) -> None:
+    documents = render("defaults", *ON, "serving.ingress.host=api.example.com", "oidc.serving.tlsSecret=", *settings)
+    found = of_kind(documents, "Ingress")["molino-oidc"]
+    assert found["spec"]["tls"] == [{"secretName": secret, "hosts": ["people.example.com"]}]
+    assert found["metadata"].get("annotations", {}) == annotations
+
+
 def test_the_service_leads_to_the_proxies(documents: list[dict[str, Any]]) -> None:
     ports = of_kind(documents, "Service")["molino-oidc"]["spec"]["ports"]
     assert {one["name"]: one["port"] for one in ports} == PROXIED == listening(documents)["oidc"]
@@ -95,12 +120,18 @@ def test_the_api_server_alone_knows_airflows_secret(documents: list[dict[str, An
         "issuer": "https://login.example.com", "clientId": "molino", "scopes": "openid profile email groups",
         "usernameClaim": "email", "groupsClaim": "groups", "groups": {"Admin": ["admins"]},
     }  # fmt: skip
-    assert (told["AIRFLOW__FAB__SESSION_LIFETIME_MINUTES"], told["AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME"]) == (
-        "480", "28800",
-    )  # fmt: skip
     assert [name for name, spec, _ in pods(documents) if "MOLINO_OIDC_CLIENT_SECRET" in json.dumps(spec)] == [
         "Deployment/molino-airflow-api-server"
     ]
+
+
+@pytest.mark.parametrize(("seconds", "minutes"), [(28_800, "480"), (90, "2")])
+def test_airflow_counts_the_time_of_a_login_from_its_begin(seconds: int, minutes: str) -> None:
+    told = variables(
+        render("defaults", *ON, f"oidc.config.sessionSeconds={seconds}"), "Deployment/molino-airflow-api-server"
+    )
+    assert told["AIRFLOW__FAB__SESSION_MAX_LIFETIME_MINUTES"] == minutes
+    assert "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME" not in told  # That of programs' tokens.
 
 
 def test_a_client_of_ones_own_has_its_own_secret() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from rendering import INGRESSES, parse, refusal, render
+from rendering import INGRESSES, LOGIN, parse, refusal, render
 from stand_in_cluster import secret
 from test_bootstrap import PASSWORDS, PLACES, bootstrap, folder, user
 from test_lookups import install
@@ -25,8 +25,10 @@ from tests.ports import free_port
 
 __all__ = ["folder"]
 PATIENCE_SECONDS = 60
-HOSTS = {f"{one}.example.com" for one in ("airflow", "mlflow", "tensorboard", "minio", "models")}
-SELF_SIGNED = (*INGRESSES, "serving.ingress.host=models.example.com", "tls.selfSigned=true")
+HOSTS = {f"{one}.example.com" for one in ("airflow", "mlflow", "tensorboard", "minio", "models", "people")}
+SELF_SIGNED = (
+    *INGRESSES, *LOGIN, "oidc.serving.tlsSecret=", "serving.ingress.host=models.example.com", "tls.selfSigned=true",
+)  # fmt: skip
 DATABASE_TLS = ("postgres.tlsSecret=own", "database.sslmode=verify-full", "database.caSecret=own")
 
 
@@ -54,7 +56,8 @@ def certificate(rendered: str) -> tuple[dict[str, str], bytes]:
 
 
 def test_a_certificate_of_the_chart_is_of_all_hosts_and_is_kept(tmp_path: Path) -> None:
-    rendered, said = install(tmp_path, settings=SELF_SIGNED)
+    login = secret("own", **{"client-secret": "b3du", "cookie-secret": "b3du"})
+    rendered, said = install(tmp_path, login, settings=SELF_SIGNED)
     assert said == ""
     data, pem = certificate(rendered)
     file = tmp_path / "tls.crt"
@@ -70,9 +73,9 @@ def test_a_certificate_of_the_chart_is_of_all_hosts_and_is_kept(tmp_path: Path) 
 
     name, held = secret("molino-ingress-tls", **data)
     held["metadata"]["annotations"]["molino.dev/hosts"] = ",".join(named(rendered))
-    assert certificate(install(tmp_path, (name, held), settings=SELF_SIGNED)[0])[0] == data
+    assert certificate(install(tmp_path, login, (name, held), settings=SELF_SIGNED)[0])[0] == data
     others = (*SELF_SIGNED, "serving.ingress.hosts[0]=more.example.com")
-    assert certificate(install(tmp_path, (name, held), settings=others)[0])[0] != data
+    assert certificate(install(tmp_path, login, (name, held), settings=others)[0])[0] != data
 
 
 def named(rendered: str) -> list[str]:

@@ -14,7 +14,9 @@ from tests.cluster.recipes import RECIPES, Recipe
 
 STAGED = re.compile(r"^\s*(?:replace\s+)?(\S+)\s*=>\s*\./staging/", re.MULTILINE)
 FLAGS = ("-trimpath",)
-STATIC = {"CGO_ENABLED": "0"}
+STATIC_C = ("-linkmode", "external", "-extldflags", "-static")
+TAGS_C = ("-tags", "netgo,osusergo,sqlite_omit_load_extension")
+"""What of Go and SQLite would load libraries at run time is left out."""
 
 
 def program(folders: Folders, name: str) -> Path:
@@ -31,6 +33,8 @@ def folder(folders: Folders, recipe: Recipe) -> Path:
 def digest(recipe: Recipe) -> str:
     """Return 12 hexadecimal digits that change with the module, its version, the packages or the flags."""
     parts = [recipe.module, recipe.version, sorted(recipe.programs.items()), recipe.link, FLAGS, recipe.staging]
+    parts += [sorted(recipe.requires.items())] if recipe.requires else []
+    parts += [STATIC_C] if recipe.c else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
@@ -59,9 +63,14 @@ def build(folders: Folders, recipe: Recipe) -> Path:
 
 def _compile(recipe: Recipe, work: Path, target: Path) -> None:
     """Build inside a module of our own that requires the recipe's: its `replace` lines are ours to set there."""
-    settings = {**STATIC, "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -mod=mod".strip(), "GOWORK": "off"}
+    settings = {
+        "CGO_ENABLED": "1" if recipe.c else "0",
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -mod=mod".strip(),
+        "GOWORK": "off",
+    }
     module = _module(recipe, work)
-    flags = [*FLAGS, "-ldflags", " ".join(["-s", "-w", *(f"-X {item}" for item in recipe.link)])]
+    link = ["-s", "-w", *(STATIC_C if recipe.c else ()), *(f"-X {item}" for item in recipe.link)]
+    flags = [*FLAGS, *(TAGS_C if recipe.c else ()), "-ldflags", " ".join(link)]
     for name, package in recipe.programs.items():
         path = f"{recipe.module}/{package}".rstrip("/")
         run(["go", "build", *flags, "-o", target / name, path], environment=settings, folder=module)
@@ -73,6 +82,7 @@ def _module(recipe: Recipe, work: Path) -> Path:
     # Modules say their Go version so that Go leaves out of the graph what only their requirements' tests require.
     version = go_version().removeprefix("go").split()[0]
     lines = ["module molino.test/programs", f"go {version}", f"require {recipe.module} {recipe.version}"]
+    lines += [f"require {name} {needed}" for name, needed in recipe.requires.items()]
     if recipe.staging:
         found = json.loads(run(["go", "mod", "download", "-json", f"{recipe.module}@{recipe.version}"], folder=work))
         lines += [f"replace {line}" for line in staged(Path(found["GoMod"]).read_text(), recipe.version)]

@@ -1,7 +1,7 @@
 """The programs that are built from Go modules, by pinned versions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KUBERNETES = "1.36.3"
 
@@ -17,6 +17,10 @@ class Recipe:
     """Program → package below the module; `""` is the module itself."""
     link: tuple[str, ...] = ()
     """`-X` settings of the linker."""
+    requires: Mapping[str, str] = field(default_factory=dict)
+    """Module → version, where the recipe's own go.mod asks for an older one than its code needs."""
+    c: bool = False
+    """Some of it is C, for which a C compiler is there; it is linked statically too."""
     staging: bool = False
     """The module's own go.mod replaces some requirements by its folders; they are published as modules too."""
 
@@ -90,6 +94,21 @@ RECIPES: Mapping[str, Recipe] = {
             module="github.com/rancher/local-path-provisioner",
             version="v0.0.30",
             programs={"local-path-provisioner": ""},
+        ),
+        Recipe(
+            name="dex",
+            module="github.com/dexidp/dex",
+            version="v0.0.0-20240807174518-43956db7fd75",  # Its tags lack the /v2 that modules want.
+            programs={"dex": "cmd/dex"},
+            requires={"github.com/dexidp/dex/api/v2": "v2.2.0"},  # Its own tree takes the folder beside it.
+            c=True,  # Its SQLite, without which it doesn't compile.
+        ),
+        Recipe(
+            name="oauth2-proxy",
+            module="github.com/oauth2-proxy/oauth2-proxy/v7",
+            version="v7.15.6",
+            programs={"oauth2-proxy": ""},
+            link=("github.com/oauth2-proxy/oauth2-proxy/v7/pkg/version.VERSION=v7.15.6",),
         ),
     )
 }

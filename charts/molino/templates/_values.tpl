@@ -16,6 +16,7 @@ defaults away, and `--reuse-values` knows no key that has come since: both have 
 {{- end -}}
 {{- if not (hasKey $place (last $words)) }}{{ $_ := set $place (last $words) $default }}{{ end -}}
 {{- end -}}
+{{- include "molino.prepareOidc" . -}}
 {{- include "molino.prepareTls" . -}}
 {{- include "molino.prepareExternalSecrets" . -}}
 {{- $_ := set . "molinoPrepared" true -}}

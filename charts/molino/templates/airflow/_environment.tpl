@@ -53,8 +53,8 @@
 - {name: AIRFLOW__FAB__CONFIG_FILE, value: /opt/molino/webserver_config.py}
 # The address of the ingress, by what that says in its headers: the provider sends browsers back there.
 - {name: AIRFLOW__FAB__ENABLE_PROXY_FIX, value: "True"}
-- {name: AIRFLOW__FAB__SESSION_LIFETIME_MINUTES, value: {{ divf $config.sessionSeconds 60 | ceil | int | toJson | quote }}}
-- {name: AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME, value: {{ $config.sessionSeconds | toJson | quote }}}
+# An open page asks on and on, which keeps a session alive: it ends by the time since the login alone.
+- {name: AIRFLOW__FAB__SESSION_MAX_LIFETIME_MINUTES, value: {{ divf $config.sessionSeconds 60 | ceil | int | toJson | quote }}}
 - {name: MOLINO_OIDC, value: {{ toJson $told | quote }}}
 {{- include "molino.secretEnv" (list .Values.oidc.auth.existingSecret (printf "MOLINO_OIDC_CLIENT_SECRET=%s" (include "molino.oidcSecretKey" $own))) }}
 {{- end }}

@@ -9,17 +9,22 @@
 /{{ trimAll "/" .path }}
 {{- end -}}
 
+{{/* The components that have an ingress, as JSON; oidc's is that of serving's pages for people. */}}
+{{- define "molino.ingressed" -}}
+{{- list "serving" "airflow" "mlflow" "tensorboard" "minio" "oidc" | toJson -}}
+{{- end -}}
+
 {{/* Give ingresses that have hosts, and no tlsSecret of their own, that which `tls` says. */}}
 {{- define "molino.prepareTls" -}}
 {{- $tls := .Values.tls -}}
-{{- range $component := list "serving" "airflow" "mlflow" "tensorboard" "minio" -}}
-{{- $ingress := (index $.Values $component).ingress -}}
+{{- range $component := include "molino.ingressed" . | fromJsonArray -}}
+{{- $ingress := (eq $component "oidc" | ternary $.Values.oidc.serving (index $.Values $component)).ingress -}}
 {{- if and (or $tls.issuer $tls.selfSigned) (not $ingress.tlsSecret) (include "molino.ingressHosts" $ingress | fromJsonArray | compact) -}}
 {{- $owner := empty $tls.issuer | ternary "ingress" $component -}}
 {{- $_ := set $ingress "tlsSecret" (printf "%s-tls" (include "molino.name" (dict "root" $ "component" $owner))) -}}
 {{- if $tls.issuer -}}
 {{- $key := eq $tls.issuerKind "Issuer" | ternary "cert-manager.io/issuer" "cert-manager.io/cluster-issuer" -}}
-{{- $_ := set $ingress "annotations" (merge (dict $key $tls.issuer) $ingress.annotations) -}}
+{{- $_ := set $ingress "annotations" (merge (dict $key $tls.issuer) ($ingress.annotations | default dict)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -29,8 +34,8 @@
 {{- define "molino.selfSignedHosts" -}}
 {{- $hosts := list -}}
 {{- $own := printf "%s-tls" (include "molino.name" (dict "root" . "component" "ingress")) -}}
-{{- range $component := list "serving" "airflow" "mlflow" "tensorboard" "minio" -}}
-{{- $values := index $.Values $component -}}
+{{- range $component := include "molino.ingressed" . | fromJsonArray -}}
+{{- $values := eq $component "oidc" | ternary $.Values.oidc.serving (index $.Values $component) -}}
 {{- if and $values.enabled $values.ingress.enabled (eq $values.ingress.tlsSecret $own) -}}
 {{- $hosts = concat $hosts (include "molino.ingressHosts" $values.ingress | fromJsonArray) -}}
 {{- end -}}

@@ -12,14 +12,22 @@
 {{- toJson $found -}}
 {{- end -}}
 
-{{/* The ingress of a component's pages, as JSON: serving's are at a host of their own. Wants root, component. */}}
-{{- define "molino.oidcIngress" -}}
-{{- $ingress := (index .root.Values .component).ingress -}}
-{{- if eq .component "serving" -}}
-{{- $own := .root.Values.oidc.serving -}}
-{{- $ingress = merge (dict "host" $own.host "hosts" list "allHosts" false "path" "/" "tlsSecret" $own.tlsSecret "enabled" (not (empty $own.host))) $ingress -}}
+{{/*
+The ingress of the pages for people of serving, which are at a host of their own: class and annotations are those of
+serving.ingress, and so is tlsSecret where neither it nor `tls` says another.
+*/}}
+{{- define "molino.prepareOidc" -}}
+{{- $own := .Values.oidc.serving -}}
+{{- $ingress := .Values.serving.ingress -}}
+{{- $enabled := and .Values.oidc.enabled $own.enabled .Values.serving.enabled (not (empty $own.host)) -}}
+{{- $secret := $own.tlsSecret | default (or (not (empty .Values.tls.issuer)) .Values.tls.selfSigned | ternary "" $ingress.tlsSecret) -}}
+{{- $place := dict "enabled" $enabled "host" $own.host "hosts" list "allHosts" false "path" "/" "tlsSecret" $secret -}}
+{{- $_ := set $own "ingress" (mergeOverwrite $place (omit $ingress "enabled" "host" "hosts" "allHosts" "path" "tlsSecret")) -}}
 {{- end -}}
-{{- toJson $ingress -}}
+
+{{/* The ingress of a component's pages, as JSON. Wants root, component. */}}
+{{- define "molino.oidcIngress" -}}
+{{- (eq .component "serving" | ternary .root.Values.oidc.serving (index .root.Values .component)).ingress | toJson -}}
 {{- end -}}
 
 {{/* Where a browser finds a component's pages. Wants root, component. */}}
@@ -99,7 +107,7 @@ http://{{ include "molino.name" . }}:{{ (index .root.Values .component).service.
 {{- if not $groups -}}
 {{- fail "oidc.airflow.roles: name the groups of a role, such as roles.Admin: [ml-admins], or set oidc.airflow.enabled: false" -}}
 {{- end -}}
-{{- range $name := list "AIRFLOW__FAB__CONFIG_FILE" "AIRFLOW__FAB__ENABLE_PROXY_FIX" "AIRFLOW__FAB__SESSION_LIFETIME_MINUTES" "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME" -}}
+{{- range $name := list "AIRFLOW__FAB__CONFIG_FILE" "AIRFLOW__FAB__ENABLE_PROXY_FIX" "AIRFLOW__FAB__SESSION_MAX_LIFETIME_MINUTES" -}}
 {{- if hasKey $v.airflow.config $name -}}
 {{- fail (printf "airflow.config.%s: with oidc.airflow the chart sets this itself: leave it out" $name) -}}
 {{- end -}}
