@@ -1,6 +1,6 @@
 """A small table with features of every type, missing values and values never seen, and model files for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,16 @@ def case_of(folder: Path, model: ModelFile, frame: pl.DataFrame | None = None, s
         report=lambda *_: None,
     )
     return Case(model, dataset, material)
+
+
+def with_absurd_row(case: Case, part: str, number: float = 1e6) -> Case:
+    """Return the case with a size in one row of a part, `train` or `validation`, that none can have."""
+    rows = getattr(case.material, part)
+    features = rows.features.copy()
+    features[3, 0] = number
+    material = replace(case.material, **{part: replace(rows, features=features)})
+    encoding = fit_encoding(case.model, case.dataset.overview.values, material.train.features)
+    return replace(case, material=replace(material, encoding=encoding))
 
 
 def train_on(case: Case, **candidate: Any) -> Trained:

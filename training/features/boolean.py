@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from molino.contracts.features.boolean import TRUTH, Boolean
 from molino.contracts.release import Reference
 from training.features.base import FeatureType, Known
-from training.features.fitted import Fitted, Float32Array, fit_scaled
+from training.features.fitted import Fitted, Float32Array
+from training.features.scaled import fit_scaled
 from training.profiles.profile import Counts, Measure
 from training.profiles.reference import counted_reference
 

@@ -1,6 +1,6 @@
 """Features fitted to training rows: how codes become columns that a candidate trains on, here and in a graph.
 
-Each type of feature takes one of the forms: `Scaled`, `OneHot`, or one below `Derived`.
+Each type of feature takes one of the forms: `Scaled` (in `training.features.scaled`), `OneHot`, or one below `Derived`.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
 
-SMALLEST_SPREAD = 1 / float(np.finfo(np.float32).max)
 MISSING_SHARE = 0.05
 OTHER_SHARE = 0.05
 OTHER = "\N{REPLACEMENT CHARACTER}"
@@ -122,41 +121,6 @@ class Derived(Fitted):
 
 
 @dataclass(frozen=True)
-class Scaled(Fitted):
-    """A number, imputed by the median and normalised."""
-
-    median: np.float32
-    mean: np.float32
-    factor: np.float32
-    """1 / standard deviation, or 1 of a constant."""
-    low: float
-    high: float
-    whole: bool
-    """True where no value has a fraction."""
-
-    has_codes = False
-
-    @property
-    def width(self) -> int:
-        """One."""
-        return 1
-
-    def drawn(self, rng: np.random.Generator, count: int) -> Float32Array:
-        """Draw over the range of the training rows."""
-        if self.whole:
-            return rng.integers(int(self.low), int(self.high) + 1, count).astype(np.float32)
-        return rng.uniform(self.low, self.high, count).astype(np.float32)
-
-    def input(self, codes: Float32Array) -> NDArray[Any]:
-        """Return the numbers."""
-        return np.ascontiguousarray(codes)
-
-    def readable(self, code: float) -> float | str:
-        """Return the number."""
-        return float(code)
-
-
-@dataclass(frozen=True)
 class OneHot(Fitted):
     """One of some known values. A row has the code of its value, one more for other, two for missing."""
 
@@ -212,37 +176,6 @@ class OneHot(Fitted):
         floats = [*given[:known].tolist(), float("nan")]
         return graph.node("LabelEncoder", [self.name], f"columns/{self.name}/code", ml=True, keys_strings=keys,
                           values_floats=floats, default_float=float(given[known]))  # fmt: skip
-
-
-def fit_scaled(index: int, name: str, imputed: bool, codes: Float32Array, whole: bool) -> Scaled:
-    """Fit a number to training rows."""
-    present = codes[~np.isnan(codes)].astype(np.float64)
-    if not len(present):
-        present = np.zeros(1)
-    median = np.float32(np.median(present))
-    filled = np.where(np.isnan(codes), median, codes).astype(np.float64)
-    spread = float(filled.std())
-    return Scaled(
-        index=index,
-        name=name,
-        imputed=imputed,
-        median=median,
-        mean=np.float32(filled.mean()),
-        factor=np.float32(1.0 if _is_constant(present, spread, whole) else 1 / spread),
-        low=float(present.min()),
-        high=float(present.max()),
-        whole=whole,
-    )
-
-
-def _is_constant(present: NDArray[np.float64], spread: float, whole: bool) -> bool:
-    """Tell whether values differ by no more than rounding: fractions by one step of the 32-bit floats at their size.
-
-    Whole numbers differ where they do. A spread whose inverse 32 bits can't hold counts as none.
-    """
-    low, high = float(present.min()), float(present.max())
-    step = 0.0 if whole else float(np.spacing(np.float32(max(abs(low), abs(high)))))
-    return high - low <= step or spread <= SMALLEST_SPREAD
 
 
 def fit_one_hot(

@@ -11,7 +11,8 @@ from molino.contracts.moments import hint_for_date
 from molino.contracts.numerals import hint_for
 from molino.contracts.release import Reference
 from training.features.base import AnyFeature, FeatureType, Known, Rule
-from training.features.fitted import Fitted, Float32Array, fit_scaled
+from training.features.fitted import Fitted, Float32Array
+from training.features.scaled import fit_scaled
 from training.profiles.profile import Measure, Spread
 from training.profiles.reference import measured_reference
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from molino.contracts.model_file import ModelFile
 from training.features import type_of
-from training.features.fitted import Derived, Fitted, Float32Array, OneHot, Scaled, Sparse
+from training.features.fitted import Derived, Fitted, Float32Array, OneHot, Sparse
+from training.features.scaled import Scaled
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,8 @@ class Encoding:
         return sum(column.width for column in self.columns)
 
     def dense(self, features: Float32Array) -> Float32Array:
-        """Return rows [n, features] as [n, width]: numbers imputed and normalised, one-hots, derived columns."""
-        taken = features[:, [column.index for column in self.numeric]]
-        taken = np.where(np.isnan(taken), self.medians, taken)
-        scaled = (taken - self.means) * self.factors
+        """Return rows [n, features] as [n, width]: numbers bounded and normalised, one-hots, derived columns."""
+        scaled = self._scaled(features)
         found = np.empty((len(features), self.width), np.float32)
         start = scaled.shape[1]
         found[:, :start] = scaled
@@ -62,12 +61,11 @@ class Encoding:
         """Return what `dense` does as a SciPy CSR array of float64; of a category it holds one cell a row at most."""
         from scipy.sparse import csr_array, hstack  # type: ignore[import-untyped]
 
-        numeric, start = self.numeric, len(self.numeric)
+        start = len(self.numeric)
         rows, width = len(features), start + len(self.categorical)
         places = np.empty((rows, width), np.int32)
         cells = np.empty((rows, width), np.float64)
-        taken = features[:, [column.index for column in numeric]]
-        cells[:, :start] = (np.where(np.isnan(taken), self.medians, taken) - self.means) * self.factors
+        cells[:, :start] = self._scaled(features)
         places[:, :start] = np.arange(start)
         offset = start
         for position, column in enumerate(self.categorical, start):
@@ -92,6 +90,22 @@ class Encoding:
         order = [column.index for column in self.numeric] + [column.index for column in self.categorical]
         derived = [column.numbers(features[:, column.index]) for column in self.derived]
         return np.concatenate([features[:, order], *derived], axis=1) if derived else features[:, order]
+
+    def _scaled(self, features: Float32Array) -> Float32Array:
+        """Return numbers imputed, bounded and normalised, [n, numeric]."""
+        taken = features[:, [column.index for column in self.numeric]]
+        taken = np.where(np.isnan(taken), self.medians, taken)
+        return (np.clip(taken, self.floors, self.ceilings) - self.means) * self.factors
+
+    @property
+    def floors(self) -> Float32Array:
+        """[numeric]."""
+        return np.array([column.floor for column in self.numeric], np.float32)
+
+    @property
+    def ceilings(self) -> Float32Array:
+        """[numeric]."""
+        return np.array([column.ceiling for column in self.numeric], np.float32)
 
     @property
     def medians(self) -> Float32Array:

@@ -106,6 +106,8 @@ class Export:
             if any(column.imputed for column in self.encoding.numeric):
                 gaps = self.node("IsNaN", [numbers], "gaps")
                 numbers = self.node("Where", [gaps, self.constant("medians", self.encoding.medians), numbers], "filled")
+            numbers = self.node("Max", [numbers, self.constant("floors", self.encoding.floors)], "raised")
+            numbers = self.node("Min", [numbers, self.constant("ceilings", self.encoding.ceilings)], "bounded_numbers")
             centred = self.node("Sub", [numbers, self.constant("means", self.encoding.means)], "centred")
             parts.append(self.node("Mul", [centred, self.constant("factors", self.encoding.factors)], "scaled"))
         for column in self.encoding.categorical:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from mixed import case_of, frame_of, model_of
+from mixed import case_of, frame_of, model_of, train_on, with_absurd_row
 
 MODEL = model_of("regression")
 SIZE, AGE, ROOMS, GARDEN, COLOUR, STREET = range(6)
@@ -78,3 +78,34 @@ def test_a_number_of_any_size_is_normalised(tmp_path, size):
 def test_sparse_rows_are_the_dense_ones(case):
     features, encoding = case.material.train.features, case.material.encoding
     assert np.allclose(encoding.sparse(features).toarray(), encoding.dense(features), atol=1e-6)
+
+
+def test_bounds_leave_ordinary_rows_alone(case):
+    numbers, encoding = case.material.train.features[:, : GARDEN + 1], case.material.encoding
+    assert (encoding.floors <= np.nanmin(numbers, axis=0)).all()
+    assert (encoding.ceilings >= np.nanmax(numbers, axis=0)).all()
+
+
+@pytest.mark.parametrize("number", [1e6, -1e30])
+def test_an_absurd_number_leaves_the_others_their_spread(case, number):
+    absurd = with_absurd_row(case, "train", number)
+    sizes = absurd.material.encoding.dense(absurd.material.train.features)[:, SIZE]
+    assert 0.9 < np.delete(sizes, 3).std() < 1
+    assert 2 < abs(sizes[3]) < 5
+
+
+def test_a_rare_number_is_still_told_apart(tmp_path):
+    sizes = np.where(np.arange(600) % 300 == 0, 5.0, 0.0)
+    rare = case_of(tmp_path, MODEL, frame_of(MODEL).with_columns(size=sizes))
+    assert len(set(rare.material.encoding.dense(rare.material.train.features)[:, SIZE].tolist())) == 2
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_an_absurd_row_leaves_the_linear_model_as_good(case, part):
+    rows = case.material.validation
+    ordinary = np.arange(len(rows)) != 3
+
+    def rmse(found):
+        return np.sqrt(np.mean((found.predict(rows.features) - rows.target)[ordinary] ** 2))
+
+    assert rmse(train_on(with_absurd_row(case, part), kind="linear")) < 1.2 * rmse(train_on(case, kind="linear"))

@@ -27,7 +27,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class Dense:
-    """Numbers imputed and normalised, and a column for each value of a category: what any estimator can take."""
+    """Numbers imputed, bounded and normalised, a column for each value of a category: what any estimator can take."""
 
     encoding: Encoding
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from mixed import FEATURES, NUMBERS, case_of, frame_of, model_of, train_on
+from mixed import FEATURES, NUMBERS, case_of, frame_of, model_of, train_on, with_absurd_row
 
 import training.train.data
 from training.train.candidates import keras_mlp
@@ -63,6 +63,17 @@ def test_the_same_seed_gives_the_same_weights(case, trained):
         np.array_equal(one, other)
         for one, other in zip(again.net.get_weights(), trained.net.get_weights(), strict=True)
     )
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_an_absurd_row_leaves_the_net_as_good(case, trained, part):
+    absurd = train_on(with_absurd_row(case, part), **MLP)
+    assert rmse(case, absurd) < 1.2 * rmse(case, trained)
+
+
+def test_a_graph_bounds_numbers_as_the_net_does(case, tmp_path):
+    absurd = with_absurd_row(case, "train")
+    assert worst(absurd, train_on(absurd, **{**MLP, "epochs": 2}), tmp_path) < 1e-4
 
 
 @pytest.fixture(scope="module")
