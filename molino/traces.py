@@ -7,7 +7,6 @@ in each image and half a second in each step.
 import hashlib
 import json
 import os
-import re
 import secrets
 import time
 import traceback
@@ -21,6 +20,7 @@ from structlog.contextvars import bind_contextvars, get_contextvars
 from molino import __version__
 from molino.contracts.address import Address, without_credentials
 from molino.contracts.settings import Settings
+from molino.contracts.trace_context import Place, read_traceparent
 
 PATH = "/v1/traces"
 SEND_SECONDS = 3.0
@@ -29,22 +29,6 @@ INTERNAL = 1
 """OTLP's SpanKind."""
 FINE, FAILED = 1, 2
 """Codes of OTLP's Status."""
-SAMPLED = 1
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
-
-
-@dataclass(frozen=True)
-class Place:
-    """A span's place in its trace, as W3C Trace Context has it."""
-
-    trace_id: str
-    span_id: str
-    sampled: bool = True
-
-    @property
-    def traceparent(self) -> str:
-        """The header, and variable, by which another takes it as the parent."""
-        return f"00-{self.trace_id}-{self.span_id}-{SAMPLED if self.sampled else 0:02x}"
 
 
 @dataclass
@@ -65,12 +49,6 @@ def run_place(model: str, run_id: str) -> Place:
     return Place(digest[:32], digest[32:48])
 
 
-def read_traceparent(text: str | None) -> Place | None:
-    """Return the place that a header tells; none where it is malformed."""
-    match = _TRACEPARENT.fullmatch((text or "").strip())
-    return Place(match[1], match[2], bool(int(match[3], 16) & SAMPLED)) if match else None
-
-
 @contextmanager
 def step_span(settings: Settings, model: str, run_id: str, step: str) -> Iterator[Span | None]:
     """Tell of a step what it is part of, how long it took and how it ended; its log lines name the trace.
@@ -78,7 +56,7 @@ def step_span(settings: Settings, model: str, run_id: str, step: str) -> Iterato
     It is part of the task that `MOLINO_TRACEPARENT` names, or else of its run. Nothing is done without an address. The
     lines that tell of the process' end name the trace too, so it is bound for good.
     """
-    parent = read_traceparent(settings.traceparent) or run_place(model, run_id)
+    parent = read_traceparent(settings.traceparent or "") or run_place(model, run_id)
     if settings.otlp_endpoint is None or not parent.sampled:
         yield None
         return

@@ -51,7 +51,7 @@ class App:
         if request.trace is None:
             await self._respond(scope, request, send)
             return
-        with structlog.contextvars.bound_contextvars(**request.trace._asdict()):
+        with structlog.contextvars.bound_contextvars(trace_id=request.trace.trace_id, span_id=request.trace.span_id):
             await self._respond(scope, request, send)
 
     async def _respond(self, scope: Scope, request: Request, send: Send) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from molino.contracts.trace_context import Place
 from serving.auth.callers import KeysOnTheWay
 from serving.auth.keys import Authenticator, open_authenticator
 from serving.auth.rate_limits import RateLimiter, RateTable
@@ -19,7 +20,6 @@ from serving.http.exchange import Answer, RequestIds
 from serving.http.problems import Problem
 from serving.http.proxies import Proxies
 from serving.http.requests import Request
-from serving.http.traces import Trace
 from serving.inference.repository import Repository
 from serving.inference.served_versions import ServedVersions
 from serving.metrics.request_counters import RequestCounters, Series
@@ -83,9 +83,9 @@ class Service:
 
     def read_json(self, request: Request, undeclared: bool = False) -> Awaitable[bytes]:
         """Return the JSON body of a request within the server's limits, unpacked; see `Request.read_json`."""
-        settings = self.settings
+        settings, packed = self.settings, request.packed
         body = request.read_json(settings.max_body_bytes, settings.request_seconds, undeclared)
-        return self._unpack(body) if request.packed else body
+        return self._unpack(body) if packed else body
 
     async def _unpack(self, body: Awaitable[bytes]) -> bytes:
         """Unpack a body; what may hold others up goes into a thread."""
@@ -133,7 +133,7 @@ class Service:
         answer: Answer,
         seconds: float,
         client: str = "",
-        trace: Trace | None = None,
+        trace: Place | None = None,
     ) -> None:
         """Count and log a request that was answered."""
         series = Series(route, method if method in METHODS else "other", answer.status, answer.model, answer.version)

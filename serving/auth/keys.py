@@ -109,10 +109,13 @@ def warn(authenticator: Authenticator) -> None:
 
 
 async def follow_keys(authenticator: Authenticator, seconds: float) -> None:
-    """Look every so many seconds whether keys have changed; nothing else that goes on in the process holds it up."""
+    """Look every so many seconds whether keys have changed; nothing else that goes on in the process holds it up.
+
+    Where nothing has changed that is a look at a file, for which no thread takes the interpreter from requests.
+    """
     while True:
         await asyncio.sleep(seconds)
         try:
-            await asyncio.to_thread(authenticator.refresh)
+            authenticator.refresh()
         except Exception:
             structlog.get_logger().exception("the keys couldn't be followed")

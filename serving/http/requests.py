@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic
 from typing import Any, TypeAlias
 
+from molino.contracts.trace_context import Place, read_traceparent
 from serving.http.compression import is_packed
 from serving.http.exchange import JSON_TYPE, Headers
 from serving.http.problems import Problem
-from serving.http.traces import Trace, read_trace
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -72,7 +72,9 @@ class Request:
         """Under which path the server stands for who asks; `path` is without it."""
         self.scopes: frozenset[str] | None = None
         """What the caller's token allows; none where that is everything."""
-        self.trace: Trace | None = read_trace(self.headers)
+        traceparent = self.headers.get(b"traceparent")
+        self.trace: Place | None = None if traceparent is None else read_traceparent(traceparent.decode("latin-1"))
+        """The caller's span."""
         self.model = ""
         self.version = ""
 
@@ -129,18 +131,20 @@ class Request:
             undeclared: lets one without a content type through.
 
         Raises:
-            Problem: 415 where it isn't declared as JSON in UTF-8, or is in another coding than gzip, and what `read`
-                raises.
+            Problem: 415 where it isn't declared as JSON in UTF-8, and what `read` raises.
         """
         content_type = self.headers.get(b"content-type", b"")
         if content_type != JSON_TYPE and not (undeclared and not content_type):
             _require_json(content_type)
-        is_packed(self.headers.get(b"content-encoding"))
         return self.read(limit, seconds)
 
     @property
     def packed(self) -> bool:
-        """Whether the body is in gzip."""
+        """Whether the body is in gzip.
+
+        Raises:
+            Problem: 415 where it is in another coding.
+        """
         return is_packed(self.headers.get(b"content-encoding"))
 
     @property
