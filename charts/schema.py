@@ -50,6 +50,8 @@ LISTED = {
     "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
     "postgres.persistence.accessMode": ACCESS_MODES,
     "minio.persistence.accessMode": ACCESS_MODES,
+    "monitoring.prometheus.persistence.accessMode": ACCESS_MODES,
+    "monitoring.alertmanager.persistence.accessMode": ACCESS_MODES,
     "notices.mail.security": ["starttls", "tls", "none"],
     "database.sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
 }
@@ -139,6 +141,10 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
     if path == "extraObjects":
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
+    if path == "monitoring.prometheus.scrapeConfigs":
+        return {"type": ["array", "null"], "items": {"type": "object", "required": ["job_name"]}}
+    if path == "monitoring.alertmanager.config":
+        return {"type": ["object", "null"]}
     if path == "postgres.auth.passwords":
         return _closed({user: {"type": ["string", "null"]} for user in USERS})
     if path in EXPORTERS:

@@ -19,7 +19,17 @@ INGRESSES = tuple(
 )
 WATCHED = tuple(
     f"monitoring.{part}.enabled=true"
-    for part in ("monitors", "rules", "dashboards", "pipelines", "airflow", "postgres")
+    for part in (
+        "monitors",
+        "rules",
+        "dashboards",
+        "pipelines",
+        "airflow",
+        "postgres",
+        "kubernetes",
+        "prometheus",
+        "alertmanager",
+    )
 )
 LOGIN = (
     "oidc.enabled=true", "oidc.config.issuer=https://login.example.com", "oidc.auth.existingSecret=own",

@@ -17,7 +17,7 @@ PATHS: list[dict[str, Any]] = yaml.safe_load(TABLE.read_text())["paths"]
 STRANGER = End({"app": "own"}, "elsewhere")
 CONTROLLER = End({"app": "controller"}, "ingress-nginx")
 OUTSIDE = End(namespace="", address="203.0.113.7")
-PORTS = (22, 80, 443, 4318, 5000, 5432, 6443, 8000, 8080, 8090, 8793, 8794, 8974, 9000, 9001)
+PORTS = (22, 80, 443, 4318, 5000, 5432, 6443, 8000, 8080, 8090, 8793, 8794, 8974, 9000, 9001, 9093, 9187, 9464)
 NOTICES = (
     "notices.enabled=true", "notices.mail.enabled=true", "notices.mail.login=false", "notices.mail.port=2525",
     "notices.mail.server=smtp.example.com", "notices.mail.from=a@example.com", "notices.mail.to={b@example.com}",
@@ -54,14 +54,14 @@ def test_pods_reach_each_other_by_the_paths_of_the_table_alone(documents: list[d
         for port in PORTS
         if allowed(rules, pods[source], pods[one], port)
     }
-    anywhere = {(443, "step/ingest"), *((port, who) for port in (443, 6443) for who in CALLERS)}
+    anywhere = {(443, "step/ingest"), (443, "alertmanager"), *((port, who) for port in (443, 6443) for who in CALLERS)}
     assert {one for one in found if (one[2], one[0]) not in anywhere} == wanted
     assert all(port not in (443, 6443) for _, _, port in found)
 
 
 CALLERS = (
     "airflow-dag-processor", "airflow-scheduler", "secrets-make", "step/deploy", "step/promote", "step/rollback",
-    "backup", "backup-restore", "prune", "doctor",
+    "backup", "backup-restore", "prune", "doctor", "prometheus", "kube-state-metrics",
 )  # fmt: skip
 """Those that ask the API server of Kubernetes."""
 
@@ -96,6 +96,7 @@ def test_out_of_the_release_goes_what_must(documents: list[dict[str, Any]]) -> N
         **{key: [443, 6443] for key in CALLERS},
         "step/ingest": [443],
         "step/notice": [443],
+        "alertmanager": [443],
     }
     assert all(allowed(rules, end, STRANGER, 53, protocol) for end in pods.values() for protocol in ("TCP", "UDP"))
 

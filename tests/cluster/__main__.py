@@ -4,11 +4,13 @@ import sys
 
 import typer
 
-from tests.cluster import builder, node
+from tests.cluster import binaries, builder, node
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.fixtures import FIXTURES
+from tests.cluster.folders import Folders
 from tests.cluster.phases import phase
+from tests.cluster.recipes import RECIPES
 
 app = typer.Typer(
     name="python -m tests.cluster",
@@ -23,6 +25,15 @@ app = typer.Typer(
 def build() -> None:
     """Build the programs, so that `up` finds them."""
     Cluster.here().build()
+
+
+@app.command()
+def program(name: str) -> None:
+    """Build a program that only some tests want, such as prometheus."""
+    if name not in RECIPES:
+        raise ClusterError(f"no such program: {name}; there are {', '.join(RECIPES)}")
+    with phase(name):
+        print(binaries.build(Folders.from_environment(), RECIPES[name]))
 
 
 @app.command()

@@ -84,6 +84,12 @@ RECIPES: Mapping[str, Recipe] = {
             programs={"kube-router": "cmd/kube-router"},
         ),
         Recipe(
+            name="prometheus",  # Debian's finds no pods: it is built without the client of Kubernetes.
+            module="github.com/prometheus/prometheus",
+            version="v0.305.0",
+            programs={"prometheus": "cmd/prometheus"},
+        ),
+        Recipe(
             name="coredns",
             module="github.com/coredns/coredns",
             version="v1.15.0",

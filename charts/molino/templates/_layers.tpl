@@ -18,6 +18,9 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- end -}}
 {{- end -}}
 {{- if $v.telemetry.collector.enabled }}{{ $found = append $found (dict "component" "collector" "of" "telemetry.collector" "replicas" 1) }}{{ end -}}
+{{- range $part := list "prometheus" "alertmanager" -}}
+{{- if (index $v.monitoring $part).enabled }}{{ $found = append $found (dict "component" $part "of" (printf "monitoring.%s" $part) "replicas" 1) }}{{ end -}}
+{{- end -}}
 {{- concat $found (include "molino.exporters" . | fromJsonArray) | toJson -}}
 {{- end -}}
 
@@ -182,15 +185,15 @@ Wants root, of, sections.
 {{- end -}}
 
 {{/*
-The account of a pod, as JSON: create, name, annotations. The scheduler, the DAG processor and the steps have one of their own, others that of
-the namespace; `name` is of its own place alone. Wants root, of.
+The account of a pod, as JSON: create, name, annotations. The scheduler, the DAG processor, the steps, Prometheus and kube-state-metrics have one
+of their own, others that of the namespace; `name` is of its own place alone. Wants root, of.
 */}}
 {{- define "molino.account" -}}
 {{- $given := include "molino.layered" (dict "root" .root "of" .of "sections" (list "serviceAccount")) | fromJson -}}
 {{- $place := .root.Values -}}
 {{- range splitList "." .of }}{{ $place = index $place . | default dict }}{{ end -}}
 {{- $named := get ($place.serviceAccount | default dict) "name" -}}
-{{- $create := and (not $named) (has .of (list "airflow.parts.scheduler" "airflow.parts.dagProcessor" "steps" "steps.each.deploy")) -}}
+{{- $create := and (not $named) (has .of (list "airflow.parts.scheduler" "airflow.parts.dagProcessor" "steps" "steps.each.deploy" "monitoring.prometheus" "monitoring.kubernetes")) -}}
 {{- if hasKey $given "create" }}{{ $create = $given.create }}{{ end -}}
 {{- if and $given.annotations (not $create) -}}
 {{- fail (printf "serviceAccount.annotations of %s: there is none of its own to annotate: set serviceAccount.create: true" .of) -}}

@@ -143,7 +143,8 @@ and the file of authorities under the names that the libraries know it by.
 
 {{/*
 A volume named `data`: a claim of the StatefulSet's own, made for it, or one that is there. `molino.dataVolume` is the claim
-that there is, and wants the component's `persistence`; `molino.dataClaim` are the claims to make, and wants root, component.
+that there is, and wants the component's `persistence`; `molino.dataClaim` are the claims to make, and wants root, component, and of:
+the component of the values, where that is another.
 */}}
 {{- define "molino.dataVolume" -}}
 {{- with .existingClaim }}
@@ -154,7 +155,7 @@ that there is, and wants the component's `persistence`; `molino.dataClaim` are t
 {{- end -}}
 
 {{- define "molino.dataClaim" -}}
-{{- $persistence := (index .root.Values .component).persistence -}}
+{{- $persistence := include "molino.jsonAt" (dict "values" .root.Values "path" (printf "%s.persistence" (.of | default .component))) | fromJson -}}
 {{- $made := include "molino.madeClaim" . | fromJson -}}
 {{- with $persistence -}}
 {{- if not .existingClaim }}

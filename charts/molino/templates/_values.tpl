@@ -55,3 +55,10 @@ by toJson, which is YAML too.
 {{- range splitList "." .path }}{{ $place = index $place . }}{{ end -}}
 {{- include "molino.text" $place -}}
 {{- end -}}
+
+{{/* The section at a path, such as minio.persistence, as JSON. Wants values, path. */}}
+{{- define "molino.jsonAt" -}}
+{{- $place := .values -}}
+{{- range splitList "." .path }}{{ $place = index $place . }}{{ end -}}
+{{- toJson $place -}}
+{{- end -}}

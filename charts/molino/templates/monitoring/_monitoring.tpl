@@ -9,6 +9,30 @@ labels:
 {{- end -}}
 
 {{/*
+What gives metrics, as JSON: its component, the port of its pods, the path; `service` where it is found by its Service,
+`key` where it is asked with serving's, `tls` where it speaks it, `honor` where labels of its own come before those of its pod.
+*/}}
+{{- define "molino.scraped" -}}
+{{- $found := list -}}
+{{- range $group := include "molino.servingGroups" . | fromJsonArray -}}
+{{- $found = append $found (dict "component" $group.component "port" "http" "path" "/metrics" "service" true "key" true) -}}
+{{- end -}}
+{{- if .Values.minio.enabled -}}
+{{- $found = append $found (dict "component" "minio" "port" "s3" "path" "/minio/v2/metrics/cluster" "service" true "tls" (ne .Values.minio.tlsSecret "")) -}}
+{{- end -}}
+{{- range include "molino.exporters" . | fromJsonArray -}}
+{{- $found = append $found (dict "component" .component "port" "metrics" "path" "/metrics" "honor" (eq .component "kube-state-metrics")) -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{/* The alerts, for the namespace of the release: charts/molino/monitoring/rules.yaml is written for `molino`, and names runbooks by their path in the repository. */}}
+{{- define "molino.alertingRules" -}}
+{{- $rules := .Files.Get "monitoring/rules.yaml" | replace "namespace=\"molino\"" (printf "namespace=%q" .Release.Namespace) -}}
+{{- replace "runbook_url: " (printf "runbook_url: %s" .Values.monitoring.rules.runbooks) $rules -}}
+{{- end -}}
+
+{{/*
 A ServiceMonitor of a component, whose `job` in Prometheus is the component. Wants root, component, endpoint.
 */}}
 {{- define "molino.serviceMonitor" -}}
@@ -32,8 +56,8 @@ spec:
 {{/* The pods that give the metrics of others, as JSON: the component of their labels, and `of`: where their values are. */}}
 {{- define "molino.exporters" -}}
 {{- $found := list -}}
-{{- range $part, $component := dict "pipelines" "pipeline-metrics" "airflow" "airflow-metrics" "postgres" "postgres-metrics" -}}
-{{- $there := or (eq $part "postgres") $.Values.airflow.enabled -}}
+{{- range $part, $component := dict "pipelines" "pipeline-metrics" "airflow" "airflow-metrics" "postgres" "postgres-metrics" "kubernetes" "kube-state-metrics" -}}
+{{- $there := or (has $part (list "postgres" "kubernetes")) $.Values.airflow.enabled -}}
 {{- if and (index $.Values.monitoring $part).enabled $there -}}
 {{- $found = append $found (dict "component" $component "of" (printf "monitoring.%s" $part) "replicas" 1) -}}
 {{- end -}}
@@ -41,7 +65,7 @@ spec:
 {{- toJson $found -}}
 {{- end -}}
 
-{{/* A PodMonitor of a component, as molino.serviceMonitor; its port is called metrics. Wants root, component. */}}
+{{/* A PodMonitor of a component, as molino.serviceMonitor; its port is called metrics. Wants root, component, honor. */}}
 {{- define "molino.podMonitor" -}}
 {{- $monitors := .root.Values.monitoring.monitors -}}
 apiVersion: monitoring.coreos.com/v1
@@ -56,6 +80,9 @@ spec:
   podMetricsEndpoints:
     - port: metrics
       path: /metrics
+      {{- if .honor }}
+      honorLabels: true
+      {{- end }}
       {{- with $monitors.interval }}
       interval: {{ . | quote }}
       {{- end }}
@@ -77,4 +104,66 @@ spec:
   template:
     {{- $annotations := printf "checksum/config: %s" (.config | default "" | sha256sum) }}
     {{- include "molino.podTemplate" (merge (dict "annotations" $annotations) .) | nindent 4 }}
+{{- end -}}
+
+{{/*
+A StatefulSet with a volume, its files as a ConfigMap, and its Service. Wants root, component, of, pod: its spec as YAML, files
+by name, port: called as the component, token: whether it asks the API server.
+*/}}
+{{- define "molino.watcher" -}}
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: {{ include "molino.name" . }}
+  labels:
+    {{- include "molino.labels" . | nindent 4 }}
+spec:
+  serviceName: {{ include "molino.name" . }}
+  replicas: 1
+  selector:
+    matchLabels:
+      {{- include "molino.selector" . | nindent 6 }}
+  template:
+    {{- include "molino.podTemplate" (merge (dict "annotations" (printf "checksum/config: %s" (toJson .files | sha256sum))) .) | nindent 4 }}
+  {{- include "molino.dataClaim" . | nindent 2 }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ include "molino.name" . }}
+  labels:
+    {{- include "molino.labels" . | nindent 4 }}
+data:
+  {{- range $name, $text := .files }}
+  {{ $name }}: {{ $text | quote }}
+  {{- end }}
+---
+{{ include "molino.service" (merge (dict "ports" (list (dict "name" .component "port" .port))) .) }}
+{{- end -}}
+
+{{/* A Role of a component, and its binding to the account of the component. Wants root, component, of, rules. */}}
+{{- define "molino.rights" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ include "molino.name" . }}
+  labels:
+    {{- include "molino.labels" . | nindent 4 }}
+rules:
+  {{- toYaml .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ include "molino.name" . }}
+  labels:
+    {{- include "molino.labels" . | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ include "molino.name" . }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ (include "molino.account" . | fromJson).name | quote }}
+    namespace: {{ .root.Release.Namespace | quote }}
 {{- end -}}
