@@ -2,9 +2,11 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from molino import __version__
 from molino.cli import (
     backup,
     doctor,
@@ -27,7 +29,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 app = typer.Typer(
     name="molino",
-    help="Raw data in, predictions out: run the pipeline, serve its models, and look at what was done.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -49,6 +50,21 @@ app.command("prune")(prune.prune)
 app.command("predict")(predict.predict)
 app.add_typer(backup.app, name="backup")
 app.command("doctor")(doctor.doctor)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"molino {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version, and end.")
+    ] = False,
+) -> None:
+    """Raw data in, predictions out: run the pipeline, serve its models, and look at what was done."""
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import yaml
 KINDS = {
     "v1": ("Namespace", "Secret", "ServiceAccount", "ConfigMap", "Service", "Pod", "PersistentVolumeClaim"),
     "apps/v1": ("Deployment", "StatefulSet"),
-    "batch/v1": ("Job",),
+    "batch/v1": ("Job", "CronJob"),
     "networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
     "external-secrets.io/v1": ("ExternalSecret",),
     "policy/v1": ("PodDisruptionBudget",),
@@ -95,6 +95,26 @@ def claims(size: str, now: str = "") -> tuple[tuple[str, dict[str, Any]], ...]:
             "metadata": {"name": "data-molino-minio-0", "namespace": "molino"}, "spec": grown,
         }),
     )  # fmt: skip
+
+
+def deployed(name: str, container: str, image: str) -> tuple[str, dict[str, Any]]:
+    """Return a Deployment of the release `molino` with one container, and where it is read."""
+    release = {"meta.helm.sh/release-name": "molino", "meta.helm.sh/release-namespace": "molino"}
+    metadata = {
+        "name": name, "namespace": "molino", "labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": release,
+    }  # fmt: skip
+    pod = {"containers": [{"name": container, "image": image}]}
+    return f"/apis/apps/v1/namespaces/molino/deployments/{name}", {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": {"spec": pod}},
+    }  # fmt: skip
+
+
+def backed_up(moment: str) -> tuple[str, dict[str, Any]]:
+    """Return the CronJob of backups, which has made one at a moment in ISO 8601, and where it is read."""
+    metadata = {"name": "molino-backup", "namespace": "molino"}
+    return "/apis/batch/v1/namespaces/molino/cronjobs/molino-backup", {
+        "apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "status": {"lastSuccessfulTime": moment},
+    }  # fmt: skip
 
 
 @contextmanager

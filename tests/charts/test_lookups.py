@@ -1,12 +1,13 @@
 """What the chart finds in the cluster at install: what is missing there is said, and what was made once is kept."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rendering import CHART, helm, options, parse
-from stand_in_cluster import claims, namespace, secret, stand_in_cluster, storage_class
+from stand_in_cluster import backed_up, claims, deployed, namespace, secret, stand_in_cluster, storage_class
 
 DATABASE = {"airflow-password": "YQ==", "mlflow-password": "Yg==", "mlflow-auth-password": "Yw=="}
 Found = tuple[str, dict[str, Any]]
@@ -160,3 +161,54 @@ def test_a_size_in_another_unit_is_the_same(tmp_path: Path) -> None:
 def test_what_a_volume_cannot_become_is_said(setting: str, said: str, tmp_path: Path) -> None:
     settings = (f"minio.persistence.{setting}",)
     assert said in install(tmp_path, storage_class("fast"), *claims("5Gi"), settings=settings)[1]
+
+
+OLD = (deployed("molino-mlflow", "mlflow", "molino-mlflow:0.0.9"),)
+SAME = (
+    deployed("molino-mlflow", "mlflow", "molino-mlflow:0.1.0"),
+    deployed("molino-airflow-scheduler", "scheduler", "molino-airflow:0.1.0"),
+)
+OLD_AIRFLOW = (deployed("molino-airflow-scheduler", "scheduler", "molino-airflow:0.0.9"),)
+
+
+def ago(hours: float) -> str:
+    return f"{datetime.now(UTC) - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize(("part", "there"), [("mlflow", OLD), ("airflow", OLD_AIRFLOW)])
+def test_no_database_is_migrated_without_a_backup(part: str, there: tuple[Found, ...], tmp_path: Path) -> None:
+    rendered, said = install(tmp_path, *there, values="defaults")
+    wanted = f"{part}: molino-{part}:0.1.0 takes the place of molino-{part}:0.0.9 and may migrate its database"
+    assert (rendered, f"{wanted}, and there is no backup: set backup.enabled" in said) == ("", True)
+
+
+def test_an_old_backup_is_none_and_the_line_says_how_to_make_one(tmp_path: Path) -> None:
+    moment = ago(25)
+    _, said = install(tmp_path, *OLD, backed_up(moment), values="defaults")
+    assert (
+        f"the newest backup is of {moment}: kubectl --namespace molino create job --from=cronjob/molino-backup" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "settings"),
+    [
+        ((*OLD, backed_up(ago(23))), ()),
+        ((*OLD, backed_up(ago(25))), ("backup.config.freshHours=48",)),
+        (OLD, ("backup.config.freshHours=0",)),
+        (OLD, ("checks=false",)),
+        (OLD, ("mlflow.enabled=false", "mlflow.externalUrl=https://own", "mlflow.auth.existingSecret=own")),
+        (SAME, ()),
+        ((), ()),
+    ],
+)
+def test_what_migrates_nothing_or_has_a_backup_goes_through(
+    found: tuple[Found, ...], settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    rendered, said = install(tmp_path, secret("own", **HELD), *found, settings=settings, values="defaults")
+    assert (bool(rendered), said) == (True, "")
+
+
+def test_on_ones_own_machine_images_change_as_they_like(tmp_path: Path) -> None:
+    rendered, said = install(tmp_path, *OLD, values="kind")
+    assert (bool(rendered), said) == (True, "")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from molino import __version__
 from molino.cli import app
 
 COMMANDS = ("run", "step", "serve", "models", "runs", "predict", "doctor")
@@ -134,3 +135,8 @@ def test_a_strange_record_is_named_and_the_other_runs_are_listed(tmp_path: Path)
     assert [run["run_id"] for run in json.loads(ended.stdout)] == ["good"]
     assert "strange/ingest.json" in ended.stderr
     assert "schema_version: expected 1" in ended.stderr
+
+
+def test_the_version_is_told() -> None:
+    done = molino("--version")
+    assert (done.returncode, done.stdout) == (0, f"molino {__version__}\n")

@@ -301,6 +301,7 @@
   "backup.config.schedule": "*/15 * * * *",
   "backup.config.deadlineSeconds": 3600,
   "backup.config.suspend": false,
+  "backup.config.freshHours": 24,
   "backup.config.allHours": 24,
   "backup.config.daily": 30,
   "backup.config.weekly": 12,
