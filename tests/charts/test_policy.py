@@ -90,9 +90,14 @@ def test_no_secret_is_written_out(documents: list[dict[str, Any]]) -> None:
     assert plain == []
 
 
-def test_only_scheduler_and_dag_processor_have_a_token(documents: list[dict[str, Any]]) -> None:
+def test_only_those_that_ask_the_api_server_have_a_token(documents: list[dict[str, Any]]) -> None:
     holders = [name for name, spec, _ in pods(documents) if spec["automountServiceAccountToken"]]
-    assert holders == ["Deployment/molino-airflow-dag-processor", "Deployment/molino-airflow-scheduler"]
+    assert sorted(holders) == [
+        "Deployment/molino-airflow-dag-processor",
+        "Deployment/molino-airflow-scheduler",
+        "Deployment/molino-kube-state-metrics",
+        "StatefulSet/molino-prometheus",
+    ]
     mounting = {
         name.rpartition("-")[0]
         for name, spec, _ in pods(documents)
