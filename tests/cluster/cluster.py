@@ -93,6 +93,11 @@ class Cluster:
             else:
                 node.down(self.folders)
 
+    def restart(self) -> None:
+        """Restart the node, hard; what is on its disks stays."""
+        with node.locked(self.folders):
+            (kind if self.in_docker else node).restart(self.folders)
+
     def load(self, images: Iterable[str]) -> None:
         """Bring built images into the cluster."""
         if self.in_docker:

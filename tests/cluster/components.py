@@ -51,6 +51,11 @@ def keys(folders: Folders) -> Path:
     return folders.node / "pki"
 
 
+def pod_addresses(folders: Folders) -> Path:
+    """Return where the pod network notes which addresses are taken."""
+    return folders.node / "cni-addresses"
+
+
 def _names(folders: Folders) -> dict[str, str]:
     return {
         "node_folder": str(folders.node),
@@ -70,7 +75,7 @@ def _pod_network(folders: Folders) -> dict[str, object]:
     addresses = {
         "type": "host-local",
         "ranges": [[{"subnet": network.PODS}]],
-        "dataDir": str(folders.node / "cni-addresses"),
+        "dataDir": str(pod_addresses(folders)),
         "routes": [{"dst": "0.0.0.0/0"}],
     }
     bridge = {

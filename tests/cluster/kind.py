@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.cluster import addons, binaries
-from tests.cluster.commands import run
+from tests.cluster.commands import run, succeeds
 from tests.cluster.fixtures import FIXTURES
 from tests.cluster.folders import Folders
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.phases import phase
+from tests.cluster.waits import until
 
 NAME = "molino"
 ADDRESS = "127.0.0.1"
+LIMIT = 180.0
 CONFIG = Path(__file__).parents[2] / "kind-config.yaml"
 
 
@@ -37,6 +39,17 @@ def up(folders: Folders) -> None:
     with phase("kind create cluster"):
         names: list[str | Path] = ["--name", NAME, "--config", CONFIG, "--kubeconfig", folders.kubeconfig]
         run([kind(folders), "create", "cluster", *names, "--wait", "180s"])
+
+
+def restart(folders: Folders) -> None:
+    """Restart the container that is the node."""
+    with phase("docker restart"):
+        run(["docker", "restart", "--time", "0", f"{NAME}-control-plane"])
+    until("the node ready", lambda: _answers(folders), LIMIT, interval=1)
+
+
+def _answers(folders: Folders) -> bool:
+    return succeeds(["kubectl", "--kubeconfig", folders.kubeconfig, "get", "--raw", "/readyz"])
 
 
 def install_ingress(folders: Folders) -> None:

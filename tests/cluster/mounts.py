@@ -24,13 +24,19 @@ def below(folder: Path, table: str | None = None) -> list[Path]:
     return [point for point in reversed(points) if point.is_relative_to(folder)]
 
 
-def unmount_below(folder: Path) -> None:
+def unmount_below(folder: Path, keep: Path | None = None) -> None:
     """Unmount everything below a folder.
+
+    Args:
+        folder: Where; itself included.
+        keep: Below this one all stays.
 
     Raises:
         ClusterError: The kernel refuses one.
     """
     library = ctypes.CDLL(None, use_errno=True)
     for point in below(folder):
+        if keep is not None and point.is_relative_to(keep):
+            continue
         if library.umount2(os.fsencode(point), DETACH):
             raise ClusterError(f"{point} can't be unmounted: {os.strerror(ctypes.get_errno())}")

@@ -69,6 +69,28 @@ def up(folders: Folders) -> None:
         cgroups.create()
         network.create()
         components.write_files(folders)
+    _start_all(folders)
+
+
+def restart(folders: Folders) -> None:
+    """Restart the node as a machine that loses its power: all that runs ends at once, its disks stay."""
+    with phase("node ended"):
+        outside = strays.files(folders)
+        for name in ORDER:
+            processes.end(folders, name, grace=0)
+        cgroups.kill()
+        mounts.unmount_below(folders.node, keep=folders.volumes)
+        network.remove()
+        cgroups.remove()
+        strays.remove(outside)
+        shutil.rmtree(components.pod_addresses(folders), ignore_errors=True)
+    with phase("network, control groups"):
+        cgroups.create()
+        network.create()
+    _start_all(folders)
+
+
+def _start_all(folders: Folders) -> None:
     with phase("etcd, containerd"):
         _start(folders, components.etcd(folders))
         _start_containerd(folders)

@@ -213,6 +213,12 @@ def test_second_command_at_once_is_refused(web: Cluster) -> None:
     assert "another command is at work" in done.stderr
 
 
+def test_node_that_was_restarted_brings_its_pods_back(web: Cluster) -> None:
+    web.restart()
+    until("moved.test routed again", lambda: is_routed(web, "moved.test"), LIMIT)
+    assert web.is_up()
+
+
 def test_cluster_that_was_cut_off_comes_up_again(web: Cluster) -> None:
     for process in processes.recorded(web.folders).values():
         os.kill(process.pid, signal.SIGKILL)

@@ -25,6 +25,8 @@ CONTENT_TYPES = [
     "", "text/plain", "application/xml", "application/jsonx", "application/json;charset=utf-16", "json", "*/*", ";",
     "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "application/problem+json", "a" * 500,
 ]  # fmt: skip
+REFUSALS = {400, 401, 404, 405, 413, 414, 415, 422, 431}
+"""Statuses that a wrong request may have."""
 PATHS = ["/models//predict", "/models/x/predict", "/predict/", "/%ff", "/a%00", "/v2/x", "/models/%2e%2e/predict"]
 
 
@@ -183,3 +185,23 @@ class Fuzzer:
                 + text[to:]
             )
         return text + self.random.choice((text, b"{}", b"x", b"\0", b" ", b"\n\n"))
+
+
+def frame(body: bytes, path: str, chance: random.Random) -> bytes:
+    """Return a request as bytes, whose length is told wrongly now and then."""
+    length = len(body) + chance.choice((0, 0, -1, 1, -10, 10, -len(body), 100_000))
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-API-KEY: mercadolibre\r\nContent-Type: application/json\r\n"
+    if chance.random() < 0.2:
+        return f"{head}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    return f"{head}Content-Length: {length}\r\n\r\n".encode() + body
+
+
+def garble(raw: bytes, chance: random.Random) -> bytes:
+    """Return bytes with a fault among the first, or cut off there."""
+    kind = chance.randrange(4)
+    at = chance.randrange(min(len(raw), 200))
+    if kind == 0:
+        return raw[:at] + bytes([chance.randrange(256)]) + raw[at + 1 :]
+    if kind == 1:
+        return raw[:at] + chance.randbytes(chance.randrange(20)) + raw[at:]
+    return raw[:at] if kind == 2 else raw

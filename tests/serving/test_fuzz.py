@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fuzzer import Fuzzer, Sent
+from fuzzer import REFUSALS, Fuzzer, Sent, frame, garble
 from oracle import accepts
 from running_server import JSON, Reply, RunningServer
 
@@ -20,7 +20,6 @@ REQUESTS = 8000
 """Predict requests for each of the two models."""
 TENSOR_REQUESTS = 2000
 FRAMES = 1000
-REFUSALS = {400, 401, 404, 405, 413, 414, 415, 422, 431}
 
 
 class Caller:
@@ -118,24 +117,6 @@ def test_broken_framing_never_breaks_the_server(server: RunningServer, release: 
 
     assert found == []
     assert server.ask("GET", "/ready").status == 200
-
-
-def frame(body: bytes, path: str, chance: random.Random) -> bytes:
-    length = len(body) + chance.choice((0, 0, -1, 1, -10, 10, -len(body), 100_000))
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-API-KEY: mercadolibre\r\nContent-Type: application/json\r\n"
-    if chance.random() < 0.2:
-        return f"{head}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
-    return f"{head}Content-Length: {length}\r\n\r\n".encode() + body
-
-
-def garble(raw: bytes, chance: random.Random) -> bytes:
-    kind = chance.randrange(4)
-    at = chance.randrange(min(len(raw), 200))
-    if kind == 0:
-        return raw[:at] + bytes([chance.randrange(256)]) + raw[at + 1 :]
-    if kind == 1:
-        return raw[:at] + chance.randbytes(chance.randrange(20)) + raw[at:]
-    return raw[:at] if kind == 2 else raw
 
 
 def read_answers(server: RunningServer, raw: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,5 +1,6 @@
 """Airflow's REST API, as its users call it."""
 
+import http.client
 import json
 import time
 import urllib.error
@@ -32,13 +33,17 @@ class Airflow:
         Raises:
             urllib.error.HTTPError: It refuses.
         """
-        if not self._token:
-            self._token = self._log_in()
-        sent = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", **(headers or {})}
+        sent = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json", **(headers or {})}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/api/v2{path}", data=data, headers=sent, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
+
+    def token(self) -> str:
+        """Return the token of the user, who is logged in the first time."""
+        if not self._token:
+            self._token = self._log_in()
+        return self._token
 
     def _log_in(self) -> str:
         data = json.dumps({"username": self.username, "password": self.password}).encode()
@@ -146,7 +151,7 @@ class Airflow:
                 self._token = ""
             elif error.code < 500:
                 raise
-        except OSError:
+        except (OSError, http.client.HTTPException):
             pass
         time.sleep(0.5)
         return None

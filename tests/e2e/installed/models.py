@@ -76,7 +76,7 @@ def rows(change: Callable[[list[Row]], None] = lambda found: None) -> bytes:
     return text.getvalue().encode()
 
 
-def dearer(times: int = 1) -> Callable[[list[Row]], None]:
+def dearer(times: float = 1) -> Callable[[list[Row]], None]:
     """Return what raises each price, so that a model of these rows beats one of rows raised less often on them."""
 
     def change(found: list[Row]) -> None:

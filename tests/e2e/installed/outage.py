@@ -14,13 +14,13 @@ from tests.e2e.installed.watch import PodWatch
 SECONDS = 30
 
 
-def away(installation: Installation, component: str, seconds: float) -> None:
+def away(installation: Installation, component: str, seconds: float, kind: str = "statefulset") -> None:
     """Take a component's pod away for a time, and wait until it is back."""
     name = installation.name(component)
-    installation.kubectl("scale", "statefulset", name, "--replicas=0")
+    installation.kubectl("scale", kind, name, "--replicas=0")
     until(f"{name} gone", lambda: not installation.component_pods(component), 120, interval=0.5)
     time.sleep(seconds)  # The outage itself.
-    installation.kubectl("scale", "statefulset", name, "--replicas=1")
+    installation.kubectl("scale", kind, name, "--replicas=1")
     installation.wait_ready()
 
 

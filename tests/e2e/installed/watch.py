@@ -11,6 +11,8 @@ from tests.cluster.waits import until
 from tests.e2e.installed.installation import Installation
 
 STEP, RUN, MODEL = "molino.dev/step", "molino.dev/run", "molino.dev/model"
+PAUSE = 0.5
+"""Seconds until kubectl is started again."""
 
 
 @dataclass
@@ -38,28 +40,38 @@ class PodWatch:
     """By uid."""
 
     def __enter__(self) -> "PodWatch":
-        kubectl = self.installation.cluster.kubectl
-        command = [
-            str(kubectl.program), "--kubeconfig", str(kubectl.kubeconfig), "--namespace", self.installation.namespace,
-            "get", "pods", "--selector", STEP, "--watch", "--output-watch-events", "--output", "json",
-        ]  # fmt: skip
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._stopped = threading.Event()
+        self._process = self._watch()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._thread.join()
-        assert self._process.stdout
-        self._process.stdout.close()
+        self._stopped.set()
+        while self._thread.is_alive():
+            self._process.terminate()
+            self._thread.join(PAUSE)
+
+    def _watch(self) -> "subprocess.Popen[str]":
+        kubectl = self.installation.cluster.kubectl
+        command = [
+            str(kubectl.program), "--kubeconfig", str(kubectl.kubeconfig), "--namespace", self.installation.namespace,
+            "get", "pods", "--selector", STEP, "--watch", "--output-watch-events", "--output", "json",
+        ]  # fmt: skip
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            event = json.loads(line)
-            self._take(event["type"], event["object"])
+        """Take what kubectl says, and start it again when it ends: a node that restarts takes its watch away."""
+        while True:
+            with self._process as process:
+                assert process.stdout
+                for line in process.stdout:
+                    event = json.loads(line)
+                    if event["type"] != "ERROR":
+                        self._take(event["type"], event["object"])
+            if self._stopped.wait(PAUSE):
+                return
+            self._process = self._watch()
 
     def _take(self, kind: str, pod: dict[str, Any]) -> None:
         meta, labels = pod["metadata"], pod["metadata"]["labels"]

@@ -1,0 +1,1 @@
+"""What is broken: a class below `Break` each, found by its name."""
