@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
+from molino.contracts.clock import clock_in
+
 ORIGIN = datetime(2000, 1, 1)
 """What the codes of dates and times count from."""
 EPOCH = datetime(1970, 1, 1)
@@ -87,7 +89,12 @@ def hint_for_date(cell: str) -> str:
     if moment_in(cell) is not None:
         return f"; for dates and times set type: {kind}"
     form = format_of([cell])
-    return f"; for dates and times set type: {kind} and format: {form!r}" if form else ""
+    return f"; for dates and times set type: {kind} and format: {form!r}" if form else hint_for_clock(cell)
+
+
+def hint_for_clock(cell: str) -> str:
+    """Return which type of feature reads a cell as a time of a day; empty where none does."""
+    return "; for times of a day set type: time" if clock_in(cell) is not None else ""
 
 
 def as_moment(value: date) -> datetime:

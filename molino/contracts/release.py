@@ -33,7 +33,7 @@ class Signature(_Part):
     `matrix`: one float32 input of shape [-1, features], columns in feature order (models of numbers and booleans).
     `columns`: one input of shape [-1] per feature, named as the feature; categories are strings, texts their words.
     A missing number is NaN and a missing category the empty string. Booleans are 0 and 1, dates whole days and times
-    whole hours since 2000-01-01, NaN where missing.
+    whole hours since 2000-01-01, times of a day whole seconds since midnight, NaN where missing.
 
     Regression has the one output `prediction` of shape [-1]. Classification has `label` (string, [-1]) and
     `probability_<class>` (float32, [-1]) for each class, in the order of `Release.classes`.

@@ -8,6 +8,7 @@ from datetime import datetime, time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from molino.contracts.clock import clock_format_of, clock_in
 from molino.contracts.features.boolean import TRUTH
 from molino.contracts.moments import format_of, moment_in
 
@@ -109,6 +110,20 @@ class Column:
         if len(moments) < len(texts):
             return None
         return Dated(form, any(moment.time() != time.min for moment in moments), min(moments), max(moments))
+
+    @cached_property
+    def clock(self) -> tuple[str | None] | None:
+        """How its times of a day are written, if it holds such alone: the pattern, or none of those with colons.
+
+        To be asked once all is read.
+        """
+        texts = list(self.counted)
+        if self.numeric or not texts:
+            return None
+        if all(clock_in(text) is not None for text in texts):
+            return (None,)
+        form = clock_format_of(texts)
+        return (form,) if form else None
 
     @property
     def own_in_each_row(self) -> bool:

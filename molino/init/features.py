@@ -8,6 +8,7 @@ from itertools import islice
 from statistics import median
 from typing import Any
 
+from molino.contracts.clock import clock_in
 from molino.contracts.features.integer import LARGEST
 from molino.contracts.moments import format_of, moment_in
 from molino.contracts.numerals import hint_for
@@ -82,7 +83,7 @@ def _no_feature(column: Column) -> str | None:
         return "it is an id, another in each row"
     if column.numeric and max(abs(column.low), abs(column.high)) > FLOAT32_MAXIMUM:
         return f"its numbers go beyond {FLOAT32_MAXIMUM:g}, the largest that a graph takes; change their unit"
-    if column.numeric or column.dated:
+    if column.numeric or column.dated or column.clock:
         return None
     if _texts(column) and not _words(column):
         return (
@@ -149,6 +150,10 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
         return {"type": "boolean"}, _counts(column)
     if column.dated:
         return _date(column.dated)
+    if column.clock:
+        (form,) = column.clock
+        times = sorted(clock.isoformat() for text in column.counted if (clock := clock_in(text, form)))
+        return {"type": "time"} | ({"format": form} if form else {}), f"{times[0]} to {times[-1]}"
     if not column.numeric and _texts(column):
         return {"type": "text"}, f"{column.different} different texts, {_words(column)} words that come again and again"
     if not column.numeric:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 2000
 POSITION = re.compile(r"(?:column_)?([1-9]\d{0,4})")
 """How a column of a table without a header is named."""
-NUMBERS, MOMENTS = "number", "datetime"
+NUMBERS, MOMENTS, CLOCK = "number", "datetime", "time"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _numerals(columns: Sequence[Column]) -> dict[str, Any]:
     form: dict[str, Any] = {}
     symbols: dict[str, None] = {}
     for column in columns:
-        if column.numeric or column.dated or not column.counted:
+        if column.numeric or column.dated or column.clock or not column.counted:
             continue
         cells = list(column.counted)
         if all(cell.startswith(PARENTHESES[0]) for cell in cells):  # as well intervals, or labels
@@ -183,6 +183,8 @@ def _read_as(dtypes: "Mapping[str, pl.DataType] | None", header: str) -> str | N
         return NUMBERS
     if dtype in (pl.Date, pl.Datetime):
         return MOMENTS
+    if dtype == pl.Time:
+        return CLOCK
     return "category" if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null) else None
 
 
@@ -192,8 +194,8 @@ def _probe(columns: Sequence[Column], types: Mapping[str, str | None], form: Map
         {"name": f"c{index}", "column": column.header, "type": types[column.header]}
         for index, column in enumerate(columns)
     ]
-    # Anything but a date may be a target.
-    last = features.pop(max(at for at, column in enumerate(columns) if types[column.header] != MOMENTS))
+    # Anything but a date or a time may be a target.
+    last = features.pop(max(at for at, column in enumerate(columns) if types[column.header] not in (MOMENTS, CLOCK)))
     kind: dict[str, Any] = {"task": "regression", "metric": "rmse"}
     target = {"name": last["name"], "column": last["column"]}
     if last["type"] != NUMBERS:

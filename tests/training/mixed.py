@@ -1,7 +1,7 @@
 """A small table with features of every type, missing values and values never seen, and model files for it."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ DATES: list[dict[str, Any]] = [
     *FEATURES,
     {"name": "built", "type": "date", "missing": "impute"},
     {"name": "seen", "type": "datetime", "parts": ["hour", "weekday", "age"], "cyclic": False},
+    {"name": "opens", "type": "time", "missing": "impute"},
+    {"name": "shuts", "type": "time", "cyclic": False},
 ]
 
 
@@ -69,6 +71,9 @@ def frame_of(model: ModelFile, rows: int = ROWS) -> pl.DataFrame:
     days = rng.integers(-40_000, 20_000, rows)
     columns["built"] = [None if day % 10 == 0 else date(2000, 1, 1) + timedelta(days=int(day)) for day in days]
     columns["seen"] = [datetime(2024, 1, 1) + timedelta(minutes=int(day)) for day in rng.integers(0, 900_000, rows)]
+    clocks = [time(int(day) % 24, int(day) % 60, int(day) % 59) for day in days]
+    columns["opens"] = [None if clock.minute % 10 == 1 else clock for clock in clocks]
+    columns["shuts"] = clocks
     signal = columns["size"] / 10 + columns["garden"] + (columns["street"] == "Elm") + rng.normal(0, 0.2, rows)
     classes = model.target.classes
     if classes is None:

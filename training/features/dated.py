@@ -1,6 +1,6 @@
 """What dates and times share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from molino.contracts.features.dated import Dated
-from molino.contracts.moments import code_of, format_of, moment_in
+from molino.contracts.moments import code_of, format_of, hint_for_clock, moment_in
 from molino.contracts.release import Reference
 from training.features.base import FeatureType, Known, Rule
 from training.features.calendar import fit_calendar
@@ -35,7 +35,9 @@ class DatedType(FeatureType[AnyDated]):
             iso = moment_in(cell) is not None
             return f"; format is {self.feature.format!r}" + (", and without it this is a date" if iso else "")
         form = format_of([cell])
-        return f"; set format: {form!r} (or as the cells are written) for the feature" if form else ""
+        if form:
+            return f"; set format: {form!r} (or as the cells are written) for the feature"
+        return hint_for_clock(cell)
 
     def accepts(self, dtype: pl.DataType) -> bool:
         """Tell whether it has dates or times, or numbers that a format reads."""
@@ -58,15 +60,11 @@ class DatedType(FeatureType[AnyDated]):
     def parsed(self, dtype: pl.DataType) -> pl.Expr:
         """Return moments; each different text is read once."""
         if dtype == pl.String:
-            return self.column.map_batches(self._read, return_dtype=pl.Datetime("us"))
+            form, moments = self.feature.format, pl.Datetime("us")
+            return self.column.map_batches(
+                lambda cells: read_each(cells, lambda cell: moment_in(cell, form), moments), return_dtype=moments
+            )
         return self.column.cast(pl.Datetime("us"))
-
-    def _read(self, cells: pl.Series) -> pl.Series:
-        different = cells.unique()
-        read = [None if cell is None else moment_in(cell, self.feature.format) for cell in different]
-        table = pl.DataFrame({"cell": different, "read": pl.Series(read, dtype=pl.Datetime("us"))})
-        found = cells.to_frame("cell").join(table, on="cell", how="left", nulls_equal=True, maintain_order="left")
-        return found["read"].alias(cells.name)
 
     def faults(self) -> Iterator[Rule]:
         """Yield what makes it no date of the feature's range."""
@@ -103,6 +101,15 @@ class DatedType(FeatureType[AnyDated]):
             index, self.name, feature.missing == "impute", codes, feature.hours, feature.parts, feature.cyclic,
             code_of(moment_in(feature.reference) or datetime.min, 24),
         )  # fmt: skip
+
+
+def read_each(cells: pl.Series, read: Callable[[str], Any], dtype: pl.DataType) -> pl.Series:
+    """Return what texts give, null where nothing; each different one is read once."""
+    different = cells.unique()
+    values = [None if cell is None else read(cell) for cell in different]
+    table = pl.DataFrame({"cell": different, "read": pl.Series(values, dtype=dtype)})
+    found = cells.to_frame("cell").join(table, on="cell", how="left", nulls_equal=True, maintain_order="left")
+    return found["read"].alias(cells.name)
 
 
 class DatedSpread(Spread):

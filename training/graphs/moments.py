@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 
 def codes_of(column: "pl.Series") -> NDArray[np.float32]:
-    """Return dates as days and times as whole hours since 2000-01-01, NaN where missing."""
+    """Return whole days or hours since 2000-01-01, or seconds since midnight of a time of a day; NaN where missing."""
     import polars as pl
+
+    if column.dtype == pl.Time:
+        seconds = (column.cast(pl.Int64) // 1_000_000_000).cast(pl.Float64)  # of nanoseconds
+        return seconds.to_numpy().astype(np.float32)
 
     hours = 24 if column.dtype == pl.Date else 1
     since = column.cast(pl.Datetime("us")) - ORIGIN

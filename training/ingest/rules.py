@@ -98,7 +98,9 @@ def _tidied(cells: pl.Series, column: FeatureType[Any], source: Source) -> pl.Se
 
 def moments_as_text(cells: pl.Series) -> pl.Series:
     """Return a column's cells, dates and times of which as ISO 8601 has them."""
-    return cells.dt.to_string("%Y-%m-%dT%H:%M:%S") if cells.dtype.is_temporal() else cells
+    if not cells.dtype.is_temporal():
+        return cells
+    return cells.dt.to_string("%H:%M:%S" if cells.dtype == pl.Time else "%Y-%m-%dT%H:%M:%S")
 
 
 def without_missing_numbers(cells: pl.Series, source: Source) -> pl.Series:

@@ -52,7 +52,9 @@ def _bits(column: "pl.Series") -> Bits:
 
     if column.dtype in (pl.String, pl.Categorical, pl.Enum):
         return _text_bits(column.cast(pl.String))
-    if column.dtype.is_temporal():
+    if column.dtype == pl.Time:
+        column = column.cast(pl.Int64)
+    elif column.dtype.is_temporal():
         column = column.cast(pl.Datetime("us")).cast(pl.Int64)
     numbers = column.cast(pl.Float64).to_numpy().astype(np.float64) + 0.0  # so that -0.0 is 0.0
     return np.where(np.isnan(numbers), _MISSING, numbers.view(np.uint64))

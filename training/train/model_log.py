@@ -45,6 +45,7 @@ def save_onnx(graph: "onnx.ModelProto", model: ModelFile, example: "pl.DataFrame
         code_paths=[str(LOADER)],
         metadata={
             "molino_features": [feature.name for feature in model.features],
+            "molino_clocks": [feature.name for feature in model.features if feature.timed],
             "molino_hours": {
                 feature.name: hours for feature in model.features if (hours := getattr(feature, "hours", None))
             },

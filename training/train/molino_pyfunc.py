@@ -4,9 +4,13 @@ MLflow's own ONNX wrapper hands columns over as they are: it fails on integers a
 floats, and on missing values. Here columns are found by name and cast as the serving API casts them.
 """
 
+import re
 import unicodedata
+from datetime import time
 from pathlib import Path
 from typing import Any
+
+CLOCK = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?(?: ?([AaPp])\.?[Mm]\.?)?", re.ASCII)
 
 
 class FrameModel:
@@ -21,6 +25,8 @@ class FrameModel:
         self.features: list[str] = described["metadata"]["molino_features"]
         self.hours: dict[str, int] = described["metadata"].get("molino_hours", {})
         """Of dates and times: hours of a step of the numbers that enter the graph."""
+        self.clocks: list[str] = described["metadata"].get("molino_clocks", [])
+        """Times of a day, whose seconds since midnight enter the graph."""
         self.texts: list[str] = described["metadata"].get("molino_texts", [])
         """Features whose words enter the graph."""
 
@@ -38,6 +44,8 @@ class FrameModel:
             feeds = {
                 one.name: _steps(frame[one.name], self.hours[one.name])
                 if one.name in self.hours
+                else _seconds(frame[one.name])
+                if one.name in self.clocks
                 else (_words if one.name in self.texts else casts[one.type])(frame[one.name])
                 for one in inputs
             }
@@ -65,6 +73,32 @@ def _steps(column: Any, hours: int) -> Any:
     moments = pd.to_datetime(texts, format="ISO8601", utc=True)
     steps = (moments - pd.Timestamp("2000-01-01", tz="UTC")) // pd.Timedelta(hours=hours)
     return steps.to_numpy("float64", na_value=float("nan")).astype("float32")
+
+
+def _seconds(column: Any) -> Any:
+    """Return times of a day or their texts as whole seconds since midnight, a missing one as NaN."""
+    import numpy as np
+
+    return np.array(
+        [np.nan if missing else seconds_in(cell) for cell, missing in zip(column, column.isna(), strict=True)],
+        "float32",
+    )
+
+
+def seconds_in(cell: Any) -> int:
+    """Return what `molino.contracts.clock` makes of a time of a day or its text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = CLOCK.fullmatch(str(cell).strip())
+    if found is None:
+        raise ValueError(f"expected a time of a day such as 10:30, got {cell!r}")
+    hour = int(found[1])
+    if found[4]:
+        hour = hour % 12 + 12 * (found[4] in "Pp") if 1 <= hour <= 12 else 24
+    clock = time(hour, int(found[2]), int(found[3] or 0))
+    return 3600 * clock.hour + 60 * clock.minute + clock.second
 
 
 def _strings(column: Any) -> Any:

@@ -22,6 +22,8 @@ class Feature(Part):
     """Whether its values part rows into slices, each of which metrics are told of."""
     worded: ClassVar[bool] = False
     """Whether values are words of texts that may be somebody's own: examples are made of the commonest."""
+    timed: ClassVar[bool] = False
+    """Whether its values are times of a day without the day."""
 
     name: str = Field(pattern=COLUMN_PATTERN)
     """What requests, graphs and the clean data call it."""

@@ -98,6 +98,14 @@ FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "dates of months first": (of("1/31/2012", "2/1/2012"), {"type": "date", "format": "%m/%d/%Y"}),
     "times": (of("2012-01-01 10:30", "2015-12-31"), {"type": "datetime", "format": None}),
     "times that are all midnight": (of("2012-01-01 00:00:00", "2015-12-31 00:00:00"), {"type": "date"}),
+    "times of a day with colons": (of("10:30", "9:05:30", "9:05 PM"), {"type": "time", "format": None}),
+    "times of a day, another in each row": (
+        [f"{i // 60:02}:{i % 60:02}" for i in range(ROWS)],
+        {"type": "time", "missing": None},
+    ),
+    "times of a day with gaps": (of("10:30", "9:05", ""), {"type": "time", "missing": "impute"}),
+    "times of a day in French": (of("10h30", "9h05"), {"type": "time", "format": "%Hh%M"}),
+    "lengths of time": (of("10:30", "75:05"), {"type": "category"}),
     "dates and a word": (of("2012-01-01", "2015-12-31", "later"), {"type": "category"}),
     "whole numbers beside each other": (of(1_600_000_001, 1_600_000_002), {"type": "number", "minimum": 1.6e9}),
     "whole numbers beyond 64-bit floats": (of(2**53 + 1, 2**53 + 90_001), {"type": "number"}),
@@ -134,6 +142,13 @@ def test_dates_of_parquet_are_dates(desk: Desk, kind: Any) -> None:
     pl.DataFrame({"x": of(1.5, 2.5, 3.0), "y": of(1.5, 2.5, 3.0), "day": days}).write_parquet(path)
     made = model_file_of(Wanted(str(path), "y"), desk.settings)
     assert "{name: day, type: date}  # 2012-01-01 to 2015-12-31" in made.text
+
+
+def test_times_of_parquet_are_times(desk: Desk) -> None:
+    path = desk.folder / "timed.parquet"
+    times = pl.Series(of("10:30:00", "09:05:00")).str.to_time()
+    pl.DataFrame({"x": of(1.5, 2.5, 3.0), "y": of(1.5, 2.5, 3.0), "at": times}).write_parquet(path)
+    assert "{name: at, type: time}  # 09:05:00 to 10:30:00" in model_file_of(Wanted(str(path), "y"), desk.settings).text
 
 
 def test_a_split_by_time_is_offered_and_not_taken(desk: Desk) -> None:

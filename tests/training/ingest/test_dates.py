@@ -1,6 +1,6 @@
 """Dates and times as features: how cells are read, what is wrong with them, and what an error says."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,13 @@ def test_a_format_tells_how_cells_are_written(tmp_path: Path, cell: str, form: s
     assert clean(tmp_path, cell, format=form) == [date(2026, 1, 31)]
 
 
+def test_times_of_a_day_are_read_however_written(tmp_path: Path) -> None:
+    cells = ("9:05", " 09:05:30 ", "9:05 PM", "12:05 am", "9:05p.m.", "00:00")
+    assert clean(tmp_path / "1", *cells, type="time") == [
+        time(9, 5), time(9, 5, 30), time(21, 5), time(0, 5), time(21, 5), time(0, 0)]  # fmt: skip
+    assert clean(tmp_path / "2", "9h05", "21h05", type="time", format="%Hh%M") == [time(9, 5), time(21, 5)]
+
+
 @pytest.mark.parametrize("missing", ["", "NA", "-"])
 def test_a_missing_date_is_imputed_dropped_or_set_aside(tmp_path: Path, missing: str) -> None:
     assert clean(tmp_path / "1", "2026-01-31", missing, missing="impute") == [date(2026, 1, 31), None]
@@ -67,6 +74,12 @@ def test_a_maximum_includes_its_day(tmp_path: Path) -> None:
     ("31.01.2026 10:15", {"type": "datetime"}, r"\(row 1 has '31.01.2026 10:15'\); set format: '%d\.%m\.%Y %H:%M'"),
     ("2026-01-31", {"format": "%d.%m.%Y"}, r"format is '%d\.%m\.%Y', and without it this is a date$"),
     ("soon", {}, r"\(row 1 has 'soon'\)$"),
+    ("10:30", {}, r"\(row 1 has '10:30'\); for times of a day set type: time$"),
+    ("10h30", {"type": "time"}, r"'d': .* a time of a day such as 10:30 \(row 1 has '10h30'\); set format: '%Hh%M'"),
+    ("9 PM", {"type": "time"}, r"set format: '%I %p'"),
+    ("24:00", {"type": "time"}, r"\(row 1 has '24:00'\); set format where .*, or source\.missing for no value$"),
+    ("2026-01-31 10:30", {"type": "time"}, r"; for dates and times set type: datetime$"),
+    ("10:30", {"type": "time", "format": "%Hh%M"}, r"format is '%Hh%M', and without it this is a time$"),
 ])  # fmt: skip
 def test_an_error_names_the_row_and_the_key_that_helps(tmp_path: Path, cell: str, keys: Any, said: str) -> None:
     with pytest.raises(SourceError, match=said):
@@ -79,6 +92,7 @@ def test_an_error_names_the_row_and_the_key_that_helps(tmp_path: Path, cell: str
     ({"minimum": "2026-02-01", "maximum": "2026-01-31"}, r"features\.0\.minimum: expected no later than maximum"),
     ({"parts": ["month", "month"]}, "expected one part at least, each once, got month, month"),
     ({"parts": ["hour"]}, r"features\.0\.parts"),
+    ({"type": "time", "format": "hh:mm"}, r"features\.0\.format: expected a pattern of strptime with the hour"),
     ({"parts": []}, "expected one part at least, each once, got none"),
 ])  # fmt: skip
 def test_keys_that_can_t_be_meant_are_refused_in_one_line(tmp_path: Path, keys: Any, said: str) -> None:
@@ -100,6 +114,7 @@ PARQUET: dict[str, tuple[pl.Series, dict[str, Any], list[Any]]] = {
         {"type": "datetime"},
         [datetime(2026, 1, 31, 23)],
     ),
+    "times of a day": (pl.Series([time(9, 5, 30, 7)]), {"type": "time"}, [time(9, 5, 30, 7)]),
     "text": (pl.Series(["31.01.2026"]), {"format": "%d.%m.%Y"}, [date(2026, 1, 31)]),
     "whole numbers": (pl.Series([20260131]), {"format": "%Y%m%d"}, [date(2026, 1, 31)]),
     "seconds": (pl.Series([1769862600.0]), {"format": "unix", "type": "datetime"}, [datetime(2026, 1, 31, 12, 30)]),
