@@ -189,6 +189,20 @@ volumeClaimTemplates:
 {{- mulf (regexFind "^[0-9.]+" . | float64) (get $factors (regexFind "[A-Za-z]*$" .) | default 1 | float64) | printf "%.0f" -}}
 {{- end -}}
 
+{{/*
+A volume `token`, for the one container that asks the API server: as Kubernetes mounts an account's into all. Wants seconds:
+how long a token holds before the kubelet takes another.
+*/}}
+{{- define "molino.tokenVolume" -}}
+- name: token
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: {{ .seconds }}}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+{{- end -}}
+
 {{/* What every container has. */}}
 {{- define "molino.containerDefaults" -}}
 imagePullPolicy: {{ .root.Values.image.pullPolicy | quote }}

@@ -41,3 +41,29 @@
 {{- with $auth.credentials }}{{ $_ := set $places "MOLINO_GIT_CREDENTIALS" (printf "%s/%s" $auth.existingSecret .) }}{{ end -}}
 {{- toJson $places -}}
 {{- end -}}
+
+{{/* Those files in a pod that Airflow doesn't make: variables, mounts and volumes. */}}
+{{- define "molino.secretFileEnv" -}}
+{{- range $variable, $_ := include "molino.stepSecretFiles" . | fromJson }}
+- {name: {{ $variable }}, value: /etc/molino/secrets/{{ include "molino.secretFileName" $variable }}/content}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.secretFileMounts" -}}
+{{- range $variable, $_ := include "molino.stepSecretFiles" . | fromJson }}
+{{- $name := include "molino.secretFileName" $variable }}
+- {name: {{ $name }}, mountPath: /etc/molino/secrets/{{ $name }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.secretFileVolumes" -}}
+{{- range $variable, $place := include "molino.stepSecretFiles" . | fromJson }}
+{{- $words := splitList "/" $place }}
+- name: {{ include "molino.secretFileName" $variable }}
+  secret: {secretName: {{ first $words | quote }}, items: [{key: {{ last $words | quote }}, path: content}]}
+{{- end }}
+{{- end -}}
+
+{{- define "molino.secretFileName" -}}
+{{- . | lower | replace "_" "-" -}}
+{{- end -}}
