@@ -31,7 +31,7 @@ from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.watch import PodWatch
 
 POINTS = 6
-MINUTES = 35
+MINUTES = 32
 """After which no other break is begun, with so many points; more points have more of them."""
 SEED = 14
 

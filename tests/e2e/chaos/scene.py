@@ -23,7 +23,7 @@ WHOLE = 10**6
 """Seconds until the same prices could come again: by turns dearer and less dear, so that a new model beats the last."""
 LONGEST_WHILE = 10.0
 """Seconds: about as long as a step takes, so that moments between two steps are among them."""
-RUN_LIMIT = 420.0
+RUN_LIMIT = 600.0
 """Seconds that each of the two DAG runs of a pipeline run may take, with all tries."""
 
 

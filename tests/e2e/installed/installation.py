@@ -47,6 +47,8 @@ class Installation:
     cluster: Cluster
     namespace: str
     release: str = "molino"
+    starts: int = 5
+    """Of one container: so many are taken for one that never comes up."""
 
     def make_namespace(self) -> None:
         """Make the namespace anew, which takes pods of the Pod Security level `restricted` alone."""
@@ -129,7 +131,7 @@ class Installation:
                 waiting = state["state"].get("waiting", {})
                 if waiting.get("reason") in ("CreateContainerConfigError", "ErrImageNeverPull", "InvalidImageName"):
                     return f"{pod['metadata']['name']}/{state['name']}: {waiting['reason']}: {waiting.get('message')}"
-                if state["restartCount"] >= 5:
+                if state["restartCount"] >= self.starts:
                     return f"{pod['metadata']['name']}/{state['name']} was started {state['restartCount']} times"
         return None
 

@@ -5,12 +5,15 @@ releases that their annotations name; old pods go only when new ones are ready. 
 annotation alone, and the chart touches none.
 """
 
+import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from molino.contracts.errors import BrokenReleaseError, DeployError
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
@@ -21,6 +24,12 @@ from training.stores.contract import Store
 from training.stores.opening import fetch
 
 ANNOTATION = "molino.dev/release."
+MODEL_LABEL, STEP_LABEL, RELEASE_LABEL = "molino.dev/model", "molino.dev/step", "app.kubernetes.io/instance"
+CHANGING = ("deploy", "promote", "rollback")
+"""Steps whose pods change the version that serves."""
+ACTIVE = ("Pending", "Running")
+"""Phases of a pod that hasn't ended."""
+LOCK_SECONDS = 1.0
 PATIENCE_SECONDS = 240.0
 POLL_SECONDS = 0.5
 SETTLED_SECONDS = 2.0
@@ -46,9 +55,29 @@ class Target:
                 f"GET {self.endpoint}/models answers {status}: {response.get('detail')}; check MOLINO_API_KEY"
             )
 
-    def lock(self, model: str) -> AbstractContextManager[None]:  # noqa: ARG002  # said in the protocol
-        """Do nothing: Airflow runs one DAG run of a model at a time, and other models have other annotations."""
-        return nullcontext()
+    @contextmanager
+    def lock(self, model: str) -> Iterator[None]:
+        """Wait for the end of each pod that was made before this one to change the version of this model.
+
+        Airflow starts no such pod while it sees another one, but two that wait for a third may be started together.
+        Other models have other annotations.
+        """
+        while earlier := self._earlier(model):
+            structlog.get_logger().info("waiting for other changes", model=model, pods=earlier)
+            time.sleep(LOCK_SECONDS)
+        yield
+
+    def _earlier(self, model: str) -> list[str]:
+        """Return the pods that go first, by name: all others of them where this is none itself."""
+        selector = f"{MODEL_LABEL}={model},{STEP_LABEL} in ({','.join(CHANGING)})"
+        with api_errors(f"pods in {self.namespace}"):
+            pods = self._pods.list_namespaced_pod(self.namespace, label_selector=selector).items
+        host = socket.gethostname()
+        own = next((pod for pod in pods if pod.metadata.name == host), None)
+        active = [pod for pod in pods if pod.status.phase in ACTIVE]
+        if own is not None:
+            active = [pod for pod in active if _release(pod) == _release(own) and _age(pod) < _age(own)]
+        return [pod.metadata.name for pod in active]
 
     def current(self, model: str) -> str | None:
         """Return the version that the pod template names."""
@@ -124,6 +153,16 @@ class Target:
     def _read(self) -> Any:
         with api_errors(f"Deployment {self.namespace}/{self.name}"):
             return self._deployments.read_namespaced_deployment(self.name, self.namespace)
+
+
+def _release(pod: Any) -> str | None:
+    """Return the release of the chart that a pod is of: another one in the namespace may have a model of that name."""
+    return (pod.metadata.labels or {}).get(RELEASE_LABEL)
+
+
+def _age(pod: Any) -> tuple[Any, str]:
+    """Return what sorts pods by when they were made."""
+    return pod.metadata.creation_timestamp, pod.metadata.name
 
 
 def _death(status: Any) -> str | None:

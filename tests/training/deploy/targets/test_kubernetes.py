@@ -1,5 +1,7 @@
 """How the deploy step speaks of the serving Deployment, on a stand-in of the Kubernetes API."""
 
+import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -124,3 +126,56 @@ def test_a_pod_that_is_not_the_new_one_or_is_well_is_no_cause(
 def test_a_refusal_of_the_api_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DeployError, match=r"^Deployment ml/molino-serving: the Kubernetes API answers 403 Forbidden$"):
         target(tmp_path, RefusingApi()).current("housing")
+
+
+def changing_pod(name: str, second: int, phase: str = "Running", release: str = "molino") -> Thing:
+    """Return a pod that changes the version of a model, made at a second of an hour."""
+    made = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
+    labels = {"app.kubernetes.io/instance": release}
+    return Thing(metadata=Thing(name=name, creation_timestamp=made, labels=labels), status=Thing(phase=phase))
+
+
+class ChangingApi(StandInApi):
+    """One with pods that change the version, of which the first of those at work ends whenever all were asked for."""
+
+    def __init__(self, *pods: Thing) -> None:
+        super().__init__()
+        self.pods = list(pods)
+        self.asked: list[str] = []
+
+    def list_namespaced_pod(self, namespace: str, label_selector: str) -> Thing:
+        self.asked.append(label_selector)
+        found = [Thing(metadata=pod.metadata, status=Thing(phase=pod.status.phase)) for pod in self.pods]
+        at_work = [pod for pod in self.pods if pod.status.phase in ("Pending", "Running")]
+        if at_work:
+            at_work[0].status.phase = "Succeeded"
+        return Thing(items=found)
+
+
+@pytest.mark.parametrize(
+    ("pods", "looks"),
+    [
+        ([changing_pod("own", 5)], 1),
+        ([changing_pod("promote-a", 3), changing_pod("own", 5)], 2),
+        ([changing_pod("promote-a", 3, "Pending"), changing_pod("deploy-b", 4), changing_pod("own", 5)], 3),
+        ([changing_pod("promote-a", 3, "Failed"), changing_pod("own", 5)], 1),
+        ([changing_pod("own", 5), changing_pod("rollback-a", 6)], 1),
+        ([changing_pod("deploy-a", 5), changing_pod("own", 5)], 2),
+        ([changing_pod("own", 5), changing_pod("rollback-a", 5)], 1),
+        ([changing_pod("promote-a", 3, release="other"), changing_pod("own", 5)], 1),
+        ([changing_pod("promote-a", 6)], 2),
+    ],
+    ids=[
+        "alone", "after one", "after two", "after one that has ended", "before one", "at once, second by name",
+        "at once, first by name", "beside another release's", "by hand, from elsewhere",
+    ],
+)  # fmt: skip
+def test_of_pods_that_change_a_version_the_first_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pods: list[Thing], looks: int
+) -> None:
+    monkeypatch.setattr("training.deploy.targets.kubernetes.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(socket, "gethostname", lambda: "own")
+    api = ChangingApi(*pods)
+    with target(tmp_path, api).lock("housing"):
+        pass
+    assert api.asked == ["molino.dev/model=housing,molino.dev/step in (deploy,promote,rollback)"] * looks
