@@ -52,6 +52,19 @@ def build_housing(home: Path, version: str = "1", hidden: int = 64, **serving: A
     return write_bundle(home, model, version, graph, signature, [HOUSING_ROW, *rows.tolist()], metrics, serving)
 
 
+def give_columns(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Give a graph of a matrix an input per column instead."""
+    graph = model.graph
+    matrix = graph.input[0].name
+    del graph.input[:]
+    graph.input.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows"]) for name in names)
+    graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "last"))
+    nodes = [helper.make_node("Unsqueeze", [name, "last"], [f"{name}_column"]) for name in names]
+    nodes.append(helper.make_node("Concat", [f"{name}_column" for name in names], [matrix], axis=1))
+    for node in reversed(nodes):
+        graph.node.insert(0, node)
+
+
 def build_penguins(home: Path, version: str = "1", **serving: Any) -> Release:
     """Write a classification bundle: one input per feature, categories as strings, missing values filled in."""
     model = load_model(MODELS / "penguins").file

@@ -22,8 +22,6 @@ class Load:
     per_second: float
     p50_ms: float
     p99_ms: float
-    broken: int
-    """Connections that were closed or timed out; a server that closes after each answer has none of these."""
 
 
 def find_wrk() -> str:
@@ -42,7 +40,8 @@ def put_load(port: int, asked: Question, connections: int, seconds: float, *, le
     """Ask the same question over some connections, each waiting for its answer, for some seconds.
 
     Raises:
-        BenchError: wrk failed, there were fewer than `least` answers, or one was not 2xx.
+        BenchError: wrk failed, there were fewer than `least` answers, one was not 2xx, or a connection was closed
+            before its answer, timed out or couldn't be made.
     """
     with tempfile.NamedTemporaryFile() as body:
         body.write(asked.body)
@@ -63,10 +62,14 @@ def put_load(port: int, asked: Question, connections: int, seconds: float, *, le
         raise BenchError(f"{seen['requests']} answers to {connections} connections in {seconds:g} s")
     if seen["not_2xx"]:
         raise BenchError(f"{seen['not_2xx']} of {seen['requests']} answers under load were not 2xx")
+    if seen["broken"]:
+        raise BenchError(
+            f"{seen['broken']} connections of {connections} at a time broke beside {seen['requests']} answers to "
+            f"bodies of {len(asked.body):,} bytes"
+        )
     return Load(
         requests=seen["requests"],
         per_second=seen["requests"] / seen["duration_us"] * 1e6,
         p50_ms=seen["p50_us"] / 1e3,
         p99_ms=seen["p99_us"] / 1e3,
-        broken=seen["broken"],
     )

@@ -5,11 +5,14 @@ the environment's Python and its folder of programs, the peer's work folder, the
 Every server has two workers and one thread per ONNX session. Access logs are off but for ours.
 """
 
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass, field, replace
 
+from tests.bench.serving.environments import ROOT
 from tests.bench.serving.question import DATA, INFERENCE_V2, KSERVE_V1, MLFLOW, Form
 
 OURS = "molino"
+V2, COLUMNS = "molino-v2", "molino-columns"
 API_KEY = "bench-0123456789"
 _MLFLOW = {
     "MLFLOW_TRACKING_URI": "sqlite:///{work}/mlflow.db",
@@ -39,6 +42,8 @@ class Peer:
     """Run once before the rounds."""
     variables: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    ours: bool = False
+    """Whether it answers by our functions."""
     checked: bool = True
     """Whether answers are predictions; only the limit's aren't."""
     start_timeout_s: float = 90.0
@@ -64,41 +69,69 @@ def _mlserver(kind: str, workers: int) -> Peer:
     )
 
 
+def _bundle(layout: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.bench.serving.bundle", "{work}/releases", layout)
+
+
+_OURS = Peer(
+    name=OURS,
+    title="Molino",
+    environment=None,
+    prepare=_bundle("matrix"),
+    command=("{python}", "-m", "serving"),
+    packages=("gunicorn", "onnxruntime"),
+    variables={
+        "PYTHONPATH": str(ROOT),
+        "MOLINO_HOME": "{work}",
+        "MOLINO_SERVING_HOME": "{work}/releases",
+        "MOLINO_SERVING_PORT": "{port}",
+        "MOLINO_SERVING_WORKERS": "2",
+        "MOLINO_API_KEYS": API_KEY,
+    },
+    headers={"X-API-KEY": API_KEY},
+    ours=True,
+)
+_STOCK = "tests.bench.serving.stock:app"
+_UVICORN = (
+    "{python}", "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--workers", "2", "--loop", "uvloop",
+    "--http", "httptools", "--no-access-log", "--log-level", "warning",
+)  # fmt: skip
+_KSERVE = Peer(
+    name="kserve",
+    title="KServe Python server",
+    environment="kserve",
+    command=("{python}", "{app}/app.py", "--log_config_file", "{app}/logging.yaml"),
+    packages=("kserve", "onnxruntime"),
+    form=KSERVE_V1,
+)
+
 PEERS: tuple[Peer, ...] = (
-    Peer(
-        name=OURS,
-        title="Molino",
-        environment=None,
-        prepare=("{python}", "-m", "tests.bench.serving.bundle", "{work}/releases"),
-        command=("{python}", "-m", "serving"),
-        packages=("gunicorn", "onnxruntime"),
-        variables={
-            "MOLINO_HOME": "{work}",
-            "MOLINO_SERVING_HOME": "{work}/releases",
-            "MOLINO_SERVING_PORT": "{port}",
-            "MOLINO_SERVING_WORKERS": "2",
-            "MOLINO_API_KEYS": API_KEY,
-        },
-        headers={"X-API-KEY": API_KEY},
+    _OURS,
+    replace(_OURS, name=V2, title="Molino, /v2", form=INFERENCE_V2),
+    replace(_OURS, name=COLUMNS, title="Molino, an input per feature", prepare=_bundle("columns")),
+    replace(
+        _OURS,
+        name="molino-gunicorn",
+        title="Molino's functions, Gunicorn's own asgi worker",
+        command=(*_GUNICORN, "--worker-class", "asgi", _STOCK),
+    ),
+    replace(
+        _OURS,
+        name="molino-uvicorn",
+        title="Molino's functions, Uvicorn",
+        environment="uvicorn",
+        command=(*_UVICORN, _STOCK),
+        packages=("uvicorn", "onnxruntime"),
     ),
     Peer(
         name="fastapi",
         title="FastAPI + Uvicorn + ONNX Runtime",
         environment="fastapi",
-        command=(
-            "{python}", "-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}", "--workers", "2",
-            "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
-        ),
+        command=(*_UVICORN, "app:app"),
         packages=("fastapi", "uvicorn", "onnxruntime"),
     ),
-    Peer(
-        name="kserve",
-        title="KServe Python server",
-        environment="kserve",
-        command=("{python}", "{app}/app.py", "--log_config_file", "{app}/logging.yaml"),
-        packages=("kserve", "onnxruntime"),
-        form=KSERVE_V1,
-    ),
+    _KSERVE,
+    replace(_KSERVE, name="kserve-v2", title="KServe Python server, /v2", form=INFERENCE_V2),
     _mlserver("onnx", 2),
     _mlserver("onnx", 0),
     _mlserver("sklearn", 2),

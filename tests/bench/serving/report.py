@@ -59,7 +59,10 @@ def _how(run: Run) -> str:
         "server. Each has 2 workers, one thread per ONNX session and an environment of its own, and was asked for the "
         "right answer before and after it was timed (predictions within 0.001 of the graph's). MLServer's "
         "scikit-learn server answers with gradient boosting instead. Ours checks keys, validates, counts and writes "
-        "its access log; the others do none of it beyond what they do by themselves, with access logs off.\n\n"
+        "its access log; the others do none of it beyond what they do by themselves, with access logs off. `/v2` is "
+        "the Open Inference Protocol, which MLServer is asked by too. Molino's functions behind Gunicorn's and "
+        "Uvicorn's own workers have none of its limits on connections. A server of which a connection broke is not "
+        "measured.\n\n"
         f"{run.rounds} rounds in turn from {began}, {run.seconds:g} s per load, medians of the rounds; `{run.wrk}` "
         "beside the server on the same cores, loopback. `req/s` at 32 connections, one row; `p50` and `p99` in ms; "
         "1,000-row requests over 8 connections; `CPU` is the server's processor time per request; memory is the "
@@ -83,6 +86,7 @@ _FIGURES: tuple[tuple[str, Cell], ...] = (
     ("1,000 rows req/s", lambda o: _number(o.load(BULK, lambda load: load.per_second), 0)),
     ("p50", lambda o: _number(o.load(BULK, lambda load: load.p50_ms), 1)),
     ("p99", lambda o: _number(o.load(BULK, lambda load: load.p99_ms), 1)),
+    ("CPU µs, 1,000 rows", lambda o: _number(o.median(lambda visit: visit.cpu_us[BULK]), 0)),
     ("MB", lambda o: _number(o.median(lambda visit: visit.memory_mb), 0)),
     ("start s", lambda o: _number(o.median(lambda visit: visit.start_s), 2)),
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.bench.serving.measure import BULK, CROWD, SINGLE, Outcome
-from tests.bench.serving.peers import OURS
+from tests.bench.serving.peers import COLUMNS, OURS, V2
 
 TIMES_FASTER = (
     ("flask-keras", 200.0),
@@ -17,6 +17,10 @@ TIMES_FASTER = (
     ("fastapi", 1.0),
 )
 """Requests per second at 32 connections, ours to theirs."""
+LESS_CPU = 1.8
+"""FastAPI's processor time per request at 32 connections to ours."""
+SAME_CPU = 1.3
+"""At most, the processor time of 1,000 rows in another form or layout to that of `/predict` over a matrix."""
 START_S = 1.5
 WORKER_MB = 130.0
 WORKERS = 2
@@ -49,7 +53,15 @@ def verdicts(outcomes: Sequence[Outcome]) -> Iterator[Verdict]:
     for name, times in TIMES_FASTER:
         if name in by_name:
             yield _faster(ours, by_name[name], times)
-    peers = [outcome for outcome in outcomes if outcome is not ours and outcome.peer.checked and outcome.visits]
+    if "fastapi" in by_name:
+        yield _cheaper(ours, by_name["fastapi"])
+    for name in (V2, COLUMNS):
+        if name in by_name:
+            yield _as_cheap(ours, by_name[name])
+    for name in ("mlserver-onnx", "mlserver-onnx-inline", "kserve-v2"):
+        if V2 in by_name and name in by_name:
+            yield _ahead_by_v2(by_name[V2], by_name[name])
+    peers = [outcome for outcome in outcomes if outcome.peer.checked and not outcome.peer.ours and outcome.visits]
     if peers:
         yield _least(ours, peers)
         yield _most(ours, peers)
@@ -63,10 +75,37 @@ def verdicts(outcomes: Sequence[Outcome]) -> Iterator[Verdict]:
 def _faster(ours: Outcome, theirs: Outcome, times: float) -> Verdict:
     target = f"req/s at 32 connections, to {theirs.peer.title}"
     wanted = f"{times:g}×" if times > 1 else "ahead"
-    mine, other = (outcome.load(CROWD, lambda load: load.per_second) for outcome in (ours, theirs))
-    if not mine or not other:
+    ratio = _ratio(ours, theirs, lambda outcome: outcome.load(CROWD, lambda load: load.per_second))
+    return _verdict(target, wanted, ratio, lambda found: found >= times)
+
+
+def _cheaper(ours: Outcome, theirs: Outcome) -> Verdict:
+    target = f"processor time per request at 32 connections, to {theirs.peer.title}"
+    ratio = _ratio(theirs, ours, lambda outcome: outcome.median(lambda visit: visit.cpu_us[CROWD]))
+    return _verdict(target, f"{LESS_CPU:g}× less", ratio, lambda times: times >= LESS_CPU)
+
+
+def _as_cheap(ours: Outcome, other: Outcome) -> Verdict:
+    target = f"processor time per request of 1,000 rows, {other.peer.title} to {ours.peer.title}"
+    ratio = _ratio(other, ours, lambda outcome: outcome.median(lambda visit: visit.cpu_us[BULK]))
+    return _verdict(target, f"at most {SAME_CPU:g}×", ratio, lambda times: times <= SAME_CPU)
+
+
+def _ahead_by_v2(ours: Outcome, theirs: Outcome) -> Verdict:
+    target = f"1,000-row requests by /v2, to {theirs.peer.title}"
+    ratio = _ratio(ours, theirs, lambda outcome: outcome.load(BULK, lambda load: load.per_second))
+    return _verdict(target, "ahead", ratio, lambda times: times > 1)
+
+
+def _ratio(one: Outcome, other: Outcome, figure: Figure) -> float | None:
+    first, second = figure(one), figure(other)
+    return first / second if first and second else None
+
+
+def _verdict(target: str, wanted: str, ratio: float | None, reached: Callable[[float], bool]) -> Verdict:
+    if ratio is None:
         return Verdict(target, wanted, "–", None)
-    return Verdict(target, wanted, f"{mine / other:.2f}×", mine / other >= times)
+    return Verdict(target, wanted, f"{ratio:.2f}×", reached(ratio))
 
 
 def _least(ours: Outcome, peers: Sequence[Outcome]) -> Verdict:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from bundles import HOUSING_ROW, build_housing
-from onnx import TensorProto, helper, numpy_helper
+from bundles import HOUSING_ROW, build_housing, give_columns
 from running_server import KEY
 
 from molino.contracts.pointer import bundle_path, write_pointer
@@ -32,18 +31,12 @@ MOST_CALLS = 150
 HEADERS = ((b"content-type", b"application/json"),)
 
 
-def give_columns(home: Path) -> None:
+def build_columns(home: Path) -> None:
     """Make a version of housing whose graph has an input per feature."""
     release = Release.model_validate_json((bundle_path(home, "housing", "1") / RELEASE_FILENAME).read_bytes())
     graph = onnx.load(bundle_path(home, "housing", "1") / MODEL_FILENAME)
     names = [feature.name for feature in release.features]
-    del graph.graph.input[:]
-    graph.graph.input.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in names)
-    graph.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "last"))
-    nodes = [helper.make_node("Unsqueeze", [name, "last"], [f"{name}_column"]) for name in names]
-    nodes.append(helper.make_node("Concat", [f"{name}_column" for name in names], ["features"], axis=1))
-    for node in reversed(nodes):
-        graph.graph.node.insert(0, node)
+    give_columns(graph, names)
     data = graph.SerializeToString()
     inputs = tuple(Tensor(name=name, dtype="float32", shape=(-1,)) for name in names)
     changes = {
@@ -63,7 +56,7 @@ def give_columns(home: Path) -> None:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
     home = tmp_path_factory.mktemp("cost")
     build_housing(home)
-    give_columns(home)
+    build_columns(home)
     write_pointer(home, {"housing": "1", "columns": "2"})
     # Answered where it is asked: the way into a thread is no work by row.
     service = open_service(ServingSettings(home=home, access_log=False, thread_bytes=2**20))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from kserve import Model, ModelServer
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+from kserve.utils.utils import generate_uuid
 
 
 class Housing(Model):
@@ -24,8 +25,13 @@ class Housing(Model):
         return True
 
     async def predict(
-        self, payload: dict[str, Any], headers: Any = None, response_headers: Any = None
-    ) -> dict[str, Any]:
+        self, payload: dict[str, Any] | InferRequest, headers: Any = None, response_headers: Any = None
+    ) -> dict[str, Any] | InferResponse:
+        """Answer by the first version of the protocol or, as KServe says by the payload's type, by the second."""
+        if isinstance(payload, InferRequest):
+            (predictions,) = self.session.run(None, {"features": payload.inputs[0].as_numpy()})
+            output = InferOutput("prediction", list(predictions.shape), "FP32", predictions.tolist())
+            return InferResponse(payload.id or generate_uuid(), self.name, [output])
         features = np.array(payload["instances"], np.float32)
         return {"predictions": self.session.run(None, {"features": features})[0].tolist()}
 
