@@ -1,33 +1,26 @@
 """What dates and times share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from molino.contracts.features.dated import Dated
 from molino.contracts.moments import code_of, format_of, hint_for_clock, moment_in
-from molino.contracts.release import Reference
-from training.features.base import FeatureType, Known, Rule
+from training.features.base import Known, Rule
 from training.features.calendar import fit_calendar
+from training.features.coded import CodedType, read_each
 from training.features.fitted import Fitted, Float32Array
-from training.graphs.moments import codes_of
-from training.profiles.profile import Measure, Spread
-from training.profiles.reference import measured_reference
 
 AnyDated = TypeVar("AnyDated", bound=Dated)
 
 
-class DatedType(FeatureType[AnyDated]):
+class DatedType(CodedType[AnyDated]):
     """Dates and times: read by one rule, kept as such, and given to candidates as numbers of the calendar.
 
     Their codes are whole steps of `Dated.hours` since 2000-01-01.
     """
-
-    in_matrix = False
 
     def hint(self, cell: str) -> str:
         """Return the format that reads the cell."""
@@ -74,24 +67,10 @@ class DatedType(FeatureType[AnyDated]):
         if self.feature.latest is not None:
             yield Rule(self.name, f"after {self.feature.maximum}", self.column > self.feature.latest)
 
-    def measure(self) -> Measure:
-        """Return what takes in range, spread and histogram of the codes."""
-        return DatedSpread()
-
     def described(self, rows: int, missing: int) -> Any:
         """Return the profile, whose numbers are codes."""
         unit = "days since 2000-01-01" if self.feature.hours > 1 else "hours since 2000-01-01"
         return super().described(rows, missing).model_copy(update={"unit": unit, "moving": True})
-
-    def reference(self, present: NDArray[np.float64], rows: int, known: Known) -> Reference:
-        """Return bins that hold about as many codes each."""
-        del known
-        return measured_reference(present, rows)
-
-    def codes(self, column: pl.Series, known: Known) -> Float32Array:
-        """Return whole steps since 2000-01-01."""
-        del known
-        return codes_of(column)
 
     def fit(self, index: int, codes: Float32Array, known: Known) -> Fitted:
         """Fit the numbers of the calendar."""
@@ -101,23 +80,3 @@ class DatedType(FeatureType[AnyDated]):
             index, self.name, feature.missing == "impute", codes, feature.hours, feature.parts, feature.cyclic,
             code_of(moment_in(feature.reference) or datetime.min, 24),
         )  # fmt: skip
-
-
-def read_each(cells: pl.Series, read: Callable[[str], Any], dtype: pl.DataType) -> pl.Series:
-    """Return what texts give, null where nothing; each different one is read once."""
-    different = cells.unique()
-    values = [None if cell is None else read(cell) for cell in different]
-    table = pl.DataFrame({"cell": different, "read": pl.Series(values, dtype=dtype)})
-    found = cells.to_frame("cell").join(table, on="cell", how="left", nulls_equal=True, maintain_order="left")
-    return found["read"].alias(cells.name)
-
-
-class DatedSpread(Spread):
-    """Range, mean, standard deviation and histogram of codes."""
-
-    def __init__(self) -> None:
-        super().__init__(whole=True)
-
-    def add(self, column: pl.Series) -> None:
-        """Take in dates or times."""
-        super().add(pl.Series(codes_of(column)))

@@ -1,30 +1,24 @@
 """Times of a day."""
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from molino.contracts.clock import clock_format_of, clock_in
 from molino.contracts.features.time import Time
 from molino.contracts.moments import hint_for_date
-from molino.contracts.release import Reference
-from training.features.base import FeatureType, Known
+from training.features.base import Known
 from training.features.clock import fit_clock
-from training.features.dated import DatedSpread, read_each
+from training.features.coded import CodedType, read_each
 from training.features.fitted import Fitted, Float32Array
-from training.graphs.moments import codes_of
-from training.profiles.profile import ColumnProfile, Measure
-from training.profiles.reference import measured_reference
+from training.profiles.profile import ColumnProfile
 
 
-class TimeType(FeatureType[Time]):
+class TimeType(CodedType[Time]):
     """Times of a day: read by one rule, kept as such, and given to candidates by where on the clock they are.
 
     Their codes are whole seconds since midnight.
     """
 
     expected = Time.written
-    in_matrix = False
 
     def hint(self, cell: str) -> str:
         """Return the key that has the cell read."""
@@ -53,23 +47,9 @@ class TimeType(FeatureType[Time]):
         """Return times."""
         return pl.Time()
 
-    def measure(self) -> Measure:
-        """Return what takes in range, spread and histogram of the codes."""
-        return DatedSpread()
-
     def described(self, rows: int, missing: int) -> ColumnProfile:
         """Return the profile, whose numbers are codes."""
         return super().described(rows, missing).model_copy(update={"unit": "seconds since midnight"})
-
-    def reference(self, present: NDArray[np.float64], rows: int, known: Known) -> Reference:
-        """Return bins that hold about as many codes each."""
-        del known
-        return measured_reference(present, rows)
-
-    def codes(self, column: pl.Series, known: Known) -> Float32Array:
-        """Return whole seconds since midnight."""
-        del known
-        return codes_of(column)
 
     def fit(self, index: int, codes: Float32Array, known: Known) -> Fitted:
         """Fit the place on the clock."""
