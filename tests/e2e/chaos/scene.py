@@ -1,5 +1,6 @@
 """What a break is given: the installation, ways to start pipeline runs in it, and to wait for their ends."""
 
+import itertools
 import random
 import sys
 import time
@@ -45,12 +46,12 @@ class Scene:
     """What a break has to tell beside its runs."""
     ended: list[Run] = field(default_factory=list)
     """Runs that a break has started and waited for itself."""
-    started: int = 0
     seconds: list[float] = field(default_factory=list)
     """From each break until all was well."""
     told: set[str] = field(default_factory=set)
     """Faults that were told of a break before: a half-registered model stays one."""
     _broke: float | None = None
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def begin(self) -> None:
         """Forget what was of the break before."""
@@ -64,10 +65,10 @@ class Scene:
 
     def start(self, model: str) -> StartedRun:
         """Start a pipeline run on rows that differ from the last ones."""
-        self.started += 1
-        times = 1 + self.started % 2 + time.time() % WHOLE / WHOLE / 100
-        source = runs.put_rows(self.installation, f"chaos-{self.started}", models.dearer(times))
-        return runs.start(self.airflow, model, f"chaos-{self.stamp}-{self.started}", source=source)
+        number = next(self._numbers)
+        times = 1 + number % 2 + time.time() % WHOLE / WHOLE / 100
+        source = runs.put_rows(self.installation, f"chaos-{number}", models.dearer(times))
+        return runs.start(self.airflow, model, f"chaos-{self.stamp}-{number}", source=source)
 
     def end(self, started: StartedRun) -> Run:
         """Return how a pipeline run has ended, once it has."""

@@ -105,6 +105,11 @@ class Airflow:
         content = self.call("GET", path, headers={"Accept": "application/json"})["content"]
         return "\n".join(line if isinstance(line, str) else json.dumps(line) for line in content)
 
+    def summary(self, dag: str, run: str, task: str) -> Any:
+        """Return what a task tells of its end."""
+        path = f"/dags/{dag}/dagRuns/{quoted(run)}/taskInstances/{task}/xcomEntries/summary"
+        return self.call("GET", path)["value"]
+
     def wait(self, dag: str, run: str, limit: float = RUN_LIMIT) -> dict[str, Any]:
         """Return a run once it has ended."""
         last: dict[str, Any] = {}

@@ -32,7 +32,7 @@ class StepOutOfMemory(Break):
 
     name = "step-out-of-memory"
     what = f"a model whose train step may take {TIGHT_MEMORY} of memory, far less than it needs"
-    promised = "the run fails, and its log names the memory"
+    promised = "the run fails, and Airflow tells of the memory"
     models = (TIGHT,)
 
     def harm(self, scene: Scene, started: Sequence[StartedRun]) -> None:
@@ -42,6 +42,5 @@ class StepOutOfMemory(Break):
     def faults(self, scene: Scene, states: Sequence[tuple[str | None, str | None]]) -> list[str]:
         wrong = [f"a run ended as {one}" for one in states if one != ("success", "failed")]
         run = scene.airflow.runs(f"{TIGHT}_model")[0]["dag_run_id"]
-        return (
-            wrong if "OOMKilled" in scene.airflow.log(f"{TIGHT}_model", run, "train") else [*wrong, "no log says why"]
-        )
+        log, summary = (ask(f"{TIGHT}_model", run, "train") for ask in (scene.airflow.log, scene.airflow.summary))
+        return wrong if "OOMKilled" in f"{log} {summary}" else [*wrong, f"nothing says why: {summary}"]
