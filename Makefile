@@ -20,7 +20,7 @@ WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export UV_SYSTEM_CERTS := 1
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos clean help
+.PHONY: run test coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos login clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -89,6 +89,9 @@ e2e: $(VENV)/.dev ## Install Molino on that cluster and put it through its scena
 
 chaos: $(VENV)/.dev ## Break an installation on that cluster in every way, judge it, write the table; ARGS="--points 20" more often
 	@$(BIN)/python -m tests.e2e.chaos $(ARGS)
+
+login: $(VENV)/.dev ## Log in by a real OpenID provider on that cluster, in Chromium; ARGS as for e2e
+	@$(BIN)/python -m tests.e2e.login $(ARGS)
 
 clean: ## Remove the environment and caches; .molino/, with all runs and data, stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

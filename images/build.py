@@ -39,7 +39,7 @@ def dockerfile(name: str) -> Path:
 
 def version() -> str:
     """Return Molino's version, without an import of it."""
-    return re.findall(r'__version__ = "(.+)"', (ROOT / "molino" / "__init__.py").read_text())[0]
+    return str(re.findall(r'__version__ = "(.+)"', (ROOT / "molino" / "__init__.py").read_text())[0])
 
 
 def revision() -> str:

@@ -9,14 +9,26 @@ import os
 from typing import Any
 
 from airflow.providers.fab.auth_manager.security_manager.override import FabAirflowSecurityManagerOverride
+from airflow.providers.fab.auth_manager.views.auth_oauth import CustomAuthOAuthView
 from flask_appbuilder.const import AUTH_OAUTH
 
 OIDC: dict[str, Any] = json.loads(os.environ["MOLINO_OIDC"])
 PROVIDER = "openid"
 
 
+class OpenIDView(CustomAuthOAuthView):
+    """Says to whom the provider knows, but no role is given, what is lacking: to try again helps nobody."""
+
+    invalid_login_message = (
+        "You aren't let in: either none of your groups has a role in Airflow, or your name isn't verified, or the "
+        "provider couldn't be asked. Whoever runs Airflow can tell."
+    )
+
+
 class OpenIDSecurityManager(FabAirflowSecurityManagerOverride):
     """Takes name and groups from the claims of the values, and refuses who is in none of the groups."""
+
+    authoauthview = OpenIDView
 
     def get_oauth_user_info(self, provider: str, resp: dict[str, Any]) -> dict[str, Any]:
         """Return who logs in.

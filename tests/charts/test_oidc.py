@@ -134,6 +134,12 @@ def test_airflow_counts_the_time_of_a_login_from_its_begin(seconds: int, minutes
     assert "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME" not in told  # That of programs' tokens.
 
 
+@pytest.mark.parametrize(("settings", "secure"), [(("tls.issuer=own",), "True"), ((), "False")])
+def test_airflows_cookie_is_sent_by_https_alone_where_its_page_is(settings: tuple[str, ...], secure: str) -> None:
+    told = variables(render("defaults", *ON, *settings), "Deployment/molino-airflow-api-server")
+    assert told["AIRFLOW__FAB__COOKIE_SECURE"] == secure
+
+
 def test_a_client_of_ones_own_has_its_own_secret() -> None:
     documents = render("defaults", *ON, "oidc.mlflow.clientId=own")
     (provider,) = settings(documents, "mlflow")["providers"]

@@ -5,6 +5,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,8 +16,13 @@ from tests.cluster.phases import phase
 from tests.e2e.installed import images
 
 
-def main() -> int:
-    """Run all stages, each with its time; return pytest's exit code."""
+def run_scenarios(folder: str, more: Sequence[str] = ()) -> int:
+    """Run all stages, each with its time; return pytest's exit code.
+
+    Args:
+        folder: Of the scenarios.
+        more: Fixtures that they want beside the images of every installation.
+    """
     arguments = [argument for argument in sys.argv[1:] if argument != "--keep"]
     os.environ["MOLINO_E2E"] = "1"
     cluster = Cluster.here()
@@ -25,17 +31,22 @@ def main() -> int:
         cluster.up()
     try:
         with phase("stage: images"):
-            images.build(cluster)
-            images.load(cluster)
+            images.build(cluster, more)
+            images.load(cluster, more)
         with phase("stage: scenarios"):
-            return int(pytest.main(["tests/e2e/installed", "-v", *arguments]))
+            return int(pytest.main([folder, "-v", *arguments]))
     finally:
         if "--keep" not in sys.argv:
             cluster.down()
 
 
-if __name__ == "__main__":
+def main(folder: str, more: Sequence[str] = ()) -> None:
+    """Run all stages, and exit with pytest's code, or with the cause where there is no cluster."""
     try:
-        sys.exit(main())
+        sys.exit(run_scenarios(folder, more))
     except ClusterError as error:
         sys.exit(f"e2e: {error}")
+
+
+if __name__ == "__main__":
+    main("tests/e2e/installed")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from images.build import address, names, version
@@ -15,10 +16,12 @@ BASES = ("python", "golang")
 """Fixtures that Molino's own images are built on."""
 BESIDE = ("nginx", "postgres")
 """Fixtures that run beside them."""
+LOGIN = ("dex", "oauth2-proxy")
+"""Fixtures that run where people log in by a provider: they are built for those scenarios alone."""
 
 
-def build(cluster: Cluster) -> None:
-    """Build every image.
+def build(cluster: Cluster, more: Sequence[str] = ()) -> None:
+    """Build every image, and more fixtures.
 
     Raises:
         subprocess.CalledProcessError: One can't be built; the builder has said why.
@@ -26,7 +29,7 @@ def build(cluster: Cluster) -> None:
     command = [sys.executable, str(ROOT / "images" / "build.py")]
     if not cluster.in_docker:
         with phase("stand-ins of public images"):
-            builder.make(cluster.folders, (*BASES, *BESIDE))
+            builder.make(cluster.folders, (*BASES, *BESIDE, *more))
         # Debian's slim image is the Python stand-in without a use for Python.
         local = {**cluster.stand_ins(), "docker.io/library/debian:bookworm-slim": FIXTURES["python"].image}
         for public, instead in local.items():
@@ -35,15 +38,15 @@ def build(cluster: Cluster) -> None:
         subprocess.run(command, check=True, stdout=sys.stderr)
 
 
-def load(cluster: Cluster) -> None:
+def load(cluster: Cluster, more: Sequence[str] = ()) -> None:
     """Bring them into the node; what is there already isn't moved again."""
     own = [address(name, "" if cluster.in_docker else "localhost/", version()) for name in names()]
-    beside = [] if cluster.in_docker else [FIXTURES[name].image for name in BESIDE]
+    beside = [] if cluster.in_docker else [FIXTURES[name].image for name in (*BESIDE, *more)]
     with phase("load images"):
         cluster.load([*own, *beside])
 
 
-def values(cluster: Cluster) -> dict[str, object]:
+def values(cluster: Cluster) -> dict[str, dict[str, object]]:
     """Return the chart's values that name these images."""
     if cluster.in_docker:
         return {}
@@ -51,6 +54,7 @@ def values(cluster: Cluster) -> dict[str, object]:
         "image": {"registry": "localhost"},
         "postgres": {"image": _named("postgres")},
         "tensorboard": {"nginx": {"image": _named("nginx")}},
+        "oidc": {"image": _named("oauth2-proxy")},
     }
 
 

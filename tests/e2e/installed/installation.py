@@ -71,7 +71,7 @@ class Installation:
 
     def helm(self, *words: str | Path) -> str:
         """Run helm in the namespace."""
-        place = ["--namespace", self.namespace, "--kubeconfig", self.cluster.kubeconfig]
+        place: list[str | Path] = ["--namespace", self.namespace, "--kubeconfig", self.cluster.kubeconfig]
         return run([self.cluster.program("helm"), *words, *place])
 
     def upgrade(self, *files: Path, options: tuple[str, ...] = ()) -> str:

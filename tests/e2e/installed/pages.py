@@ -18,11 +18,11 @@ WINDOW: ViewportSize = {"width": 1440, "height": 900}
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """Hand out a browser."""
+def open_browser(*options: str) -> Iterator[Browser]:
+    """Hand out a browser, started with these options."""
     assert CHROMIUM, "no Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
         yield chromium
         chromium.close()
 

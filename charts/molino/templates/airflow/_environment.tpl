@@ -53,6 +53,7 @@
 - {name: AIRFLOW__FAB__CONFIG_FILE, value: /opt/molino/webserver_config.py}
 # The address of the ingress, by what that says in its headers: the provider sends browsers back there.
 - {name: AIRFLOW__FAB__ENABLE_PROXY_FIX, value: "True"}
+- {name: AIRFLOW__FAB__COOKIE_SECURE, value: {{ include "molino.oidcUrl" $own | hasPrefix "https://" | ternary "True" "False" | quote }}}
 # An open page asks on and on, which keeps a session alive: it ends by the time since the login alone.
 - {name: AIRFLOW__FAB__SESSION_MAX_LIFETIME_MINUTES, value: {{ divf $config.sessionSeconds 60 | ceil | int | toJson | quote }}}
 - {name: MOLINO_OIDC, value: {{ toJson $told | quote }}}

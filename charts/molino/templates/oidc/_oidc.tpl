@@ -107,7 +107,7 @@ http://{{ include "molino.name" . }}:{{ (index .root.Values .component).service.
 {{- if not $groups -}}
 {{- fail "oidc.airflow.roles: name the groups of a role, such as roles.Admin: [ml-admins], or set oidc.airflow.enabled: false" -}}
 {{- end -}}
-{{- range $name := list "AIRFLOW__FAB__CONFIG_FILE" "AIRFLOW__FAB__ENABLE_PROXY_FIX" "AIRFLOW__FAB__SESSION_MAX_LIFETIME_MINUTES" -}}
+{{- range $name := list "AIRFLOW__FAB__CONFIG_FILE" "AIRFLOW__FAB__COOKIE_SECURE" "AIRFLOW__FAB__ENABLE_PROXY_FIX" "AIRFLOW__FAB__SESSION_MAX_LIFETIME_MINUTES" -}}
 {{- if hasKey $v.airflow.config $name -}}
 {{- fail (printf "airflow.config.%s: with oidc.airflow the chart sets this itself: leave it out" $name) -}}
 {{- end -}}
