@@ -1,7 +1,8 @@
 """A dense network of Keras on TensorFlow, stopped early by the validation rows or after a number of epochs.
 
 The training loop is our own: one compiled function takes a portion of rows and goes through all of its batches, so
-that a step costs no Python and rows may come from memory or, portion by portion, from a file too large for it.
+that a step costs no Python and rows may come from memory or, portion by portion, from a file too large for it. Keras'
+`fit` takes two to three times the processor: `docs/architecture.md` has the figures.
 """
 
 import importlib
