@@ -1,5 +1,7 @@
 """The composition root of the server: Gunicorn, set up from the settings, and the memory its workers share."""
 
+import gc
+
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
@@ -37,6 +39,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "asgi_disconnect_grace_period": 0,
             "control_socket_disable": True,
             "logger_class": ServerLog,
+            "when_ready": self._keep_shared,
             "pre_fork": self._take_slot,
             "child_exit": self._give_slot_back,
         }.items():
@@ -45,6 +48,14 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> tuple[ServingSettings, Shared]:
         """Return what a worker builds its app from, after the fork."""
         return self._settings, self.shared
+
+    def _keep_shared(self, _: Arbiter) -> None:
+        """Keep the workers' search for cycles from what was there before them.
+
+        It writes to every object that it visits: each worker would get a copy of all memory that they share.
+        """
+        gc.collect()
+        gc.freeze()
 
     def _take_slot(self, _: Arbiter, worker: Worker) -> None:
         worker.slot = self._free.pop()
