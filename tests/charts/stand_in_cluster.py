@@ -54,13 +54,17 @@ def discovery() -> Objects:
     return found | {"/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}}
 
 
-def secret(name: str, **values: str) -> tuple[str, dict[str, Any]]:
-    """Return a Secret of the release `molino`, with values in base64, and where it is read."""
+def of_the_release(name: str) -> dict[str, Any]:
+    """Return the metadata of an object that Helm has made for the release `molino`."""
     release = {"meta.helm.sh/release-name": "molino", "meta.helm.sh/release-namespace": "molino"}
     labels = {"app.kubernetes.io/managed-by": "Helm"}
-    metadata = {"name": name, "namespace": "molino", "labels": labels, "annotations": release}
+    return {"name": name, "namespace": "molino", "labels": labels, "annotations": release}
+
+
+def secret(name: str, **values: str) -> tuple[str, dict[str, Any]]:
+    """Return a Secret of the release `molino`, with values in base64, and where it is read."""
     return f"/api/v1/namespaces/molino/secrets/{name}", {
-        "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": values,
+        "apiVersion": "v1", "kind": "Secret", "metadata": of_the_release(name), "data": values,
     }  # fmt: skip
 
 
@@ -80,14 +84,9 @@ def claims(size: str, now: str = "") -> tuple[tuple[str, dict[str, Any]], ...]:
     """Return MinIO's StatefulSet with the size that its claim was made with, and the claim as it is now."""
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
     grown = spec | {"resources": {"requests": {"storage": now or size}}}
-    release = {"meta.helm.sh/release-name": "molino", "meta.helm.sh/release-namespace": "molino"}
-    metadata = {
-        "name": "molino-minio", "namespace": "molino", "labels": {"app.kubernetes.io/managed-by": "Helm"},
-        "annotations": release,
-    }  # fmt: skip
     return (
         ("/apis/apps/v1/namespaces/molino/statefulsets/molino-minio", {
-            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata,
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": of_the_release("molino-minio"),
             "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": spec}]},
         }),
         ("/api/v1/namespaces/molino/persistentvolumeclaims/data-molino-minio-0", {
@@ -99,13 +98,10 @@ def claims(size: str, now: str = "") -> tuple[tuple[str, dict[str, Any]], ...]:
 
 def deployed(name: str, container: str, image: str) -> tuple[str, dict[str, Any]]:
     """Return a Deployment of the release `molino` with one container, and where it is read."""
-    release = {"meta.helm.sh/release-name": "molino", "meta.helm.sh/release-namespace": "molino"}
-    metadata = {
-        "name": name, "namespace": "molino", "labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": release,
-    }  # fmt: skip
     pod = {"containers": [{"name": container, "image": image}]}
     return f"/apis/apps/v1/namespaces/molino/deployments/{name}", {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": {"spec": pod}},
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": of_the_release(name),
+        "spec": {"template": {"spec": pod}},
     }  # fmt: skip
 
 

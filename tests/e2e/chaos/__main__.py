@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
-from tests.cluster import machine
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.phases import phase
@@ -26,7 +25,8 @@ from tests.e2e.chaos.scene import Scene
 from tests.e2e.chaos.seen import Probed
 from tests.e2e.chaos.stage import MODELS, TIGHT, install
 from tests.e2e.chaos.table import Row
-from tests.e2e.installed import images, runs
+from tests.e2e.installed import runs
+from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.watch import PodWatch
 
@@ -60,18 +60,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Break what is asked for; return 1 where a promise was broken."""
     options = parse(arguments)
-    cluster = Cluster.here()
-    machine.require_room(cluster.folders.root)
-    with phase("stage: cluster"):
-        cluster.up()
-    try:
-        with phase("stage: images"):
-            images.build(cluster)
-            images.load(cluster)
+    with cluster_with_images(keep=options.keep) as cluster:
         return break_all(cluster, options)
-    finally:
-        if not options.keep:
-            cluster.down()
 
 
 def break_all(cluster: Cluster, options: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,15 +17,14 @@ from tests.cluster.phases import phase
 from tests.e2e.installed import images
 
 
-def run_scenarios(folder: str, more: Sequence[str] = ()) -> int:
-    """Run all stages, each with its time; return pytest's exit code.
+@contextmanager
+def cluster_with_images(more: Sequence[str] = (), keep: bool = False) -> Iterator[Cluster]:
+    """Bring the cluster up with every image built and loaded, each stage with its time, and take it down at the end.
 
     Args:
-        folder: Of the scenarios.
-        more: Fixtures that they want beside the images of every installation.
+        more: Fixtures that are wanted beside the images of every installation.
+        keep: Leave it up.
     """
-    arguments = [argument for argument in sys.argv[1:] if argument != "--keep"]
-    os.environ["MOLINO_E2E"] = "1"
     cluster = Cluster.here()
     machine.require_room(cluster.folders.root)
     with phase("stage: cluster"):
@@ -33,11 +33,23 @@ def run_scenarios(folder: str, more: Sequence[str] = ()) -> int:
         with phase("stage: images"):
             images.build(cluster, more)
             images.load(cluster, more)
-        with phase("stage: scenarios"):
-            return int(pytest.main([folder, "-v", *arguments]))
+        yield cluster
     finally:
-        if "--keep" not in sys.argv:
+        if not keep:
             cluster.down()
+
+
+def run_scenarios(folder: str, more: Sequence[str] = ()) -> int:
+    """Run all stages; return pytest's exit code.
+
+    Args:
+        folder: Of the scenarios.
+        more: Fixtures that they want beside the images of every installation.
+    """
+    arguments = [argument for argument in sys.argv[1:] if argument != "--keep"]
+    os.environ["MOLINO_E2E"] = "1"
+    with cluster_with_images(more, keep="--keep" in sys.argv), phase("stage: scenarios"):
+        return int(pytest.main([folder, "-v", *arguments]))
 
 
 def main(folder: str, more: Sequence[str] = ()) -> None:
