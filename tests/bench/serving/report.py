@@ -48,7 +48,7 @@ def section(run: Run, outcomes: Sequence[Outcome]) -> str:
     ]
     faults = [outcome for outcome in outcomes if outcome.fault]
     if faults:
-        parts += ["### Not measured", "".join(f"- {o.peer.title}: {_one_line(o.fault)}\n" for o in faults)]
+        parts += ["### Not measured", "".join(f"- {o.peer.title}: {_cause(o)}\n" for o in faults)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -139,6 +139,11 @@ def _targets(outcomes: Sequence[Outcome]) -> str:
 
 def _versions(outcome: Outcome) -> str:
     return ", ".join(f"{name} {version}" for name, version in outcome.versions.items()) or "not installed"
+
+
+def _cause(outcome: Outcome) -> str:
+    known = f"; {outcome.peer.known}" if outcome.peer.known else ""
+    return f"{_one_line(outcome.fault)}{known}"
 
 
 def _one_line(fault: str | None) -> str:

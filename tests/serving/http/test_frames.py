@@ -11,7 +11,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn_h1c import H1CProtocol
 from running_server import RunningServer
 
-from serving.http.connections import Connection
+from serving.http.connections import PIECE_BYTES, Connection
 
 HEAD = b"Host: x\r\nX-API-KEY: mercadolibre\r\n"
 POST = b"POST /predict HTTP/1.1\r\n" + HEAD + b"Content-Type: application/json\r\n"
@@ -145,3 +145,13 @@ def test_the_parser_in_c_is_found_by_our_connections():
     """Gunicorn keeps what it found with the class that asked, and a subclass that asks first finds none."""
     assert Connection._h1c_protocol_class is H1CProtocol
     assert ASGIProtocol._h1c_has_limits
+
+
+def test_the_parser_in_c_holds_64_kib_behind_a_request():
+    """Why `Connection` gives it pieces and holds the rest, and why Gunicorn's own worker is measured by its other one."""
+    parser = H1CProtocol(None, None, None)
+    parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + bytes(PIECE_BYTES))
+    whole = (len(parser.remaining()), parser.remaining_truncated)
+    parser.feed(b"x")
+
+    assert [whole, (len(parser.remaining()), parser.remaining_truncated)] == [(65536, False), (65536, True)]
