@@ -79,7 +79,7 @@ class App:
             await request.end()
 
     async def _answer(self, scope: Scope, request: Request, match: Match | None, route: Route | None) -> Answer:
-        request.require_host(scope["http_version"])
+        request.require_form(scope["http_version"])
         asked_ahead = self._cross_origin.ask_ahead(scope, request) if self._cross_origin else None
         if asked_ahead is not None:
             return asked_ahead

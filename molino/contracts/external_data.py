@@ -18,7 +18,9 @@ _MESSAGES: Mapping[str, Message] = {
 }
 """The fields of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) that lead to a tensor."""
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _FIXED64, _BYTES, _GROUP, _GROUP_END, _FIXED32 = 0, 1, 2, 3, 4, 5
+_TAG_BITS = 2**32 - 1
+"""What readers keep of a field's tag, however many bits are written."""
 _PLACE = b"location"
 """The key under which a tensor names its file; a graph without these letters has no such tensor."""
 
@@ -53,6 +55,7 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     position = 0
     while position < len(content):
         tag, position = _varint(content, position)
+        tag &= _TAG_BITS
         wire = tag & 7
         if wire == _VARINT:
             value, position = _varint(content, position)
@@ -63,7 +66,7 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             position += length
         elif wire in (_FIXED64, _FIXED32):
             position += 8 if wire == _FIXED64 else 4
-        else:
+        elif wire not in (_GROUP, _GROUP_END):  # What is in a group, which ONNX has none of, is as good as beside it.
             raise ValueError(f"wire type {wire}")
 
 

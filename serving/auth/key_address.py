@@ -1,12 +1,12 @@
 """Signing keys from the address of a JWKS: kept, fetched again from time to time, and when a token names a new one."""
 
+import re
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,8 @@ from serving.auth.signing_keys import LARGEST_BYTES, KeySet, read_jwks
 
 FETCH_SECONDS = 5.0
 """How long a fetch may take as a whole."""
+_PLAIN = re.compile(r"[!-~]+")
+"""An address that needs no more quoting; of others the library tells what it should hide."""
 RETRY_SECONDS = 10.0
 """After a failed fetch the next one comes so soon."""
 MOST_FETCHES, FETCHES_SECONDS = 10, 60.0
@@ -34,12 +36,14 @@ class KeyAddress:
             SettingsError: it isn't the address of a web server.
         """
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(url) if _PLAIN.fullmatch(url) else urlsplit("")
             host = parts.hostname if parts.scheme in ("http", "https") and parts.port != 0 else None
         except ValueError:
             host = None
-        if not host:
-            raise SettingsError("MOLINO_SERVING_JWKS_URL: expected an address such as https://issuer.example/jwks")
+        if not host or "@" in parts.netloc:
+            raise SettingsError(
+                "MOLINO_SERVING_JWKS_URL: expected an address such as https://issuer.example/jwks, without a user"
+            )
         self.fault: str | None = None
         self.safe = parts.scheme == "https" or is_loopback(host)
         """Whether nobody on the way can change the keys."""
@@ -83,9 +87,9 @@ class KeyAddress:
 
     def _fetch(self) -> None:
         try:
-            self._keys, self.fault = read_jwks(self._load().decode("utf-8")), None
+            self._keys, self.fault = read_jwks(self._load().decode("utf-8-sig")), None
             self._due = time.monotonic() + self._seconds
-        except (OSError, HTTPException, ValueError) as error:
+        except Exception as error:
             cause = f"MOLINO_SERVING_JWKS_URL: can't fetch the signing keys: {_cause(error)}"
             if cause != self.fault:
                 structlog.get_logger().error("the signing keys can't be fetched; those before stay", cause=cause)

@@ -15,6 +15,7 @@ from serving.settings import DEVELOPMENT_API_KEY, ServingSettings
 
 LARGEST_BYTES = 2**20
 _HASHED = re.compile(r"sha256:([0-9a-fA-F]{64})")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DEVELOPMENT = hashlib.sha256(DEVELOPMENT_API_KEY.encode()).digest()
 
 
@@ -100,6 +101,10 @@ def _digest(key: str, where: str) -> bytes:
     hashed = _HASHED.fullmatch(key)
     if hashed:
         return bytes.fromhex(hashed[1])
+    if _CONTROL.search(key):
+        raise SettingsError(
+            f"{where}: a key holds control characters, which no header carries; write the keys in UTF-8"
+        )
     if key.startswith("sha256:"):
         raise SettingsError(f"{where}: a key that starts with sha256: must go on with 64 hex digits")
     return hashlib.sha256(key.encode()).digest()

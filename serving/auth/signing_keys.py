@@ -21,7 +21,7 @@ RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 ALGORITHMS = RSA | frozenset(CURVES.values()) | {"EdDSA"}
 """Signatures by a private key; never `none`, nor one that the public key itself could make."""
-_PEM = re.compile(r"-----BEGIN (?P<what>[A-Z ]+)-----.+?-----END (?P=what)-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----")
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,15 @@ def read_jwks(text: str) -> KeySet:
 
 
 def _read_jwk(jwk: Any) -> SigningKey | None:
-    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or jwk.get("kty") not in ("RSA", "EC", "OKP"):
+    if not isinstance(jwk, dict):
         return None
-    key_id = jwk.get("kid")
-    if "d" in jwk or not (key_id is None or isinstance(key_id, str)) or "verify" not in jwk.get("key_ops", ["verify"]):
+    jwk = {name: value for name, value in jwk.items() if value is not None}
+    if jwk.get("use", "sig") != "sig" or jwk.get("kty") not in ("RSA", "EC", "OKP"):
+        return None
+    key_id, uses = jwk.get("kid"), jwk.get("key_ops") or ["verify"]
+    if "d" in jwk or not (key_id is None or isinstance(key_id, str)) or not isinstance(uses, list):
+        return None
+    if "verify" not in uses:
         return None
     try:
         found = _signing_key(jwt.PyJWK.from_dict(jwk).key, key_id)
@@ -148,11 +153,19 @@ def _read_jwk(jwk: Any) -> SigningKey | None:
 
 
 def _read_pem(text: str) -> KeySet:
-    found = []
-    for block in list(_PEM.finditer(text))[: MOST_KEYS + 1]:
-        if "PRIVATE" in block["what"]:
+    found: list[SigningKey | None] = []
+    begin = _PEM.search(text)
+    while begin is not None:
+        if "PRIVATE" in begin[1]:
             raise ValueError("it holds a private key, which the server must not have")
-        found.append(_signing_key(load_pem_public_key(block[0].encode()), None))
+        if len(found) == MOST_KEYS:
+            raise ValueError(f"it holds more than {MOST_KEYS} keys")
+        last = f"-----END {begin[1]}-----"
+        end = text.find(last, begin.end())
+        if end < 0:
+            raise ValueError(f"it ends before {last}")
+        found.append(_signing_key(load_pem_public_key(text[begin.start() : end + len(last)].encode()), None))
+        begin = _PEM.search(text, end)
     return _key_set(found, named=False)
 
 

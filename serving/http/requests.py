@@ -16,7 +16,8 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:._~-]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
+_ABSOLUTE = re.compile(r"https?://([^/?#]+)([/?].*)?", re.IGNORECASE | re.DOTALL)
 MOST_PIECES, LEAST_PIECE = 16_384, 64
 """A body in more pieces must have so many bytes per piece: each costs as much time as a small request."""
 SMALL_BYTES = 64 * 1024
@@ -153,19 +154,27 @@ class Request:
         length = self.headers.get(b"content-length")
         return length is not None and int(length) <= SMALL_BYTES and b"expect" not in self.headers
 
-    def require_host(self, version: str) -> None:
-        """Return where the request says which host is meant, as HTTP/1.1 wants it (RFC 9112, 3.2).
+    def require_form(self, version: str) -> None:
+        """Return where the request says which host is meant, and codes its body by chunks alone.
+
+        As HTTP/1.1 wants it (RFC 9112, 3.2 and 6.1); the parser has looked at the rest.
 
         Raises:
-            Problem: 400.
+            Problem: 400, and the connection is to end.
         """
         host = self.headers.get(b"host")
+        fault = ""
         if host is None and version != "1.0":
+            fault = "the request has no Host header"
+        elif host is not None and not _HOST.fullmatch(host):
+            fault = "the request's Host header names no host"
+        elif not self.path.startswith("/") and self.path != "*":
+            fault = "the request's target is neither a path nor the address of one"
+        elif self.headers.get(b"transfer-encoding", b"chunked").strip().lower() != b"chunked":
+            fault = "the request's body comes in another coding than chunked"
+        if fault:
             self.closes = True
-            raise Problem(400, "the request has no Host header")
-        if host is not None and not _HOST.fullmatch(host):
-            self.closes = True
-            raise Problem(400, "the request's Host header names no host")
+            raise Problem(400, fault)
 
     async def end(self) -> None:
         """End the connection where it is to be; a client in the middle of sending gets to read its answer first."""
@@ -189,11 +198,14 @@ class Request:
 
 
 def _path_of(target: str) -> str:
-    """Return the path of a target, which may name the host too (RFC 9112, 3.2.2)."""
+    """Return the path of a target, which may name the host too (RFC 9112, 3.2.2); any other target as it is."""
     if target.startswith("/"):
         return target
-    _, absolute, rest = target.partition("://")
-    return f"/{rest.partition('/')[2]}" if absolute else target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None or not _HOST.fullmatch(absolute[1].encode("latin-1", "replace")):
+        return target
+    path = absolute[2] or "/"
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _require_json(content_type: bytes) -> None:

@@ -30,6 +30,7 @@ SPELLINGS = {
     "CR": "old\rnew",
     "blank lines": "\n\nold\n \n\r\nnew\n\n",
     "a byte order mark": "\ufeffold,new",
+    "files put together": "\ufeffold\n\ufeffnew\n",
     "comments": "# rotated, in March\nold # until June, by ana\n  # a blank before\nnew",
     "a digest": f"old,{HASHED}",
     "a digest on a line": f"old\n{HASHED.replace(HASHED[7:], HASHED[7:].upper())}\n",
@@ -83,6 +84,7 @@ def write(content: bytes) -> Callable[[Path], object]:
         (write(b"# nobody\n,\n"), "holds no API key"),
         (write(b"sha256:abc"), "64 hex digits"),
         (write("old\nnew\n".encode("utf-16")), "decode"),
+        (write("old\nnew\n".encode("utf-16le")), "control characters"),
         (write(b"k" * 2**21), "larger than"),
     ],
 )

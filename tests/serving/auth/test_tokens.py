@@ -1,5 +1,6 @@
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,12 @@ import jwt
 import pytest
 from asgi_client import make_client
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from werkzeug.test import Client
 
 from molino.contracts.errors import SettingsError
 from serving.auth.keys import open_authenticator
+from serving.auth.signing_keys import LARGEST_BYTES, read_keys
 from serving.settings import ServingSettings
 from tests.serving.auth import issuer
 
@@ -164,7 +166,15 @@ def test_a_file_without_keys_is_refused_at_the_start(tmp_path: Path, text: str) 
         {"jwks_url": "https://dex.example/keys"},
         {"jwt_issuer": "dex", "jwt_audience": "molino"},
         {"jwks_url": "ftp://dex.example/keys", "jwt_issuer": "dex", "jwt_audience": "molino"},
-        {"jwks_url": "dex", "jwt_issuer": "dex", "jwt_audience": "molino"},
+        *(
+            {"jwks_url": url, "jwt_issuer": "dex", "jwt_audience": "molino"}
+            for url in (
+                "dex",
+                "https://ana:secret@dex.example/keys",
+                "https://dex.example/a b",
+                "https://dex.example/é",
+            )
+        ),
         *(
             {"jwt_keys": "key.pem", "jwt_issuer": "dex", "jwt_audience": "molino", "jwt_algorithms": algorithms}
             for algorithms in ("", "none", "HS256", "RS256,HS256", "RS256;ES256")
@@ -176,6 +186,31 @@ def test_half_set_up_tokens_are_refused_at_the_start(public_pem: Path, settings:
 
     with pytest.raises(SettingsError, match="MOLINO_SERVING_JW"):
         open_authenticator(ServingSettings(**given))
+
+
+ODD = [5, None, True, [], {}, "", "x", "é", "\ud800", "==", "A" * 10_000, 1e308, [["verify"]], {"verify": 1}]
+
+
+@pytest.mark.parametrize("make", [issuer.new_rsa, issuer.new_ec, ed25519.Ed25519PrivateKey.generate])
+def test_odd_keys_of_a_key_set_keep_no_other_back(make: Callable[[], issuer.PrivateKey]) -> None:
+    """Whatever a member holds, the key counts or doesn't, and the good one beside it is read."""
+    key, good = issuer.jwk_of(make()), issuer.jwk_of(issuer.new_ec(), kid="good")
+    for name in {*key, "key_ops", "use", "alg", "kid", "x5c", "oth"}:
+        for value in ODD:
+            found = read_keys(json.dumps({"keys": [{**key, name: value}, good]}).encode())
+            assert found.keys[-1].key_id == "good", (name, value)
+
+
+@pytest.mark.parametrize("member", [{}, {"key_ops": None, "use": None, "alg": None}, {"key_ops": [], "x5c": []}])
+def test_a_key_may_say_nothing_of_its_use(member: dict[str, Any]) -> None:
+    text = json.dumps({"keys": [{**issuer.jwk_of(issuer.new_ec()), **member}]})
+
+    assert len(read_keys(text.encode()).keys) == len(read_keys(text.encode("utf-8-sig")).keys) == 1
+
+
+def test_begun_keys_are_read_in_no_time() -> None:
+    with pytest.raises(ValueError, match="ends before"):
+        read_keys(b"-----BEGIN A-----" * (LARGEST_BYTES // 17))
 
 
 def test_keys_that_are_no_public_ones_or_too_short_are_refused(tmp_path: Path) -> None:

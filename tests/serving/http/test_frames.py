@@ -25,6 +25,11 @@ REFUSED = {
     "a vertical tab before the coding": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
     "a folded line": b"GET /ping HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
     "another coding than chunked": POST + b"Transfer-Encoding: gzip\r\n\r\n",
+    "a coding below chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "chunked on two lines": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked after nothing": POST + b"Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n",
+    "no coding": POST + b"Transfer-Encoding:\r\n\r\n0\r\n\r\n",
     "a coding that nobody knows": POST + b"Transfer-Encoding: chunkzd\r\n\r\n0\r\n\r\n",
     "a version of the future": b"GET /ping HTTP/9.1\r\nHost: x\r\n\r\n",
     "chunk data without its line end": POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}X\r\n0\r\n\r\n",
@@ -34,6 +39,20 @@ REFUSED = {
     "no host, with a key": b"GET /models HTTP/1.1\r\nX-API-KEY: mercadolibre\r\n\r\n",
     "two hosts": b"GET /ping HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
     "a host that is none": b"GET /ping HTTP/1.1\r\nHost: x y\r\n\r\n",
+    "a host with a user": b"GET /ping HTTP/1.1\r\nHost: a@x\r\n\r\n",
+    "a host with half a bracket": b"GET /ping HTTP/1.1\r\nHost: [::1\r\n\r\n",
+    "a host with a port that is none": b"GET /ping HTTP/1.1\r\nHost: x:y\r\n\r\n",
+    "a target of another scheme": b"GET ftp://x/ping HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a target without its host": b"GET http:///ping HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a target with a user": b"GET http://a@x/ping HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a target that is a host": b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a chunk size with a sign": POST + b"Transfer-Encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n",
+    "a chunk size beyond 64 bits": POST + b"Transfer-Encoding: chunked\r\n\r\n10000000000000002\r\n{}\r\n0\r\n\r\n",
+    "a chunk size with a blank": POST + b"Transfer-Encoding: chunked\r\n\r\n2 \r\n{}\r\n0\r\n\r\n",
+    "a line feed alone in a chunk's extension": POST + b"Transfer-Encoding: chunked\r\n\r\n2;a\nb\r\n{}\r\n0\r\n\r\n",
+    "a method in small letters": b"get /ping HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a beginning of TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "a byte order mark": b"\xef\xbb\xbfGET /ping HTTP/1.1\r\nHost: x\r\n\r\n",
     "a length and a coding": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two lengths": POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
     "a list of lengths": POST + b"Content-Length: 2, 2\r\n\r\n{}",
@@ -68,8 +87,9 @@ def test_a_blank_line_before_a_request_is_passed_over(server: RunningServer) -> 
     assert received.startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_target_may_name_the_host(server: RunningServer) -> None:
-    received = exchange(server.port, b"GET http://x/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+@pytest.mark.parametrize("target", ["http://x/ping", "HTTPS://x:80/ping", "http://[::1]:8000/ping?a=b"])
+def test_a_target_may_name_the_host(server: RunningServer, target: str) -> None:
+    received = exchange(server.port, f"GET {target} HTTP/1.1\r\nHost: [::1]:8000\r\nConnection: close\r\n\r\n".encode())
 
     assert received.startswith(b"HTTP/1.1 200 ")
 
@@ -148,7 +168,7 @@ def test_the_parser_in_c_is_found_by_our_connections():
 
 
 def test_the_parser_in_c_holds_64_kib_behind_a_request():
-    """Why `Connection` gives it pieces and holds the rest, and why Gunicorn's own worker is measured by its other one."""
+    """Why `Connection` holds the rest itself, and why Gunicorn's own worker is measured by its other parser."""
     parser = H1CProtocol(None, None, None)
     parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + bytes(PIECE_BYTES))
     whole = (len(parser.remaining()), parser.remaining_truncated)

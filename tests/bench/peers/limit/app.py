@@ -10,7 +10,7 @@ LENGTH = str(len(BODY))
 async def asgi(
     scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[..., Awaitable[None]]
 ) -> None:
-    """Answer once the body has come, without looking at it: Gunicorn closes a connection where something is left unread."""
+    """Answer without looking at the body, which is read: Gunicorn closes a connection where some is left."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):
