@@ -18,6 +18,8 @@ WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # uv trusts what the machine trusts, as pip, curl and git do.
 export UV_SYSTEM_CERTS := 1
+# What is compiled once is kept: hundreds of processes of the tests would each compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 .PHONY: run test coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos login clean help
