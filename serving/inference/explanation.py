@@ -5,6 +5,9 @@ is that feature's. The mean over permutations, each with a background row of its
 estimate of the Shapley value (Castro, Gomez and Tejada, Polynomial calculation of the Shapley value based on
 sampling, 2009; Strumbelj and Kononenko, Explaining prediction models and individual predictions with feature
 contributions, 2014).
+The values are marginal (interventional): background rows have each feature drawn by itself, whatever goes with it in
+the data, so that what a feature gets is what the model makes of its value (Janzing, Minorics and Bloebaum, Feature
+relevance quantification in explainable AI: a causal problem, 2020).
 What each permutation adds up to is the whole way from the background row's answer to the row's own, so that base value
 and contributions are the answer, however few permutations there are.
 """

@@ -94,22 +94,20 @@ class Model:
         """
         if len(rows) == 1 and self._single is not None:
             return self._predict_single(self._single, rows[0])
-        return self.predict_inputs(self._graph_inputs(rows), len(rows))
+        return self._predict_inputs(self._graph_inputs(rows), len(rows))
 
-    def read_columns(self, columns: Sequence[Sequence[Any]]) -> GraphInputs:
-        """Return the graph's inputs for a column of values per feature, in feature order.
-
-        Raises:
-            Problem: 422 with each wrong value's row and feature.
-        """
-        return self._columns.read(columns)
-
-    def predict_inputs(self, inputs: GraphInputs, rows: int) -> Predictions:
-        """Answer the graph's inputs for a number of rows.
+    def predict_columns(self, columns: Sequence[Sequence[Any]]) -> Predictions:
+        """Answer a column of values per feature, in feature order, all of one length and not yet checked.
 
         Raises:
-            Problem: 422 where the graph has no finite answer for a row, 500 where it can't be run on them.
+            Problem: 422 with each wrong value's row and feature, and as `predict`.
         """
+        rows = len(columns[0])
+        if rows == 1:
+            return self.predict([self._columns.read_row(columns)])
+        return self._predict_inputs(self._columns.read(columns), rows)
+
+    def _predict_inputs(self, inputs: GraphInputs, rows: int) -> Predictions:
         predictions = self._answer(inputs, rows)
         if self.observe is not None:
             self.observe(inputs)

@@ -108,7 +108,7 @@ def _infer(request: Request, model: Model, body: bytes) -> Answer:
     attach(content["inputs"], values)
     columns = read_columns(model.release, model.features, content["inputs"], model.max_rows)
     rows = len(columns[0])
-    predictions = model.predict_inputs(model.read_columns(columns), rows)
+    predictions = model.predict_columns(columns)
     answer = {
         "model_name": model.name,
         "model_version": model.version,

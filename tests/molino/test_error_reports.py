@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from bundles import HOUSING_ROW, build_housing
-from failing_graphs import look_up_graph, replace_graph
+from graphs import look_up_graph, replace_graph
 from running_server import ROOT, run_server
 
 from molino.contracts.pointer import write_pointer

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 from bundles import HOUSING_ROW, PENGUIN_ROWS
-from failing_graphs import begin_with_a_group, disguise_tag, external_graph, look_up_graph, replace_graph
+from graphs import begin_with_a_group, disguise_tag, external_graph, look_up_graph, replace_graph
 from running_server import ROOT, RunningServer, run_server
 
 from molino.contracts.errors import ReleaseError

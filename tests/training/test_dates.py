@@ -90,7 +90,7 @@ def test_tensors_take_texts(model: Model, home: Path) -> None:
     assert found == {"day": "BYTES", "at": "BYTES", "opens": "BYTES"}
     day, at = "2023-01-07", "2023-01-07T05:30:00"
     for columns in ([[day], [at], ["10:30"]], [["2023/1/7"], ["2023-01-07 06:30+01:00"], ["10:30 AM"]]):
-        assert model.predict_inputs(model.read_columns(columns), 1).values == [asked(model, day, at)]
+        assert model.predict_columns(columns).values == [asked(model, day, at)]
 
 
 def test_a_table_to_predict_is_read_as_the_source_and_asked_about_in_iso(release: Release, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_texts_without_a_word_and_missing_ones_are_alike(model: Model) -> None:
 
 
 def test_tensors_take_texts(model: Model) -> None:
-    answers = model.predict_inputs(model.read_columns([["Lake, garden", "noisy"], [3, 3]]), 2)
+    answers = model.predict_columns([["Lake, garden", "noisy"], [3, 3]])
     assert answers.values == [asked(model, "lake garden", 3), asked(model, "noisy", 3)]
 
 

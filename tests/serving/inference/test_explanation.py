@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bundles import HOUSING_ROW, PENGUIN_ROWS
+from graphs import replace_graph, sum_graph
 
 from molino.contracts.pointer import bundle_path
 from serving.inference.background import draw_columns
@@ -68,6 +69,22 @@ def test_all_adds_up_to_the_answer(housing: Model, permutations: int) -> None:
 
     assert [one.base + sum(one.contributions) for one in told] == pytest.approx([one.value for one in told], rel=1e-12)
     assert [one.value for one in told] == housing.predict(rows).values
+
+
+@pytest.mark.parametrize("permutations", [1, 20])
+def test_a_feature_gets_what_the_model_makes_of_it_whatever_goes_with_it(own_releases: Path, permutations: int) -> None:
+    """Of a sum that leaves the last feature out, each gets its distance to its own mean, and the last one nothing."""
+    row = list(HOUSING_ROW)
+    example = {"data": [row], "predictions": [sum(row[:-1])]}
+    replace_graph(own_releases, "housing", "1", sum_graph(), example=example)
+    model = load_bundle(bundle_path(own_releases, "housing", "1"))
+    drawn = draw_columns(model.features, model.release.reference, model.columns_of([row]), permutations)
+    (told,) = explain(model, [row], permutations)
+
+    assert told.contributions[:-1] == pytest.approx(
+        [value - column.mean() for value, column in zip(row[:-1], drawn[:-1], strict=True)], abs=1e-3
+    )
+    assert told.contributions[-1] == pytest.approx(0, abs=1e-3)
 
 
 def test_explanations_are_the_same_each_time(housing: Model) -> None:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from failing_graphs import external_graph
+from graphs import external_graph
 
 from molino.contracts.errors import ReleaseError, StepError
 from molino.contracts.model_file import Category, Integer, Number
