@@ -1,5 +1,6 @@
 """What all tests share: their order, and a real S3, MinIO or the server that `MOLINO_TEST_S3` names."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -25,14 +26,18 @@ ACCESS_KEY, SECRET_KEY = "molino-tests", "molino-tests-secret"
 
 
 FIRST = (
-    "tests/e2e", "tests/pipelines", "tests/recipes", "tests/images", "tests/training/train", "tests/training",
+    "tests/pipelines", "tests/recipes", "tests/images", "tests/training/train", "tests/training",
     "tests/molino/test_planted_passwords.py", "tests/molino/test_odd_places.py", "tests/serving",
 )  # fmt: skip
 """Folders and files by how long their tests take, so that workers don't wait at the end for one that began late."""
 
 
 def pytest_configure() -> None:
-    """Let numeric libraries have one thread, here and in what tests start, where each core has a worker."""
+    """Let numeric libraries have one thread, here and in what tests start, where each core has a worker.
+
+    Garbage is looked for rarely: among all that thousands of tests import, that takes a quarter of their collection.
+    """
+    gc.set_threshold(50_000, 20, 100)
     if "PYTEST_XDIST_WORKER" in os.environ:
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             os.environ.setdefault(name, "1")

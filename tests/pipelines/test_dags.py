@@ -22,26 +22,37 @@ PYTHON = os.environ.get("MOLINO_TEST_AIRFLOW")
 Parsed = dict[str, Any]
 
 
-def parse(home: Path, **environment: str) -> Parsed:
+def in_airflow(home: Path, *scripts: tuple[str, list[str], dict[str, str]]) -> list[Any]:
+    """Return what each of the scripts says in an Airflow of this home: name, arguments, and variables of its own."""
     if not PYTHON:
-        pytest.skip("no Airflow to parse with: MOLINO_TEST_AIRFLOW names no Python that has images/airflow's lock")
-    done = subprocess.run(
-        [PYTHON, ROOT / "tests" / "pipelines" / "airflow_probe.py", ROOT / "pipelines" / "dags"],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(home), **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+        pytest.skip("no Airflow: MOLINO_TEST_AIRFLOW names no Python that has images/airflow's lock")
+    folder = ROOT / "tests" / "pipelines"
+    asked = [(str(folder / f"airflow_{name}.py"), arguments, own) for name, arguments, own in scripts]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(home)}
+    environment["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    command = [PYTHON, folder / "airflow_forks.py", json.dumps(asked)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
+    return list(json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
-    return parse(
-        tmp_path_factory.mktemp("airflow"),
-        MOLINO_PODS_SECRETS='{"MOLINO_S3_SECRET_KEY": "own-secret/s3-key", "MOLINO_API_KEY": "own-secret/api-key"}',
-        MOLINO_PODS_SECRET_FILES='{"MOLINO_GIT_SSH_KEY": "deploy-key/ssh-privatekey"}',
-    )
+def parses(tmp_path_factory: pytest.TempPathFactory) -> list[Parsed]:
+    """What is found with the models of the house, with what the chart is told of pods, and beside other models."""
+    folder = tmp_path_factory.mktemp("airflow")
+    variables = (OWN_SECRETS, OWN_PODS, beside_others(folder))
+    return in_airflow(folder / "home", *(("probe", [str(ROOT / "pipelines" / "dags")], own) for own in variables))
+
+
+@pytest.fixture(scope="module")
+def parsed(parses: list[Parsed]) -> Parsed:
+    return parses[0]
+
+
+OWN_SECRETS = {
+    "MOLINO_PODS_SECRETS": '{"MOLINO_S3_SECRET_KEY": "own-secret/s3-key", "MOLINO_API_KEY": "own-secret/api-key"}',
+    "MOLINO_PODS_SECRET_FILES": '{"MOLINO_GIT_SSH_KEY": "deploy-key/ssh-privatekey"}',
+}
 
 
 TEMPLATE: dict[str, Any] = {
@@ -70,16 +81,18 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
+OWN_PODS = {
+    "MOLINO_PODS_TEMPLATES": json.dumps({"train": TEMPLATE}),
+    "MOLINO_PODS_TASKS": json.dumps(
+        {"train": {"retries": 5, "timeoutSeconds": 60, "pool": "training"}, "deploy": {"retries": 0}}
+    ),
+}
+
+
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
+def given(parses: list[Parsed]) -> Parsed:
     """Airflow as the chart tells it what users give the pods of steps."""
-    return parse(
-        tmp_path_factory.mktemp("given"),
-        MOLINO_PODS_TEMPLATES=json.dumps({"train": TEMPLATE}),
-        MOLINO_PODS_TASKS=json.dumps(
-            {"train": {"retries": 5, "timeoutSeconds": 60, "pool": "training"}, "deploy": {"retries": 0}}
-        ),
-    )
+    return parses[1]
 
 
 def test_a_step_s_pod_has_what_users_give_it(given: Parsed) -> None:
@@ -173,10 +186,8 @@ def test_a_new_data_version_starts_the_model_dag_and_nothing_the_data_dag(parsed
     assert (parsed["timetables"]["housing_data"], parsed["timetables"]["housing_model"]) == ("None", "Asset")
 
 
-@pytest.fixture(scope="module")
-def extended(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
-    """What is found beside a model file more, which has a schedule, and another that is wrong."""
-    folder = tmp_path_factory.mktemp("extended")
+def beside_others(folder: Path) -> dict[str, str]:
+    """Write model files: one with a schedule, one that is wrong, one that is large; return variables that name them."""
     (folder / "models").mkdir()
     text = (ROOT / "pipelines" / "models" / "housing" / "model.yaml").read_text()
     own = text.replace("name: housing\n", 'name: own\nschedule: "30 4 * * 1"\n', 1)
@@ -184,14 +195,19 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Parsed:
     (folder / "models" / "broken.yaml").write_text("name: broken\n")
     noise = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(6000))
     (folder / "models" / "large.yaml").write_text(text.replace("name: housing\n", f"name: large # {noise}\n", 1))
-    return parse(
-        folder / "home",
-        MOLINO_MODELS_EXTRA=str(folder / "models"),
-        MOLINO_PODS_ENVIRONMENT='{"NO_PROXY": ".svc,$(KUBERNETES_SERVICE_HOST)"}',
-        MOLINO_PODS_CA_CONFIG_MAP="authorities",
-        MOLINO_PODS_FIXED_USER="false",
-        MOLINO_PODS_EMPTY_DIR_SIZE="10Gi",
-    )
+    return {
+        "MOLINO_MODELS_EXTRA": str(folder / "models"),
+        "MOLINO_PODS_ENVIRONMENT": '{"NO_PROXY": ".svc,$(KUBERNETES_SERVICE_HOST)"}',
+        "MOLINO_PODS_CA_CONFIG_MAP": "authorities",
+        "MOLINO_PODS_FIXED_USER": "false",
+        "MOLINO_PODS_EMPTY_DIR_SIZE": "10Gi",
+    }
+
+
+@pytest.fixture(scope="module")
+def extended(parses: list[Parsed]) -> Parsed:
+    """What is found beside a model file more, which has a schedule, and another that is wrong."""
+    return parses[2]
 
 
 def test_a_schedule_of_the_model_file_starts_the_data_dag(extended: Parsed) -> None:
@@ -296,26 +312,17 @@ def test_candidates_that_the_model_file_has_not_are_refused(parsed: Parsed) -> N
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of an Airflow whose database the runs of this module share."""
-    return tmp_path_factory.mktemp("airflow-home")
-
-
-def run_dags(script: str, home: Path) -> Any:
-    if not PYTHON:
-        pytest.skip("no Airflow to run in: MOLINO_TEST_AIRFLOW names no Python that has images/airflow's lock")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(home)}
-    environment["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    command = [PYTHON, ROOT / "tests" / "pipelines" / script]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What became of the runs of DAGs in one real Airflow, by the script that makes them."""
+    names = ("events", "approval", "notices")
+    said = in_airflow(tmp_path_factory.mktemp("airflow-home"), *((name, [], {}) for name in names))
+    return dict(zip(names, said, strict=True))
 
 
 @pytest.fixture(scope="module")
-def events(database: Path) -> list[list[dict[str, str]]]:
+def events(runs: dict[str, Any]) -> list[list[dict[str, str]]]:
     """The asset events that there are after each end of a version step, in a real Airflow."""
-    return list(run_dags("airflow_events.py", database))
+    return list(runs["events"])
 
 
 def test_a_new_data_version_has_an_event(events: list[list[dict[str, str]]]) -> None:
@@ -331,9 +338,9 @@ def test_a_version_that_no_event_told_of_has_one_though_its_run_was_lost(events:
 
 
 @pytest.fixture(scope="module")
-def approvals(database: Path) -> Parsed:
+def approvals(runs: dict[str, Any]) -> Parsed:
     """What became of three runs of a real Airflow whose model file wants an approval."""
-    return dict(run_dags("airflow_approval.py", database))
+    return dict(runs["approval"])
 
 
 def test_a_person_is_asked_of_each_version_and_of_nothing_that_the_gate_refused(approvals: Parsed) -> None:
@@ -365,9 +372,9 @@ def test_a_wrong_model_file_is_an_import_error_and_the_other_dags_stay(extended:
 
 
 @pytest.fixture(scope="module")
-def notices(database: Path) -> list[Parsed]:
+def notices(runs: dict[str, Any]) -> list[Parsed]:
     """What is told of runs of a real Airflow: one that went well, one put back, one that was killed, one refused."""
-    return list(run_dags("airflow_notices.py", database))
+    return list(runs["notices"])
 
 
 def test_of_a_run_that_went_well_no_pod_is_started(notices: list[Parsed]) -> None:
