@@ -22,7 +22,7 @@ export UV_SYSTEM_CERTS := 1
 unexport PYTHONDONTWRITEBYTECODE
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos login clean help
+.PHONY: run test embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos login clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -31,8 +31,11 @@ run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_
 test: $(VENV)/.dev ## Run the tests, on all cores; ARGS="-k housing" picks some
 	@exec $(BIN)/pytest $(WORKERS) $(ARGS)
 
+embedded: $(VENV)/.dev ## Run whole pipelines as make run does, kill and restore them, and look at what they left
+	@exec $(BIN)/pytest $(WORKERS) -m embedded $(ARGS) tests/e2e
+
 coverage: $(VENV)/.dev ## Run the tests, and tell which lines they never reach
-	@exec $(BIN)/pytest $(WORKERS) --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@exec $(BIN)/pytest $(WORKERS) -m "not fuzz" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 fuzz: $(VENV)/.dev ## Send the API thousands of right and wrong requests
 	@exec $(BIN)/pytest -m fuzz $(ARGS)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from embedded import Ended, Home, quick_home
 
+pytestmark = pytest.mark.embedded
+
 
 @dataclass
 class Drill:

@@ -11,6 +11,8 @@ from embedded import Ended, Home, command_line, descendants, leads_group, quick_
 
 from molino.contracts.steps import STEP_NAMES
 
+pytestmark = pytest.mark.embedded
+
 KINDS = ("linear", "gradient_boosting")
 SAME = ("metrics", "status", "model_file_sha256")
 

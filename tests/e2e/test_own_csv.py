@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from embedded import ROOT, Ended, Home
 
+pytestmark = pytest.mark.embedded
+
 NAME = "flats"
 DISTRICTS = {"north": 1.0, "harbour": 1.6, "old town": 1.4}
 

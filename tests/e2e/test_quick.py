@@ -12,6 +12,8 @@ import pytest
 from embedded import HOST, Ended, Home, alive, children, command_line, descendants, interrupt, quick_home, wait_for
 from notice_receivers import Hook
 
+pytestmark = pytest.mark.embedded
+
 
 @dataclass(frozen=True)
 class Stayed:
