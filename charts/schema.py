@@ -18,8 +18,22 @@ import yaml
 
 from charts.network import NETWORK, network
 from charts.readme import readme
-from charts.sections import AIRFLOW_POOL, GROUP, GROUP_NAME, GROUP_SECTIONS, OF_ALL, SECTIONS, SERVICE, TEXTS
+from charts.sections import (
+    AIRFLOW_POOL,
+    ANNOTATIONS,
+    GROUP,
+    GROUP_NAME,
+    GROUP_SECTIONS,
+    LABELS,
+    OF_ALL,
+    QUANTITIES,
+    QUANTITY,
+    SECTIONS,
+    SERVICE,
+    TEXTS,
+)
 from molino.contracts.steps import STEP_NAMES
+from serving.settings import ServingSettings
 
 CHART = Path(__file__).resolve().parent / "molino"
 VALUES, SCHEMA, DEFAULTS = CHART / "values.yaml", CHART / "values.schema.json", CHART / "templates" / "_defaults.tpl"
@@ -66,13 +80,35 @@ PEERS: dict[str, Any] = {
 }
 PORTS: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "integer", "minimum": 1, "maximum": 65535}}
 USERS = ["postgres", "airflow", "mlflow", "mlflow-auth"]
-SHARED = {"probes": SECTIONS["pod"]["probes"], "texts": TEXTS}
+DIGEST = "sha256:[0-9a-f]{64}"
+PATHS = "[a-z0-9]+([._/-]+[a-z0-9]+)*"
+HOST = r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?"
+IMAGE = {
+    "registry": f"^({HOST}(/{PATHS})?/?)?$",
+    "repository": f"^/*({HOST}/)?{PATHS}/*$",
+    "tag": "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$",
+    "digest": f"^({DIGEST})?$",
+    "prefix": f"^/?({HOST}/)?[a-z0-9._/-]*$",
+}
+"""What the parts of an image's address may be, by their keys."""
+ADDRESS = f"^({HOST}/)?{PATHS}(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@{DIGEST})?$"
+OF_STEPS = {"steps.image.names": ADDRESS, "steps.image.digests": f"^{DIGEST}$"}
+CRON = r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)|\S+( +\S+){4})$"
+TOLD = {"annotations": ANNOTATIONS, "labels": LABELS, "limits": QUANTITIES, "requests": QUANTITIES}
+"""Free sections whose keys and values Kubernetes bounds."""
+SHARED = {
+    "probes": SECTIONS["pod"]["probes"],
+    "texts": TEXTS,
+    "annotations": ANNOTATIONS,
+    "labels": LABELS,
+    "quantities": QUANTITIES,
+}
 """What sections have in common: a definition each in the file, as each section has one."""
 
 
 def written() -> dict[str, Any]:
     """Return the schema as the file has it: sections once among its definitions, and referred to where they stand."""
-    named = SHARED | {name: _closed(keys) for name, keys in SECTIONS.items()}
+    named = SHARED | {name: _maybe(_closed(keys)) for name, keys in SECTIONS.items()}
     names = {_compared(one): name for name, one in named.items()}
     made = {
         name: one | {"properties": _referring(one["properties"], names)} if "properties" in one else one
@@ -128,9 +164,9 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
     if path in LISTED:
         return {"enum": LISTED[path]}
     if name in SECTIONS:
-        return _closed(OF_ALL.get(path, SECTIONS[name]))
+        return _maybe(_closed(OF_ALL.get(path, SECTIONS[name])))
     if path == "steps.each":
-        return _closed({step: _closed(_of_a_step(step)) for step in STEP_NAMES})
+        return _closed({step: _maybe(_closed(_of_a_step(step))) for step in STEP_NAMES})
     if path.startswith("networkPolicies.") and isinstance(node, yaml.SequenceNode):
         return PORTS if name == "ports" else PEERS
     if path == "airflow.pools":
@@ -149,6 +185,12 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return _closed({user: {"type": ["string", "null"]} for user in USERS})
     if path in EXPORTERS:
         return {"type": "object", "additionalProperties": {"type": ["object", "null"]}}
+    if path in OF_STEPS:
+        return _closed({step: {"type": ["string", "null"], "pattern": OF_STEPS[path]} for step in STEP_NAMES})
+    if path == "serving.config":
+        return _closed({name: {"type": ["string", "number", "boolean", "null"]} for name in _settings()})
+    if name in TOLD:
+        return TOLD[name]
     if name in FREE or path in FREE_PATHS:
         return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
     if isinstance(node, yaml.MappingNode):
@@ -160,19 +202,44 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return _closed(properties)
     if isinstance(node, yaml.SequenceNode):
         return {"type": "array", "items": {"type": "string"}}
-    return _scalar(yaml.safe_load(yaml.serialize(node)))
+    return _scalar(yaml.safe_load(yaml.serialize(node))) | _bounds(path)
+
+
+def _bounds(path: str) -> dict[str, Any]:
+    """Return what a value must be so that Kubernetes takes it."""
+    *_, above, name = ["", *path.split(".")]
+    if above == "image" and name in IMAGE:
+        return {"pattern": IMAGE[name]}
+    if name == "schedule":
+        return {"pattern": CRON}
+    if name in ("size", "sizeLimit"):
+        return {"pattern": QUANTITY if name == "size" else f"^$|{QUANTITY}"}
+    if name.lower().endswith("port"):
+        return {"minimum": 1, "maximum": 65535}
+    return {}
+
+
+def _settings() -> list[str]:
+    """Return the settings of the server, as serving.config has them."""
+    fields = ServingSettings.model_fields.items()
+    return sorted(name.upper() for name, field in fields if field.validation_alias is None)
 
 
 def _of_a_step(step: str) -> dict[str, Any]:
     """Return the sections that single steps have; deploy alone has an account of its own."""
     names = ["scheduling", "pod", "task"] + (["serviceAccount"] if step == "deploy" else [])
-    return {name: _closed(SECTIONS[name]) for name in names}
+    return {name: _maybe(_closed(SECTIONS[name])) for name in names}
 
 
 def _group() -> dict[str, Any]:
     """Return what a group of models has."""
-    sections = {name: _closed(SECTIONS.get(name, SERVICE)) for name in GROUP_SECTIONS}
+    sections = {name: _maybe(_closed(SECTIONS.get(name, SERVICE))) for name in GROUP_SECTIONS}
     return _closed(GROUP | sections) | {"required": ["models"]}
+
+
+def _maybe(section: dict[str, Any]) -> dict[str, Any]:
+    """Return a section that may be left empty; those that have defaults get them back."""
+    return section | {"type": ["object", "null"]}
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

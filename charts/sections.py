@@ -16,9 +16,24 @@ def _list(item: dict[str, Any], *required: str) -> dict[str, Any]:
 
 
 TEXTS = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+KEY = f"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?{NAME}$"
+"""What Kubernetes lets keys of labels and annotations be."""
+_TEXT = {"type": ["string", "number", "boolean", "null"]}
+ANNOTATIONS = {"type": ["object", "null"], "additionalProperties": False, "patternProperties": {KEY: _TEXT}}
+LABELS = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "patternProperties": {KEY: _TEXT | {"pattern": f"^({NAME})?$"}},
+}
+QUANTITY = r"^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
+QUANTITIES = {
+    "type": ["object", "null"],
+    "additionalProperties": {"type": ["string", "number", "null"], "pattern": QUANTITY, "minimum": 0},
+}
 SECONDS = {"type": ["integer", "null"], "minimum": 0}
 POSITIVE = {"type": ["integer", "null"], "minimum": 1}
-COUNT = {"type": ["integer", "string", "null"], "pattern": "^[0-9]+%?$", "minimum": 0}
+COUNT = {"type": ["integer", "string", "null"], "pattern": "^([0-9]{1,2}|100)%$", "minimum": 0}
 VARIABLE = {
     "additionalProperties": False,
     "properties": {
@@ -28,7 +43,7 @@ VARIABLE = {
     },
 }
 SCHEDULING: dict[str, Any] = {
-    "nodeSelector": _said(TEXTS, "Labels of the nodes that are taken."),
+    "nodeSelector": _said(LABELS, "Labels of the nodes that are taken."),
     "tolerations": _said(_one("array"), "Taints that are borne."),
     "affinity": _said(_one("object"), "In place of the chart's own, by which replicas go to different nodes."),
     "topologySpreadConstraints": _said(
@@ -36,16 +51,21 @@ SCHEDULING: dict[str, Any] = {
     ),
     "priorityClassName": _said(_one("string"), "Which pods go before others."),
 }
-_TIMES = {
-    "type": ["object", "null"],
-    "additionalProperties": False,
-    "properties": {
-        name: {"type": ["integer", "null"], "minimum": 0}
-        for name in (
-            "initialDelaySeconds", "periodSeconds", "timeoutSeconds", "failureThreshold", "successThreshold",
-        )
-    },
-}  # fmt: skip
+
+
+def _times(probe: str) -> dict[str, Any]:
+    """Return the times of a probe: Kubernetes takes more than one success of those alone that tell who is ready."""
+    return {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {
+            "initialDelaySeconds": SECONDS,
+            **dict.fromkeys(("periodSeconds", "timeoutSeconds", "failureThreshold"), POSITIVE),
+            "successThreshold": POSITIVE if probe == "readiness" else {"enum": [1, None]},
+        },
+    }
+
+
 POD: dict[str, Any] = {
     "env": _said(
         _list(VARIABLE, "name"), "Variables of each container; one that the chart sets too takes the place of that."
@@ -58,8 +78,8 @@ POD: dict[str, Any] = {
         _list({}, "name", "image"),
         "Containers beside the chart's own: they start before all others, and end after them (native sidecars).",
     ),
-    "annotations": _said(TEXTS, "Annotations of the pods."),
-    "labels": _said(TEXTS, "Labels of the pods; those that the chart finds them by are refused."),
+    "annotations": _said(ANNOTATIONS, "Annotations of the pods."),
+    "labels": _said(LABELS, "Labels of the pods; those that the chart finds them by are refused."),
     "securityContext": _said(_one("object"), "Keys in place of the chart's, of the pod."),
     "containerSecurityContext": _said(_one("object"), "The same of each container of the chart."),
     "lifecycle": _said(_one("object"), "postStart and preStop of the first container."),
@@ -68,19 +88,19 @@ POD: dict[str, Any] = {
         {
             "type": ["object", "null"],
             "additionalProperties": False,
-            "properties": dict.fromkeys(("startup", "readiness", "liveness"), _TIMES),
+            "properties": {probe: _times(probe) for probe in ("startup", "readiness", "liveness")},
         },
         "startup, readiness and liveness: times and thresholds of the probes that a container has.",
     ),
 }
 SERVICE: dict[str, Any] = {
     "type": {"enum": ["", "ClusterIP", "NodePort", "LoadBalancer"]},
-    "annotations": TEXTS,
+    "annotations": ANNOTATIONS,
     "spec": _one("object"),
 }
 ACCOUNT_OF_ALL: dict[str, Any] = {
     "create": _said(_one("boolean"), "Whether it is made; it is by default for scheduler, DAG processor and steps."),
-    "annotations": _said(TEXTS, "Such as eks.amazonaws.com/role-arn."),
+    "annotations": _said(ANNOTATIONS, "Such as eks.amazonaws.com/role-arn."),
 }
 ACCOUNT: dict[str, Any] = ACCOUNT_OF_ALL | {
     "name": _said(_one("string"), "What it is called; one that is there already, unless create is true.")
@@ -125,12 +145,17 @@ SECTIONS = {
 """By name, wherever they are; a parent's `serviceAccount` has no name, since two components would share it."""
 OF_ALL = {"serviceAccount": ACCOUNT_OF_ALL, "airflow.serviceAccount": ACCOUNT_OF_ALL}
 GROUP: dict[str, Any] = {
-    "models": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,39}$"}},
+    "models": {
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,39}$"},
+    },
     "replicas": {"type": "integer", "minimum": 0},
     "resources": {
-        "type": "object",
+        "type": ["object", "null"],
         "additionalProperties": False,
-        "properties": {"requests": TEXTS, "limits": TEXTS},
+        "properties": {"requests": QUANTITIES, "limits": QUANTITIES},
     },
 }
 """Of one group of `serving.groups`, beside the sections."""

@@ -24,6 +24,7 @@ def uri(user: str, password: str, driver: str = "psycopg2") -> str:
     A server that swallows packets, as the address of a Service that is gone does, is given up after some seconds.
     """
     host, port = os.environ["MOLINO_DATABASE_HOST"], os.environ.get("MOLINO_DATABASE_PORT", "5432")
+    host = f"[{host}]" if ":" in host else host
     mode = os.environ.get("MOLINO_DATABASE_SSLMODE", "prefer")
     options = f"ssl={mode}" if driver == "asyncpg" else f"sslmode={mode}&connect_timeout={CONNECT_SECONDS}"
     return f"postgresql+{driver}://{user}:{quote(password, safe='')}@{host}:{port}/{user}?{options}"

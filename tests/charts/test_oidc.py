@@ -180,6 +180,8 @@ def test_the_operator_makes_its_secret() -> None:
         ("oidc.auth.existingSecret=", "a Secret with the keys client-secret, cookie-secret"),
         ("oidc.mlflow.groups=null", "oidc.mlflow.groups: name the groups that may log in"),
         ("oidc.airflow.roles=null", "oidc.airflow.roles: name the groups of a role"),
+        ("oidc.serving.host=Own_Host", "oidc.serving.host: Own_Host is no host name"),
+        ("oidc.serving.host=mlflow.example.com", "mlflow.ingress and oidc.serving both take mlflow.example.com/"),
         ("oidc.serving.host=", "oidc.serving: set oidc.serving.host or oidc.serving.url"),
         ("tensorboard.ingress.enabled=false", "oidc.tensorboard: set tensorboard.ingress or oidc.tensorboard.url"),
         ("mlflow.ingress.path=/ml", "mlflow.ingress.path: with login by oidc a page is at a host of its own"),

@@ -98,8 +98,11 @@ def test_what_others_need_is_asked_for_where_it_is_off(part: str) -> None:
 
 
 def test_what_no_part_needs_is_not_asked_for() -> None:
-    off = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
-    assert render("defaults", *(f"{part}.enabled=false" for part in off))
+    settings = [f"{part}.enabled=false" for part in PARTS]
+    (test,) = (spec for name, spec, _ in pods(render("defaults", *settings)) if name == "Pod/molino-test")
+    assert (test.get("volumes"), test["containers"][0].get("env")) == (None, None)
+    said = refusal("defaults", *settings, "monitoring.postgres.enabled=true")
+    assert "set database.host and database.auth.existingSecret" in said
 
 
 def test_the_notes_name_the_addresses_of_ingresses() -> None:

@@ -166,7 +166,7 @@ def test_the_deploy_step_finds_the_models_of_groups(grouped: list[dict[str, Any]
     assert {model: place["deployment"] for model, place in places.items()} == {
         "flats": SERVERS[1], "penguins": SERVERS[1], "rents": SERVERS[2]
     }  # fmt: skip
-    assert places["flats"]["url"] == "http://molino-serving-heavy:8000"
+    assert places["flats"]["url"] == "http://molino-serving-heavy.molino.svc:8000"
     rules = named(grouped, "Role")["molino-deploy"]["rules"]
     assert tuple(rules[0]["resourceNames"]) == SERVERS
     assert "MOLINO_SERVING_PLACES" not in named(render(), "ConfigMap")["molino-steps"]["data"]

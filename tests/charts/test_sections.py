@@ -297,6 +297,13 @@ def test_further_objects_are_rendered_with_what_the_chart_knows() -> None:
         ),
         ({"volumes": [{"name": "host", "hostPath": {"path": "/"}}]}, "volume host is of a kind that isn't allowed"),
         ({"labels": {"app.kubernetes.io/name": "own"}}, "is what the chart finds its own pods by: leave it out"),
+        ({"sidecars": [{"name": "migration", "image": "a"}]}, "two containers are called migration"),
+        ({"env": [{"name": "A", "value": 1}, {"name": "A", "value": 2}]}, "A is there twice"),
+        ({"env": [{"name": "A", "value": 1, "valueFrom": {}}]}, "A has value and valueFrom: leave one of them out"),
+        (
+            {"volumeMounts": [{"name": "own", "mountPath": "/own"}]},
+            "own is mounted at /own, and there is no such volume",
+        ),
     ],
 )
 @pytest.mark.parametrize("place", ["", "airflow.jobs"])
@@ -305,6 +312,35 @@ def test_what_would_break_the_pods_is_refused_in_a_line(
 ) -> None:
     message = refused({path(place, "pod"): given}, tmp_path)
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"mlflow.resources.limits": {"memory": "128Mi"}},
+            "requests 512Mi of memory, and is limited to 128Mi: set resources.requests.memory too",
+        ),
+        ({"serving.resources.limits": {"cpu": 0.05}}, "requests 100m of cpu, and is limited to 0.05"),
+        ({"steps.pod.sidecars": [{"name": "base", "image": "a"}]}, "two containers are called base"),
+        ({"pod.env": [{"name": "A", "value": 2**53}]}, "9007199254740992: Helm reads a number of this size as another"),
+    ],
+)
+def test_what_no_pod_can_be_is_refused_in_a_line(given: dict[str, Any], said: str, tmp_path: Path) -> None:
+    assert said in refused(given, tmp_path)
+
+
+def test_sections_may_be_empty_and_a_pod_may_end_at_once() -> None:
+    empty = {"pod": None, "scheduling": None}
+    given = {
+        "steps.each": {"train": None, "deploy": empty | {"task": None, "serviceAccount": None}},
+        "serving.groups": {"a": {"models": ["flats"], "resources": {"limits": None}, "service": None, **empty}},
+        "serving.pod.terminationGracePeriodSeconds": 0,
+        "extraObjects": [{}, ""],
+    }
+    specs = {name: spec for name, spec, _ in pods(rendered(given))}
+    assert specs["Deployment/molino-serving-a"]["containers"][0]["resources"]["requests"]
+    assert specs["Deployment/molino-serving"]["terminationGracePeriodSeconds"] == 0
 
 
 def test_values_may_lead_out_of_the_restricted_standard_where_that_is_said() -> None:

@@ -37,7 +37,34 @@ NAMES = ("2025", "1e3", "true", "null", "0x1f")
 HOSTS = ("*.models.example.com", *NAMES)
 WITHOUT_COLON = tuple(text for text in ONE_LINE if ":" not in text)
 LOGINS = ("mlflow", "tensorboard")
+LABELS = ("2025", "1e3", "true", "null", "0x1f")
+AMOUNTS = ("2025", "1e3", "1.5", ".5", "500m", "2Gi", "1E")
+IMAGES = {
+    "registry": ("2025", "1e3", "null", "r.example:5000/a-b/", "[fd00::1]:5000", "R.example"),
+    "repository": ("2025", "1e3", "true", "null", "r.example:5000/a/b_c", "/a//b/"),
+    "tag": ("2025", "1e3", "true", "null", "0x1f", "1.10", "_a-b"),
+    "digest": (f"sha256:{'0' * 64}", f"sha256:{'1e3' * 21}0"),
+    "names": ("2025", "1e3", "r.example:5000/a/b:1.10", f"a@sha256:{'0' * 64}"),
+    "prefix": ("2025", "1e3", "null", "/r.example:5000/a-", ""),
+}
+ADDRESSES = tuple(f"https://{host}" for host in ("2025", "[fd00::1]:9000", "it's", "a_b", "null:443"))
+CRON = ("@hourly", "*/5 * * * *", "0 3 * * 1-5", "1 2 3 4 5")
 TAKEN = {
+    **dict.fromkeys(
+        (
+            "s3.endpoint",
+            "mlflow.externalUrl",
+            "backup.destination.endpoint",
+            "telemetry.endpoint",
+            "sentry.dsn",
+            "network.httpProxy",
+            "network.httpsProxy",
+        ),
+        ADDRESSES,
+    ),
+    "database.host": ("2025", "1e3", "null", "fd00::1", "db.example.com.", "it's"),
+    "steps.image.prefix": IMAGES["prefix"],
+    **dict.fromkeys(("backup.config.schedule", "prune.config.schedule"), CRON),
     "nameOverride": NAMES,
     "fullnameOverride": NAMES,
     "serving.auth.apiKey": ("2025", "1e3", "true", "null", "~", "-", "+1", "it's"),
@@ -76,14 +103,28 @@ def spellings(path: str, schema: dict[str, Any]) -> Sequence[Any]:
     kind = schema.get("type", "")
     if path in LISTED or kind == "boolean" or path.endswith(("service.type", "service.spec")):
         return []
+    if name == "consolePort":
+        return (2, 65534)
     if kind == "integer":
         return PORTS if "ort" in name else (1, LARGE)
     if kind == "array":
         return [[text] for text in (HOSTS if path.endswith("ingress.hosts") else ANY)]
+    if name in ("limits", "requests"):
+        return [{key: value} for key, value in zip(("cpu", "memory") * 4, (*AMOUNTS, LARGE), strict=True)]
+    if name == "labels":
+        return [{"example.com/own": value} for value in (*LABELS, LARGE, 0.5, True)]
     if kind == "object":
         return [{FREE_KEYS.get(name, "OWN"): value} for value in (*ANY, LARGE, 0.5, True)] if _free(path, name) else []
     if "string" not in kind:
         return []
+    if path.startswith("serving.config."):
+        return [] if name in ("HOME", "HOST", "JWT_KEYS", "PORT") else (*ANY, LARGE, 0.5, True)
+    if path.startswith(("steps.image.names.", "steps.image.digests.")):
+        return IMAGES["digest" if "digests" in path else "names"]
+    if path.split(".")[-2:-1] == ["image"]:
+        return IMAGES[name]
+    if name in ("size", "sizeLimit"):
+        return AMOUNTS
     if path.endswith("ingress.host"):
         return HOSTS
     if path.endswith("ingress.path"):
@@ -150,6 +191,17 @@ def test_a_release_and_a_namespace_may_be_called_what_yaml_takes_for_a_number(na
     assert faults(text) == ""
     names = {one["metadata"]["name"] for one in parse(text)}
     assert [one for one in names if not one[0].isalpha() or "." in one] == []
+
+
+def test_the_names_of_a_long_release_are_short_enough_and_differ(tmp_path: Path) -> None:
+    values = {"backup.enabled": True, "prune.enabled": True, "monitoring.pipelines.enabled": True}
+    names: dict[str, list[str]] = {}
+    for end in "ab":
+        for one in parse(rendered(tmp_path, values, f"{'long-' * 10}{end}")):
+            names.setdefault(one["kind"], []).append(one["metadata"]["name"])
+    assert max(map(len, names["CronJob"])) <= 52
+    assert max(map(len, names["Job"] + names["Service"] + names["Deployment"])) <= 63
+    assert [kind for kind, found in names.items() if len(found) != len(set(found))] == []
 
 
 def test_a_large_number_is_written_out(tmp_path: Path) -> None:

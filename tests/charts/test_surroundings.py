@@ -42,6 +42,14 @@ def test_every_container_knows_the_proxies_and_what_is_asked_without_them() -> N
         assert services | {".example.com", ".svc", "$(KUBERNETES_SERVICE_HOST)"} <= set(env["NO_PROXY"].split(","))
 
 
+def test_behind_a_proxy_a_part_that_is_switched_on_starts_no_other_anew() -> None:
+    before = {name: spec for name, spec, _ in pods(render("defaults", *PROXY))}
+    parts = ("monitoring.postgres.enabled=true", "monitoring.kubernetes.enabled=true", "serving.groups.a.models={own}")
+    after = {name: spec for name, spec, _ in pods(render("defaults", *PROXY, *parts))}
+    assert len(after) > len(before)
+    assert [name for name in before if name not in after or before[name] != after[name]] == []
+
+
 def test_every_container_has_the_authorities_where_its_libraries_look() -> None:
     documents = render("defaults", "network.caConfigMap=own")
     for name, container, spec in containers(documents):

@@ -22,7 +22,7 @@ def keys(values: Any, properties: dict[str, Any], path: str = "") -> tuple[set[s
     here = {f"{path}{key}" for key in values}, {f"{path}{key}" for key in properties}
     for key, value in values.items():
         below = properties.get(key, {}).get("properties")
-        if isinstance(value, dict) and value and below:
+        if isinstance(value, dict) and value and below and f"{path}{key}" != "serving.config":
             own, known = keys(value, below, f"{path}{key}.")
             here = here[0] | own, here[1] | known
     return here
@@ -93,10 +93,68 @@ def test_a_development_password_is_refused_in_production(key: str) -> None:
         (["minio.auth.rootPassword=short"], "minio.auth.rootPassword: minio takes none of less than 8 characters"),
         (["sync=true"], "sync lets the code of running pods be changed: set environment: development"),
         (["serving.ingress.tlsSecret=tls"], "serving.ingress.host: a host is needed with tlsSecret"),
+        (["notices.enabled=true", "airflow.enabled=false"], "notices.enabled: nobody has anything to tell"),
     ],
 )
 def test_half_a_setting_is_refused(settings: list[str], said: str) -> None:
     assert said in refusal("defaults", *settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["serving.ingress.host=10.0.0.1"], "serving.ingress.host: 10.0.0.1 is no host name"),
+        ([f"mlflow.ingress.hosts={{{'a' * 64}.example.com}}", "mlflow.ingress.enabled=true"], "is no host name"),
+        (["serving.ingress.path=/ml//x"], "serving.ingress.path: /ml//x is no path that an ingress takes"),
+        (["serving.ingress.path=/ml/../x"], "serving.ingress.path: /ml/../x is no path that an ingress takes"),
+        (["minio.service.port=9001"], "minio.service.port and minio.service.consolePort are both 9001"),
+        (["telemetry.endpoint=tempo:4318"], "telemetry.endpoint: tempo:4318 is no address: expected one such as https"),
+        (
+            ["minio.enabled=false", "s3.endpoint=https://s3/a", "s3.auth.existingSecret=own"],
+            "s3.endpoint: https://s3/a has",
+        ),
+        (
+            ["postgres.enabled=false", "database.host=db:6432", "database.auth.existingSecret=own"],
+            "database.host: db:6432 is no host: expected one such as db.example.com, without scheme, user, port",
+        ),
+        (["serving.service.spec.ports[0].port=1"], "service.spec.ports of serving: the chart sets this itself"),
+        (["serving.service.spec.type=NodePort"], "the chart sets this itself, from service.type: leave it out"),
+        (
+            [f"modelCode.m{n}\\.py={'x' * 70000}" for n in range(15)],
+            "have 1050000 bytes",
+        ),
+    ],
+)
+def test_what_kubernetes_or_a_client_would_not_take_is_refused_in_a_line(settings: list[str], said: str) -> None:
+    assert said in refusal("defaults", *settings)
+
+
+def test_numbers_and_names_that_kubernetes_would_not_take_are_told_all_at_once() -> None:
+    given = {
+        "serving.service.port=0": "/serving/service/port': minimum: got 0, want 1",
+        "mlflow.service.port=70000": "/mlflow/service/port': maximum: got 70,000, want 65,535",
+        "serving.podDisruptionBudget.maxUnavailable=150%": "/serving/podDisruptionBudget/maxUnavailable': '150%'",
+        "mlflow.podDisruptionBudget.minAvailable='1'": "/mlflow/podDisruptionBudget/minAvailable'",
+        "postgres.resources.limits.memory=2GB": "/postgres/resources/limits/memory': '2GB'",
+        "minio.persistence.size=20 Gi": "/minio/persistence/size': '20 Gi'",
+        "emptyDirs.sizeLimit=lots": "/emptyDirs/sizeLimit': 'lots'",
+        "pod.labels.team=data science": "/pod/labels/team': 'data science'",
+        "pod.annotations.a b=c": "/pod/annotations': additional properties 'a b' not allowed",
+        f"scheduling.nodeSelector.disk={'x' * 64}": "/scheduling/nodeSelector/disk'",
+        "pod.probes.liveness.successThreshold=2": "/pod/probes/liveness/successThreshold'",
+        "pod.probes.readiness.periodSeconds=0": "/pod/probes/readiness/periodSeconds': minimum: got 0, want 1",
+        "image.registry=https://r.example.com": "/image/registry': 'https://r.example.com'",
+        "postgres.image.repository=postgres:17": "/postgres/image/repository': 'postgres:17'",
+        "mlflow.image.digest=9b2c": "/mlflow/image/digest': '9b2c'",
+        "steps.image.names.trian=own": "/steps/image/names': additional properties 'trian' not allowed",
+        "steps.image.digests.train=9b2c": "/steps/image/digests/train': '9b2c'",
+        "backup.config.schedule=*/5 * * *": "/backup/config/schedule': '*/5 * * *'",
+        "prune.config.schedule=TZ=UTC 3 3 * * *": "/prune/config/schedule': 'TZ=UTC 3 3 * * *'",
+        "serving.config.WORKER=4": "/serving/config': additional properties 'WORKER' not allowed",
+        "serving.groups.a.models={flats,flats}": "/serving/groups/a/models': items at 0 and 1 are equal",
+    }
+    said = refusal("defaults", *given)
+    assert [setting for setting, one in given.items() if one not in said] == []
 
 
 def set_by_the_chart() -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ reads: what its pod reads elsewhere, secrets: their names.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "molino.name" $own }}-{{ list (fromYaml $template) (.reads | default "") $versions | toJson | sha256sum | trunc 8 }}
+  name: {{ include "molino.shortName" (set $own "most" 54) }}-{{ list (fromYaml $template) (.reads | default "") $versions | toJson | sha256sum | trunc 8 }}
   labels:
     {{- include "molino.labels" . | nindent 4 }}
   {{- with .root.Values.jobs.annotations }}

@@ -42,6 +42,7 @@ Wants root, of, sections.
 {{- if eq (toString $value) "" -}}
 {{- $value = $held -}}
 {{- else if hasKey $names $key -}}
+{{- include "molino.checkOnce" (dict "of" $.of "section" $section "key" $key "by" (index $names $key) "list" $value) -}}
 {{- $value = include "molino.joined" (list ($held | default list) $value (index $names $key)) | fromJsonArray -}}
 {{- else if eq $key "envFrom" -}}
 {{- $value = concat ($held | default list) $value -}}
@@ -55,6 +56,16 @@ Wants root, of, sections.
 {{- end -}}
 {{- end -}}
 {{- toJson $made -}}
+{{- end -}}
+
+{{/* Refuse a list that has something twice: which one Kubernetes takes is chance. Wants of, section, key, by, list. */}}
+{{- define "molino.checkOnce" -}}
+{{- $taken := list -}}
+{{- range .list -}}
+{{- $one := index . $.by -}}
+{{- if has $one $taken }}{{ fail (printf "%s.%s of %s: %s is there twice" $.section $.key $.of $one) }}{{ end -}}
+{{- $taken = append $taken $one -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Two lists as one, as JSON, without those of the first whose key the second has too. Wants a list: first, second, key. */}}
@@ -88,6 +99,7 @@ Wants root, of, sections.
 {{- $env := list -}}
 {{- range $given.env -}}
 {{- $one := . -}}
+{{- if and (hasKey $one "value") (hasKey $one "valueFrom") }}{{ fail (printf "pod.env of %s: %s has value and valueFrom: leave one of them out" $.of $one.name) }}{{ end -}}
 {{- if hasKey $one "value" }}{{ $_ := set $one "value" (include "molino.text" $one.value) }}{{ end -}}
 {{- $env = append $env $one -}}
 {{- end -}}
@@ -125,9 +137,10 @@ Wants root, of, sections.
 {{- with $given.volumes }}{{ $_ := set $pod "volumes" (include "molino.joined" (list ($pod.volumes | default list) . "name") | fromJsonArray) }}{{ end -}}
 {{- with $given.securityContext }}{{ $_ := set $pod "securityContext" (include "molino.over" (list ($pod.securityContext | default dict) .) | fromJson) }}{{ end -}}
 {{- with $given.nodeSelector }}{{ $_ := set $pod "nodeSelector" (include "molino.texts" . | fromJson) }}{{ end -}}
-{{- range $key := list "tolerations" "affinity" "priorityClassName" "terminationGracePeriodSeconds" -}}
+{{- range $key := list "tolerations" "affinity" "priorityClassName" -}}
 {{- with index $given $key }}{{ $_ := set $pod $key . }}{{ end -}}
 {{- end -}}
+{{- if hasKey $given "terminationGracePeriodSeconds" }}{{ $_ := set $pod "terminationGracePeriodSeconds" $given.terminationGracePeriodSeconds }}{{ end -}}
 {{- if hasKey $given "topologySpreadConstraints" -}}
 {{- range $given.topologySpreadConstraints -}}
 {{- if not .labelSelector }}{{ $_ := set . "labelSelector" (dict "matchLabels" (include "molino.selector" $ | fromYaml)) }}{{ end -}}
@@ -135,8 +148,36 @@ Wants root, of, sections.
 {{- $_ := set $pod "topologySpreadConstraints" $given.topologySpreadConstraints -}}
 {{- if not $given.topologySpreadConstraints }}{{ $_ := unset $pod "topologySpreadConstraints" }}{{ end -}}
 {{- end -}}
+{{- include "molino.checkContainers" (dict "of" .of "pod" $pod "mounts" ($given.volumeMounts | default list) "own" $own) -}}
 {{- include "molino.checkRestricted" (dict "root" .root "of" .of "pod" $pod) -}}
 {{- toJson $pod -}}
+{{- end -}}
+
+{{/*
+Refuse, in a line, containers that Kubernetes would: two of one name, mounts of no volume, and requests above limits. Wants of,
+pod, mounts: what users mount in all containers, own: the chart's containers.
+*/}}
+{{- define "molino.checkContainers" -}}
+{{- /* Those that are mounted by the chart are there: also a claim, and what Airflow puts into pods of steps. */}}
+{{- $volumes := list "data" "tmp" "ca" "model" -}}
+{{- range .pod.volumes }}{{ $volumes = append $volumes .name }}{{ end -}}
+{{- $mounts := .mounts -}}
+{{- $names := list -}}
+{{- range $container := concat (.pod.initContainers | default list) .pod.containers -}}
+{{- if has .name $names }}{{ fail (printf "the pod of %s: two containers are called %s: call yours otherwise" $.of .name) }}{{ end -}}
+{{- $names = append $names .name -}}
+{{- $mounts = concat $mounts (.volumeMounts | default list) -}}
+{{- $resources := .resources | default dict -}}
+{{- range $what, $least := $resources.requests -}}
+{{- $most := get ($resources.limits | default dict) $what -}}
+{{- if and $most (gt (include "molino.amount" (include "molino.text" $least) | float64) (include "molino.amount" (include "molino.text" $most) | float64)) -}}
+{{- fail (printf "the pod of %s: container %s requests %v of %s, and is limited to %v: set resources.requests.%s too" $.of $container.name $least $what $most $what) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $mounts -}}
+{{- if not (or (has .name $volumes) (hasPrefix "molino-git-" .name)) }}{{ fail (printf "the pod of %s: %s is mounted at %s, and there is no such volume: name it in pod.volumes" $.of .name .mountPath) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Refuse, in a line, a pod that the Pod Security Standard `restricted` would: the namespace would let none of it start. */}}

@@ -25,6 +25,15 @@ that two names stay two.
 {{- printf "%s-%s" (include "molino.base" .root) .component -}}
 {{- end -}}
 
+{{/*
+A name of at most so many characters: what must be cut has a hash of the whole at its end. Wants root, component, most.
+*/}}
+{{- define "molino.shortName" -}}
+{{- $name := include "molino.name" . -}}
+{{- if gt (len $name) .most }}{{ $name = printf "%s-%s" ($name | trunc (sub .most 9 | int) | trimSuffix "-") (sha256sum $name | trunc 8) }}{{ end -}}
+{{- $name -}}
+{{- end -}}
+
 {{- define "molino.selector" -}}
 app.kubernetes.io/name: {{ include "molino.chartName" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}

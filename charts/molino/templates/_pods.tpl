@@ -110,13 +110,10 @@ and the file of authorities under the names that the libraries know it by.
 {{- end -}}
 {{- if $env -}}
 {{- $without := list "localhost" "127.0.0.1" "::1" ".svc" ".cluster.local" "$(KUBERNETES_SERVICE_HOST)" -}}
-{{- range list "postgres" "minio" "mlflow" "tensorboard" "serving" "airflow-api-server" "collector" -}}
+{{- /* All that there may be: a part that is switched on starts no pod of the others anew. */ -}}
+{{- range list "postgres" "minio" "mlflow" "tensorboard" "serving" "airflow-api-server" "collector" "pipeline-metrics" "airflow-metrics" "postgres-metrics" "kube-state-metrics" "prometheus" "alertmanager" "oidc" -}}
 {{- $without = append $without (include "molino.name" (dict "root" $ "component" .)) -}}
 {{- end -}}
-{{- range .Values.serving.groups | keys | sortAlpha -}}
-{{- $without = append $without (include "molino.name" (dict "root" $ "component" (printf "serving-%s" .))) -}}
-{{- end -}}
-{{- range include "molino.exporters" . | fromJsonArray }}{{ $without = append $without (include "molino.name" (dict "root" $ "component" .component)) }}{{ end -}}
 {{- $without = concat $without (list $network.noProxy) | compact | join "," -}}
 {{- $_ := set $env "NO_PROXY" $without -}}
 {{- $_ := set $env "no_proxy" $without -}}
@@ -183,10 +180,14 @@ volumeClaimTemplates:
 {{- range dig "spec" "volumeClaimTemplates" list $set }}{{ toJson .spec }}{{ else }}{}{{ end -}}
 {{- end -}}
 
-{{/* A quantity as a number of bytes. */}}
-{{- define "molino.bytes" -}}
-{{- $factors := dict "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
-{{- mulf (regexFind "^[0-9.]+" . | float64) (get $factors (regexFind "[A-Za-z]*$" .) | default 1 | float64) | printf "%.0f" -}}
+{{/* A quantity as a number: of bytes, of cores. */}}
+{{- define "molino.amount" -}}
+{{- $factors := dict "n" 1e-9 "u" 1e-6 "m" 1e-3 "E" 1e18 "Ei" 1152921504606846976.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- if regexMatch "[eE][+-]?[0-9]+$" . -}}
+{{- float64 . | printf "%.9f" -}}
+{{- else -}}
+{{- mulf (regexFind "^[0-9.]+" . | float64) (get $factors (regexFind "[A-Za-z]*$" .) | default 1 | float64) | printf "%.9f" -}}
+{{- end -}}
 {{- end -}}
 
 {{/*

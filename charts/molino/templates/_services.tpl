@@ -5,6 +5,11 @@ values, where that is another.
 {{- define "molino.service" -}}
 {{- $place := dict "root" .root "of" (.of | default .component) "sections" (list "service") -}}
 {{- $given := include "molino.layered" $place | fromJson -}}
+{{- range list "type" "selector" "ports" -}}
+{{- if hasKey ($given.spec | default dict) . -}}
+{{- fail (printf "service.spec.%s of %s: the chart sets this itself%s: leave it out" . $place.of (eq . "type" | ternary ", from service.type" "")) -}}
+{{- end -}}
+{{- end -}}
 apiVersion: v1
 kind: Service
 metadata:
@@ -19,7 +24,7 @@ spec:
   {{- with $given.type }}
   type: {{ . | quote }}
   {{- end }}
-  {{- with omit ($given.spec | default dict) "type" "selector" "ports" }}
+  {{- with $given.spec }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
   selector:

@@ -39,6 +39,9 @@ quotes it is a string to YAML, whatever it looks like: `include "molino.text" â€
 by toJson, which is YAML too.
 */}}
 {{- define "molino.text" -}}
+{{- if and (kindIs "float64" .) (ge . 9007199254740992.0) -}}
+{{- fail (printf "%.0f: Helm reads a number of this size as another one: write it between quotes" .) -}}
+{{- end -}}
 {{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
 {{- end -}}
 

@@ -55,7 +55,8 @@ models: of a group alone, replicas: the most that there are, resources, autoscal
 {{- if hasKey $places $model -}}
 {{- fail (printf "serving.groups: %s is in two groups: leave it in one of them" $model) -}}
 {{- end -}}
-{{- $_ := set $places $model (dict "deployment" $name "url" (printf "http://%s:%s" $name $port)) -}}
+{{- /* By its whole name, which pods behind a proxy ask without it, whatever the group is called. */ -}}
+{{- $_ := set $places $model (dict "deployment" $name "url" (printf "http://%s.%s.svc:%s" $name $.Release.Namespace $port)) -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $places -}}
