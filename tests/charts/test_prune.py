@@ -6,6 +6,7 @@ import pytest
 from rendering import pods, refusal, render
 
 ON = ("prune.enabled=true", "airflow.enabled=true")
+DIGEST = f"sha256:{'0' * 64}"
 
 
 def jobs(*settings: str) -> dict[str, dict[str, Any]]:
@@ -61,11 +62,11 @@ def test_values_say_when_what_is_deleted() -> None:
 
 def test_what_the_data_repository_names_is_asked_with_its_credentials_in_the_image_that_has_git() -> None:
     ssh = ("steps.gitAuth.existingSecret=own", "steps.gitAuth.sshKey=key", "steps.config.gitRemote=git@host:data.git")
-    one = asking(jobs("steps.image.digests.version=sha256:1", *ssh)["molino-prune"])
+    one = asking(jobs(f"steps.image.digests.version={DIGEST}", *ssh)["molino-prune"])
     names = {variable["name"]: variable.get("value") for variable in one["env"]}
 
     assert (one["image"], one["args"]) == (
-        "molino-version@sha256:1",
+        f"molino-version@{DIGEST}",
         ["prune", "--write-revisions", "/tmp/revisions.json"],
     )
     assert names["MOLINO_GIT_SSH_KEY"] == "/etc/molino/secrets/molino-git-ssh-key/content"
@@ -79,12 +80,12 @@ def test_airflow_s_rows_stay_where_values_say_so() -> None:
 
 
 def test_a_clean_up_has_the_settings_of_steps_and_asks_what_serves() -> None:
-    job = jobs("steps.image.digests.deploy=sha256:0")["molino-prune"]
+    job = jobs(f"steps.image.digests.deploy={DIGEST}")["molino-prune"]
     ((_, spec, _),) = pods([job])
     one = container(job)
     names = {variable["name"] for variable in one["env"]}
 
-    assert one["image"] == "molino-deploy@sha256:0"
+    assert one["image"] == f"molino-deploy@{DIGEST}"
     assert one["envFrom"] == [{"configMapRef": {"name": "molino-steps"}}]
     assert {"MOLINO_S3_ACCESS_KEY", "MOLINO_MLFLOW_PASSWORD"} <= names
     assert "MOLINO_API_KEY" not in names
