@@ -53,11 +53,11 @@ def split_body(body: bytes, length: bytes | None) -> tuple[bytes, memoryview]:
     return body[: int(text)], memoryview(body)[int(text) :]
 
 
-def attach(tensors: Any, values: memoryview) -> None:
+def attach(tensors: Any, values: memoryview, most: int) -> None:
     """Give each tensor that has `binary_data_size` its values as `data`; missing numbers, which are NaN, are none.
 
     Raises:
-        Problem: 422 where sizes and values don't agree.
+        Problem: 422 where sizes and values don't agree, or a tensor holds more than `most` values.
     """
     start = 0
     for tensor in tensors if isinstance(tensors, list) else ():
@@ -73,31 +73,39 @@ def attach(tensors: Any, values: memoryview) -> None:
             )
         if tensor.get("data") is not None:
             raise Problem(422, f"input {name}: has both data and {SIZE}")
-        tensor["data"] = _decode(name, tensor.get("datatype"), values[start : start + size])
+        tensor["data"] = _decode(name, tensor.get("datatype"), values[start : start + size], most)
         start += size
     if start != len(values):
         raise Problem(422, f"{len(values) - start} bytes behind the JSON belong to no input")
 
 
-def _decode(name: str, datatype: Any, values: memoryview) -> list[Any]:
+def _decode(name: str, datatype: Any, values: memoryview, most: int) -> list[Any]:
     if datatype == "BYTES":
-        return _decode_texts(name, values)
+        return _decode_texts(name, values, most)
     dtype = _DTYPES.get(datatype) if isinstance(datatype, str) else None
     if dtype is None:
         raise Problem(422, f"input {name}: no binary data of datatype {str(datatype)[:16]!r} are taken")
     if len(values) % np.dtype(dtype).itemsize:
         raise Problem(422, f"input {name}: {len(values)} bytes are no whole number of {datatype}")
     array = np.frombuffer(values, dtype)
+    if array.size > most:
+        raise _too_many(name, most)
     listed: list[Any] = array.tolist()
     if array.dtype.kind == "f" and np.isnan(array).any():
         return [None if value != value else value for value in listed]
     return listed
 
 
-def _decode_texts(name: str, values: memoryview) -> list[str]:
+def _too_many(name: str, most: int) -> Problem:
+    return Problem(422, f"input {name}: holds more than the {most} values that the model takes at once")
+
+
+def _decode_texts(name: str, values: memoryview, most: int) -> list[str]:
     texts: list[str] = []
     start = 0
     while start < len(values):
+        if len(texts) == most:
+            raise _too_many(name, most)
         end = start + _LENGTH.size
         if end <= len(values):
             end += _LENGTH.unpack_from(values, start)[0]

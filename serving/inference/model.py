@@ -19,7 +19,7 @@ from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, Release, 
 from serving.features import serve_features
 from serving.features.base import GraphInputs
 from serving.http.problems import Problem
-from serving.inference.bounds import read_max_rows
+from serving.inference.bounds import BodyBounds, read_max_rows
 from serving.inference.columns import ColumnReader
 from serving.inference.decoding import BodyDecoder, Row
 from serving.inference.graph_inputs import GraphInputBuilder
@@ -57,6 +57,7 @@ class Model:
         self.classes = release.classes if release.task == "classification" else None
         self.features = serve_features(release)
         self.max_rows = read_max_rows(release)
+        self.bounds = BodyBounds(release)
         self.validator = BodyValidator(release)
         self._decoder = BodyDecoder(release, self.max_rows)
         self._graph_inputs = GraphInputBuilder(release)
@@ -80,6 +81,7 @@ class Model:
         Raises:
             Problem: 400 or 422 with what is wrong.
         """
+        self.bounds.require(body)
         try:
             rows = self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -97,6 +97,7 @@ async def _read(service: Service, request: Request) -> bytes:
 
 def _infer(request: Request, model: Model, body: bytes) -> Answer:
     text, values = split_body(body, request.headers.get(HEADER))
+    model.bounds.require(text, by_value=True)
     content = read_json(text)
     if not isinstance(content, dict) or "inputs" not in content:
         raise Problem(422, 'expected an object with "inputs"')
@@ -105,7 +106,7 @@ def _infer(request: Request, model: Model, body: bytes) -> Answer:
     if not isinstance(given, str | None):
         raise Problem(422, '"id" must be a string')
     outputs = _wanted_outputs(model, content.get("outputs"), parameters.get("binary_data_output") is True)
-    attach(content["inputs"], values)
+    attach(content["inputs"], values, model.bounds.most_values)
     columns = read_columns(model.release, model.features, content["inputs"], model.max_rows)
     rows = len(columns[0])
     predictions = model.predict_columns(columns)

@@ -5,6 +5,7 @@ test; what it keeps for a well-behaved client doesn't depend on them.
 """
 
 import contextlib
+import gzip
 import json
 import resource
 import signal
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from running_server import RunningServer, run_server
+from running_server import JSON, RunningServer, run_server
 
 MOST_GROWTH = 64 * 2**20
 CALM_SECONDS = 5.0
@@ -140,9 +141,18 @@ def a_body_in_crumbs(server: RunningServer) -> None:
     with connect(server) as client:
         send(client, b"POST /predict HTTP/1.1\r\n" + JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         crumbs = b"2\r\n  \r\n" * 8192
-        for _ in range(15_500_000 // (2 * 8192)):
+        for _ in range(12_700_000 // (2 * 8192)):
             if not send(client, crumbs):
                 return
+
+
+def bodies_of_empty_lists(server: RunningServer) -> None:
+    """8 MB each, the packed ones in a hundredth of that."""
+    body = b'{"data":[' + b"[]," * 2_700_000 + b"[]]}"
+    for _ in range(4):
+        assert server.ask("POST", "/predict", body).status == 422
+        packed = gzip.compress(body, 1)
+        assert server.ask("POST", "/predict", packed, {**JSON, "Content-Encoding": "gzip"}).status == 422
 
 
 def an_endless_chunk_size(server: RunningServer) -> None:
@@ -194,6 +204,7 @@ def half_open_heads(server: RunningServer) -> None:
 
 ATTACKS = {
     a_body_in_crumbs: 0.05,
+    bodies_of_empty_lists: 0.05,
     an_endless_chunk_size: 0.05,
     an_endless_trailer: 0.05,
     endless_trailers: 0.05,
