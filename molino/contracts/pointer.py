@@ -49,14 +49,18 @@ def read_entries(home: Path) -> Entries:
     Raises:
         ReleaseError: the file is there but is no mapping.
     """
-    content = _read_content(home)
-    strange = {model: version for model, version in content.items() if not isinstance(version, str)}
-    where = pointer_path(home)
-    unread = {
-        model: f'{where}: entry {model!r}: expected a version as text, such as "3", not {json.dumps(version)[:40]}'
-        for model, version in strange.items()
-    }
-    return Entries({model: version for model, version in content.items() if model not in strange}, unread)
+    deployed: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    for model, version in _read_content(home).items():
+        if not isinstance(version, str):
+            said = f'expected a version as text, such as "3", not {json.dumps(version)[:40]}'
+        elif not (model + version).isprintable():
+            said = f"its name or its version {version!r:.40} has characters that can't be printed"
+        else:
+            deployed[model] = version
+            continue
+        unread[model.encode("utf-8", "replace").decode()] = f"{pointer_path(home)}: entry {model!r:.80}: {said}"
+    return Entries(deployed, unread)
 
 
 def read_pointer(home: Path) -> dict[str, str]:
@@ -103,7 +107,7 @@ def _read_content(home: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ReleaseError(f"{path}: can't be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise ReleaseError(f'{path}: expected a mapping of model to version, such as {{"housing": "3"}}')

@@ -184,7 +184,11 @@ class Repository:
 
     def _load(self, name: str, version: str) -> Model:
         folder = bundle_path(self.home, name, version)
-        if folder.parent.parent != self.home or not folder.is_dir():
+        try:
+            there = folder.parent.parent == self.home and folder.is_dir()
+        except OSError as error:
+            raise ReleaseError(f"{str(folder)[:200]}: can't be read: {error.strerror}") from error
+        if not there:
             raise ReleaseError(f"{folder}: there is no such release bundle")
         model = load_bundle(folder)
         if (model.name, model.version) != (name, version):

@@ -1,11 +1,17 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from molino.contracts.errors import ReleaseError
 from molino.contracts.pointer import point_to, pointer_path, read_pointer, write_pointer
 from serving.http.problems import Problem
 from serving.inference.repository import Repository
+from serving.reports.catalogue import list_models
+from serving.reports.exposition import expose
+from serving.reports.monitor import monitor
+from serving.service import open_service
+from serving.settings import ServingSettings
 
 
 def test_nothing_is_deployed_without_a_pointer_file(tmp_path: Path) -> None:
@@ -29,7 +35,7 @@ def test_no_passing_file_is_left(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["deployed.json"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "\xff"])
+@pytest.mark.parametrize("text", ["", "[]", "{", "\xff", "[" * 100_000])
 def test_a_malformed_pointer_file_is_named(tmp_path: Path, text: str) -> None:
     pointer_path(tmp_path).write_text(text, encoding="latin-1")
 
@@ -55,6 +61,22 @@ def test_an_entry_that_names_no_version_keeps_no_other_model_back(own_releases: 
 
     assert (sorted(repository.state.models), repository.ready) == (["penguins"], False)
     assert "entry 'housing': expected a version as text" in repository.state.failures["housing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("hou\ud800sing", "1"), ("a\0b", "1"), ("a\nb", "1"), ("housing", "\ud800"), ("a" * 5000, "1")],
+)
+def test_an_odd_entry_is_told_by_every_report(own_releases: Path, name: str, version: str) -> None:
+    write_pointer(own_releases, {name: version, "penguins": "1"})
+    service = open_service(ServingSettings(home=own_releases))
+    service.repository.refresh()
+    told = msgspec.json.decode(msgspec.json.encode([monitor(service), list_models(service)]))
+    known = name.encode("utf-8", "replace").decode()
+
+    assert told[0]["models"][known]["failure"]
+    assert "penguins" in str(told[1])
+    assert 'molino_model_failed{model="penguins"} 0' in expose(service).decode()
 
 
 def test_a_model_whose_entry_became_strange_stays_in_service(own_releases: Path) -> None:
