@@ -27,7 +27,7 @@ ACCESS_KEY, SECRET_KEY = "molino-tests", "molino-tests-secret"
 
 FIRST = (
     "tests/pipelines", "tests/recipes", "tests/images", "tests/training/train", "tests/training",
-    "tests/molino/test_planted_passwords.py", "tests/molino/test_odd_places.py", "tests/serving",
+    "tests/molino/test_odd_places.py", "tests/serving",
 )  # fmt: skip
 """Folders and files by how long their tests take, so that workers don't wait at the end for one that began late."""
 

@@ -28,7 +28,10 @@ SETTINGS = {
 SECRETS = (PASSWORD, WRITTEN, TOKEN, "0nly-m4d3-up", SETTINGS["MOLINO_API_KEYS"], SETTINGS["MOLINO_S3_SECRET_KEY"])
 """Of these, `0nly-m4d3-up` is in addresses where nothing answers."""
 
-pytestmark = pytest.mark.skipif(not has_git_backend(), reason="git has no git-http-backend here")
+pytestmark = [
+    pytest.mark.embedded,
+    pytest.mark.skipif(not has_git_backend(), reason="git has no git-http-backend here"),
+]
 
 
 @pytest.fixture(scope="module")
