@@ -320,4 +320,8 @@ def load_bundle(folder: Path) -> Model:
         raise ReleaseError(f"{folder / RELEASE_FILENAME}: {release}")
     if hashlib.sha256(graph).hexdigest() != release.onnx_sha256:
         raise ReleaseError(f"{folder / MODEL_FILENAME}: its SHA-256 differs from the one in {RELEASE_FILENAME}")
-    return Model(release, graph)
+    try:
+        return Model(release, graph)
+    except (LookupError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise ReleaseError(f"{folder / RELEASE_FILENAME}: asks for what can't be made: {said}") from error

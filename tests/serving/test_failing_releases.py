@@ -212,6 +212,30 @@ def test_weights_from_files_are_refused(
         load_bundle(bundle_path(own_releases, "housing", "1"))
 
 
+@pytest.mark.parametrize(
+    ("model", "place", "value"),
+    [
+        ("housing", ("signature", "inputs"), []),
+        ("housing", ("signature", "inputs", 0, "shape"), []),
+        ("housing", ("serving", "max_rows"), None),
+        ("housing", ("serving", "max_rows"), -1),
+        ("penguins", ("features", 0, "values"), []),
+    ],
+)
+def test_a_release_that_asks_for_what_cant_be_made_is_told_in_a_line(
+    own_releases: Path, model: str, place: tuple[str | int, ...], value: object
+) -> None:
+    path = bundle_path(own_releases, model, "1") / RELEASE_FILENAME
+    content = changed = json.loads(path.read_text())
+    for key in place[:-1]:
+        changed = changed[key]
+    changed[place[-1]] = value
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(ReleaseError, match="asks for what can't be made"):
+        load_bundle(path.parent)
+
+
 def test_a_full_log_disk_doesnt_stop_what_follows_deployments(own_releases: Path, tmp_path: Path) -> None:
     with run_server(own_releases, tmp_path / "log", stderr=Path("/dev/full")) as server:
         for _ in range(30):
