@@ -46,8 +46,13 @@ def is_clock_format(form: str) -> bool:
 
 
 def clock_format_of(texts: Iterable[str]) -> str | None:
-    """Return the first of the usual formats that reads every text; none where none does."""
+    """Return the first of the usual formats that reads every text; none where none does.
+
+    Minutes and seconds have two digits: 1.2.3 is rather a version.
+    """
     wanted = list(texts)
+    if any(len(digits) != 2 for text in wanted for digits in re.findall(r"\d+", text)[1:]):
+        return None
     return next((form for form in USUAL_CLOCKS if wanted and all(clock_in(text, form) for text in wanted)), None)
 
 

@@ -17,8 +17,9 @@ ISO = re.compile(
     re.ASCII,
 )
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d", "%d %b %Y", "%d %B %Y",
-        "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y")  # fmt: skip
-TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
+        "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y", "%Y-%m-%d",
+        "%Y/%m/%d", "%a, %d %b %Y")  # fmt: skip
+TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S GMT", " %H:%M:%S %z")
 USUAL_FORMATS = tuple(day + clock for day in DAYS for clock in TIMES)
 """How dates and times are most often written where not as ISO 8601 has them, days before months."""
 CERTAIN = datetime(2026, 12, 31)

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 WHOLE = r"[-+]?\d{1,3}"
 DECIMAL_COMMA = re.compile(rf"[-+]?\d+,\d+([eE][-+]?\d+)?|{WHOLE}((?P<sign>[. '\u00a0\u202f])\d{{3}})+,\d+")
-THOUSANDS = re.compile(rf"{WHOLE}(?P<sign>[,.' \u00a0\u202f])\d{{3}}((?P=sign)\d{{3}})*(\.\d+)?")
+THOUSANDS = re.compile(rf"{WHOLE}(?P<sign>[,.' \u00a0\u202f])((?<=,)\d\d,)*\d{{3}}((?P=sign)\d{{3}})*(\.\d+)?")
+"""With commas also as 12,34,567."""
 SIGN = r"[A-Z]{1,3}\$|[^\w\s.,+\-'\"()\[\]{}<>=?!:;#*/\\|~^`@&]|EUR|USD|CHF|GBP|JPY|kr"
 FIGURES = r"[-+]?[\d.,' \u00a0\u202f]*\d"
 SYMBOL = re.compile(rf"[-+]?(?P<before>{SIGN})\s*{FIGURES}|{FIGURES}\s*(?P<after>{SIGN})")

@@ -15,6 +15,13 @@ from molino.contracts.moments import format_of, moment_in
 if TYPE_CHECKING:
     import polars as pl
 
+LENGTH = re.compile(r"-?\d{1,4}:[0-5]\d(:[0-5]\d)?([.,]\d{1,9})?", re.ASCII)
+"""How lengths of time are written, in hours, minutes and seconds, or the last two of them."""
+LENGTH_NAME = re.compile(
+    r".*(durat|length|elapsed|lap|runtime|run_time|took|pace|split_time|dauer).*",
+    re.IGNORECASE | re.DOTALL,
+)
+NUMBER_WITH_UNIT = re.compile(r"[-+]?\d[\d.,]*\s?([^\W\d_]{1,10})")
 MOST_COUNTED = 100_000
 """Different values that are counted; beyond them nearly every row is taken to have its own."""
 DATE_NAME = re.compile(r".*(date|datum|day|ymd|time).*", re.IGNORECASE | re.DOTALL)
@@ -125,6 +132,19 @@ class Column:
         form = clock_format_of(texts)
         return (form,) if form else None
 
+    @cached_property
+    def lengths_of_time(self) -> bool:
+        """Whether it holds lengths of time such as 29:23 or 1:02:15.6, and some are none of a day's times."""
+        texts = list(self.counted)
+        return bool(texts) and all(LENGTH.fullmatch(text) for text in texts) and not all(map(clock_in, texts))
+
+    @property
+    def unit(self) -> str | None:
+        """The word that stands after each number of it, such as kg."""
+        found = [NUMBER_WITH_UNIT.fullmatch(text) for text in self.counted]
+        units = {one[1] for one in found if one}
+        return units.pop() if all(found) and len(units) == 1 else None
+
     @property
     def own_in_each_row(self) -> bool:
         """Whether no two rows have the same value."""
@@ -170,7 +190,7 @@ class Column:
         mean = float(numbers.mean())  # type: ignore[arg-type]
         squares = float(((numbers - mean) ** 2).sum())
         total, apart = self.numbers + count, mean - self.mean
-        self.squares += squares + apart**2 * self.numbers * count / total
+        self.squares += squares + apart * apart * self.numbers * count / total
         self.mean += apart * count / total
         self.numbers = total
         self.low, self.high = min(self.low, float(numbers.min())), max(self.high, float(numbers.max()))  # type: ignore[arg-type]

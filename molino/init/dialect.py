@@ -14,6 +14,15 @@ LOOKED_AT_LINES = 20
 LOOKED_AT_BYTES = 1 << 16
 """Text in which quotes are looked for."""
 COMMENTS = ("#", "%", "//")
+IN_RUNS = 0.8
+"""Share of the bytes beyond ASCII that stand side by side, from which on a text is of a script other than Latin."""
+SCRIPTS = {
+    "cp1251": r"[\u0410-\u044f\u0451]", "koi8-r": r"[\u0410-\u044f\u0451]", "euc-kr": r"[\uac00-\ud7a3]",
+    "shift_jis": r"[\u3000-\u30ff\u4e00-\u9fff]", "gb18030": r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uff60]",
+    "big5": r"[\u3000-\u303f\u4e00-\u9fff]",
+}  # fmt: skip
+"""What texts of an encoding consist of, beside ASCII."""
+LEAST_OF_SCRIPT = 0.9
 
 
 def dialect_of(beginning: bytes) -> dict[str, Any]:
@@ -21,8 +30,10 @@ def dialect_of(beginning: bytes) -> dict[str, Any]:
     form: dict[str, Any] = {}
     if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
         form["encoding"] = "utf-16"
+    elif b"\0" in beginning and (wide := _wide(beginning)):
+        form["encoding"] = wide
     elif not _is(beginning, "utf-8"):
-        form["encoding"] = "cp1252" if _is(beginning, "cp1252") else "latin-1"
+        form["encoding"] = _script(beginning) or ("cp1252" if _is(beginning, "cp1252") else "latin-1")
     text = beginning.decode(form.get("encoding", "utf-8"), "ignore").removeprefix("\ufeff")
     lines = text.splitlines(keepends=True)
     leading, sign = _comments(lines)
@@ -44,11 +55,40 @@ def dialect_of(beginning: bytes) -> dict[str, Any]:
     return form
 
 
+def _wide(text: bytes) -> str | None:
+    """Return the encoding of a text of two bytes a sign without a mark, by where its zero bytes are."""
+    zeros = [text[at:LOOKED_AT_BYTES:2].count(0) for at in (0, 1)]
+    half = min(len(text), LOOKED_AT_BYTES) // 2
+    return next(
+        (name for name, at in (("utf-16-le", 1), ("utf-16-be", 0)) if zeros[at] * 2 > half > zeros[1 - at]), None
+    )
+
+
+def _script(text: bytes) -> str | None:
+    """Return the encoding by which a text is of one script other than Latin; none where it seems to be Latin."""
+    beyond = len(re.findall(rb"[\x80-\xff]", text))
+    beside = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", text)))
+    # Of Japanese every other byte may be a letter of ASCII, but the first ones are no signs of Latin.
+    leading = len(re.findall(rb"[\x81-\x9f]", text))
+    if beside < IN_RUNS * beyond and leading * 2 < beyond:
+        return None
+    for encoding, letters in SCRIPTS.items():
+        if not _is(text, encoding):
+            continue
+        read = text.decode(encoding, "ignore")
+        others = [sign for sign in read if not sign.isascii()]
+        found = re.findall(letters, read)
+        small = sum(sign.islower() for sign in found) * 2 >= sum(sign.lower() != sign.upper() for sign in found)
+        if small and len(found) >= LEAST_OF_SCRIPT * len(others):
+            return encoding
+    return None
+
+
 def _is(text: bytes, encoding: str) -> bool:
     try:
         text.decode(encoding)
     except UnicodeDecodeError as error:
-        return error.reason == "unexpected end of data" and error.end == len(text)
+        return error.reason in ("unexpected end of data", "incomplete multibyte sequence") and error.end == len(text)
     return True
 
 

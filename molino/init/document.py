@@ -60,7 +60,10 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield "source:"
     yield f"  uri: {scalar(draft.uri[0]) if len(draft.uri) == 1 else _value(draft.uri)}"
     for key, value in draft.source.items():
-        yield f"  {key}: {_value(value)}"
+        guessed = key == "encoding" and value != "utf-16"
+        yield f"  {key}: {_value(value)}" + (
+            "  # a guess: correct it where names and texts look wrong" if guessed else ""
+        )
     yield f"target: {_named(draft, draft.target, aim.keys)}"
     yield f"  # {_shown(aim.seen)}"
     for value in aim.left_out:
@@ -108,7 +111,10 @@ def _value(value: Any) -> str:
 def scalar(value: Any) -> str:
     """Return a value as YAML has it; a text in quotes where it needs them."""
     if not isinstance(value, str):
-        return f"{value:.12g}" if isinstance(value, float) else json.dumps(value)
+        if not isinstance(value, float):
+            return json.dumps(value)
+        short = f"{value:.12g}"
+        return short if abs(float(short) - value) <= abs(value) * 1e-15 else repr(value)
     if PLAIN.fullmatch(value) and not MEANT.fullmatch(value):
         return value
     return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, ensure_ascii=False))

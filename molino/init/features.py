@@ -14,7 +14,7 @@ from molino.contracts.moments import format_of, moment_in
 from molino.contracts.numerals import hint_for
 from molino.contracts.part import HEADER_PATTERN
 from molino.contracts.words import words_of
-from molino.init.column import MOST_COUNTED, Column, Dated
+from molino.init.column import LENGTH_NAME, MOST_COUNTED, Column, Dated
 
 ID_NAME = re.compile(
     r"(.*[ _.-])?(id|uuid|guid|idx|index|key|rowid|rownames?|row[ _.]?names?)|[a-z].*(ID|Id)", re.DOTALL
@@ -24,6 +24,8 @@ MOST_LISTED = 12
 FEW_VALUES = 20
 """Different texts up to which a column is a category, however few rows there are."""
 FLOAT32_MAXIMUM = 3.4e38
+SMALLEST_SPAN = 1e-300
+"""Below it a hundredth of it may be no number any more."""
 LOOKED_AT = 5000
 """Texts whose words are counted."""
 LEAST_WORDS = 3
@@ -72,7 +74,8 @@ def choose(column: Column) -> Chosen | LeftOut:
 
 def _no_feature(column: Column) -> str | None:
     if column.dtype is not None:
-        return f"its type is {column.dtype}, which is no feature"
+        seconds = ": write it as a number of seconds" if column.dtype.startswith("Duration") else ""
+        return f"its type is {column.dtype}, which is no feature{seconds}"
     if not column.present:
         return "it has no value in any row"
     if column.different == 1 and (column.missing == 0 or column.numeric):
@@ -89,6 +92,8 @@ def _no_feature(column: Column) -> str | None:
         return (
             no_numbers(column)
             or _no_dates(column)
+            or no_lengths(column)
+            or (f"its numbers have a unit: source.symbols: [{column.unit}] takes it off" if column.unit else None)
             or f"it is free text or an id: {column.different} different texts in {column.present} rows"
         )
     return None
@@ -115,6 +120,13 @@ def _no_dates(column: Column) -> str | None:
     first, form = dates[0]
     other = next((text for text in column.counted if moment_in(text, form) is None), first)
     return f"most of its values are dates, but not all in one format: {shown(first)}, {shown(other)}"
+
+
+def no_lengths(column: Column) -> str | None:
+    """Return what keeps a column of lengths of time from being numbers; none where it holds something else."""
+    if not column.lengths_of_time:
+        return None
+    return f"it holds lengths of time, such as {shown(next(iter(column.counted)))}: write them as numbers of seconds"
 
 
 def shown(text: str) -> str:
@@ -153,7 +165,9 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
     if column.clock:
         (form,) = column.clock
         times = sorted(clock.isoformat() for text in column.counted if (clock := clock_in(text, form)))
-        return {"type": "time"} | ({"format": form} if form else {}), f"{times[0]} to {times[-1]}"
+        length = LENGTH_NAME.fullmatch(column.header) or any("." in clock for clock in times)
+        doubt = "; taken as times of a day: lengths of time are to be numbers of seconds" if length else ""
+        return {"type": "time"} | ({"format": form} if form else {}), f"{times[0]} to {times[-1]}{doubt}"
     if not column.numeric and _texts(column):
         return {"type": "text"}, f"{column.different} different texts, {_words(column)} words that come again and again"
     if not column.numeric:
@@ -183,6 +197,9 @@ def _date(dated: Dated) -> tuple[dict[str, Any], str]:
 
 def _category(column: Column) -> tuple[dict[str, Any], str]:
     keys: dict[str, Any] = {"type": "category", "unseen": "other"}
+    doubt = no_lengths(column) or (_no_dates(column) if column.different > MOST_LISTED else None)
+    if doubt:
+        return keys, f"{column.different} values; {doubt}"
     if column.different <= MOST_LISTED and all(map(in_one_line, column.counted)):
         return keys | {"values": sorted(column.counted)}, _counts(column)
     commonest = column.counted.most_common(1)[0]
@@ -200,7 +217,7 @@ def range_around(column: Column) -> tuple[float, float]:
 
     What was never below 0, or above it, stays so, and shares of 1 or 100 stay below these.
     """
-    span = column.high - column.low or abs(column.high) or 1.0
+    span = max(column.high - column.low or abs(column.high) or 1.0, SMALLEST_SPAN)
     step = 10.0 ** math.floor(math.log10(span))
     low = math.floor(column.low / step - span / step) * step
     high = math.ceil(column.high / step + span / step) * step

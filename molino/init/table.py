@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 2000
 POSITION = re.compile(r"(?:column_)?([1-9]\d{0,4})")
 """How a column of a table without a header is named."""
+SHOWN_POSITIONS = 10
 NUMBERS, MOMENTS, CLOCK = "number", "datetime", "time"
 
 
@@ -102,7 +103,14 @@ def read_table(given: Given) -> Table:
     if len(read) < 2 or all(types[column.header] == MOMENTS for column in read):
         hint = "" if dtypes is not None else "; are its cells parted by one of , ; | or a tab? source.delimiter says it"
         found = f"found {', '.join(shown(column.header) for column in read) or 'none'}"
-        found += f", beside {len(nameless)} without a name of their own" if nameless else ""
+        if nameless:
+            places = ", ".join(map(str, nameless[:SHOWN_POSITIONS])) + (
+                ", …" if len(nameless) > SHOWN_POSITIONS else ""
+            )
+            found += (
+                f", beside {len(nameless)} without a name of their own (blank, twice or too long), at position {places}"
+            )
+            hint = "; give each column a name there, or in source.header, with source.skip_lines: 1"
         raise SourceError(f"{where}: expected a column to predict and others to predict it from, and {found}{hint}")
     rows = _take_in(read, _probe(read, types, form), given)
     if not rows:
@@ -124,6 +132,7 @@ def _header(beginning: bytes, form: dict[str, Any], given: Given) -> list[str]:
         return [*form["header"]]
     source = Source.model_validate_json(json.dumps({"uri": "-", **form}))
     lines = beginning.decode(source.encoding, "ignore").splitlines(keepends=True)
+    lines[:1] = [line.removeprefix("\ufeff") for line in lines[:1]]
     text = "".join(lines[source.skip_lines :]).encode()
     if source.rewritten:
         text = Rewritten(BytesIO("".join(lines).encode()), source, given.where).read(1)

@@ -10,7 +10,7 @@ from molino.contracts.errors import SourceError
 from molino.contracts.numerals import hint_for
 from molino.contracts.part import CLASS_PATTERN, PATTERN_WORDS
 from molino.init.column import Column
-from molino.init.features import FLOAT32_MAXIMUM, counted_in_full, in_one_line, no_numbers, shown
+from molino.init.features import FLOAT32_MAXIMUM, counted_in_full, in_one_line, no_lengths, no_numbers, shown
 
 Task = Literal["regression", "classification"]
 
@@ -128,7 +128,7 @@ def _regression(column: Column, keys: dict[str, Any]) -> Aim:
 def _classification(column: Column, keys: dict[str, Any], named: str) -> Aim:
     if not counted_in_full(column) or column.different > MOST_CLASSES:
         first = next(iter(column.counted))
-        hint = no_numbers(column) or f"the first is {shown(first)}{hint_for(first)}"
+        hint = no_numbers(column) or no_lengths(column) or f"the first is {shown(first)}{hint_for(first)}"
         raise SourceError(
             f"{named}: {column.different} different values are too many for classes, of which at most {MOST_CLASSES} "
             f"are taken; {hint}; correct them, or predict another column"

@@ -82,19 +82,26 @@ def fit_scaled(index: int, name: str, imputed: bool, codes: Float32Array, whole:
 def _bounds(present: NDArray[np.float64]) -> tuple[np.float32, np.float32]:
     """Return the range of all but the outermost rows, and as far again on both sides.
 
-    Where those have one value alone, it is the range of all rows: others are rare, and still told apart.
+    Where those have one value alone, it is with the range of the rows that have another: these are rare, and still told
+    apart, and no outermost one of them hides the others.
     """
+    low, high = _inner(present)
+    if low == high and len(rare := present[present != low]):
+        reached = _inner(rare)
+        low, high = min(low, *reached), max(high, *reached)
+    reach = REACH * (high - low)
+    return np.float32(max(low - reach, -LARGEST)), np.float32(min(high + reach, LARGEST))
+
+
+def _inner(present: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the range of all but the outermost rows; of one or two rows that of all."""
     rows = len(present)
+    if rows < 3:
+        return float(present.min()), float(present.max())
     beyond = max(1, round(OUTERMOST * rows))
-    first, last = min(beyond, rows - 1), max(rows - 1 - beyond, 0)
+    first, last = beyond, rows - 1 - beyond
     ordered = np.partition(present, [first, last])
-    low, high = float(ordered[first]), float(ordered[last])
-    if low < high:
-        reach = REACH * (high - low)
-        low, high = low - reach, high + reach
-    else:
-        low, high = float(present.min()), float(present.max())
-    return np.float32(max(low, -LARGEST)), np.float32(min(high, LARGEST))
+    return float(ordered[first]), float(ordered[last])
 
 
 def _is_constant(numbers: NDArray[np.float64], spread: float, whole: bool) -> bool:

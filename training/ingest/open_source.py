@@ -1,6 +1,7 @@
 """Opens a source file as what its first bytes say it is: CSV or Parquet, plain or gzip."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ FOREIGN = {
     b"BZh": "compressed by bzip2; use gzip or none",
     b"\xfd7zXZ": "compressed by xz; use gzip or none",
 }
+MAGIC_BYTES = 16
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+JSON = re.compile(rb'(\xef\xbb\xbf)?\s*(\{\s*"|\[\s*\{)')
 CHUNK_BYTES = 1 << 20
 MOST_SHOWN = 50
 """Columns named in a message."""
@@ -149,18 +152,20 @@ class GzipText:
 
 def _magic(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(8)
+        return file.read(MAGIC_BYTES)
 
 
 def _unpacked_magic(path: Path, where: str, largest: int) -> bytes:
     with path.open("rb") as file:
-        return GzipText(file, where, largest).read(8)
+        return GzipText(file, where, largest).read(MAGIC_BYTES)
 
 
 def _refuse_foreign(magic: bytes, where: str, encoding: str = "utf-8") -> None:
     for start, problem in FOREIGN.items():
         if magic.startswith(start) and not (encoding.startswith("utf-16") and start in UTF_16):
             raise SourceError(f"{where}: expected CSV or Parquet, but this is {problem}")
+    if JSON.match(magic):
+        raise SourceError(f"{where}: expected CSV or Parquet, but this is JSON; save it as one of them")
 
 
 def _refuse_another_format(magic: bytes, model: ModelFile, where: str) -> None:

@@ -109,6 +109,12 @@ FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "dates and a word": (of("2012-01-01", "2015-12-31", "later"), {"type": "category"}),
     "whole numbers beside each other": (of(1_600_000_001, 1_600_000_002), {"type": "number", "minimum": 1.6e9}),
     "whole numbers beyond 64-bit floats": (of(2**53 + 1, 2**53 + 90_001), {"type": "number"}),
+    "thousands of India": (of("12,34,567", "1,00,000", "99"), {"type": "integer", "minimum": 0}),
+    "versions": (of("1.0.2", "2.1.0"), {"type": "category"}),
+    "times of a day with points": (of("10.30.05", "9.05.00"), {"type": "time", "format": "%H.%M.%S"}),
+    "times of mail": (of("Mon, 01 Jan 2024 10:00:00 GMT", "Tue, 02 Jan 2024 11:00:00 GMT"), {"type": "datetime"}),
+    "times of half days": (of("2024/1/1 3:05 PM", "2024/1/2 3:05 AM"), {"type": "datetime"}),
+    "hardly more than 0": (of(5e-324, 0), {"type": "number", "minimum": 0.0}),
     "codes of the post": (of("01067", "10115", "80331"), {"type": "category", "values": ("01067", "10115", "80331")}),
     "codes with gaps": (of("01067", "10115", ""), {"type": "category", "missing": "impute"}),
     "numbers as long, another in each row": ([f"{i:05d}" for i in range(7, 7 + ROWS)], {"type": "integer"}),
@@ -190,6 +196,39 @@ def test_a_column_of_texts_that_share_words_is_a_text(desk: Desk) -> None:
 def test_a_column_that_tells_nothing_is_left_out_with_the_reason(desk: Desk, values: list[Any], reason: str) -> None:
     made = desk.made(cells(**{"a": values}))
     assert re.search(f"# left out: 'a', since .*{re.escape(reason)}", made.text)
+
+
+def test_lengths_of_time_are_said_to_be_such(desk: Desk) -> None:
+    long, short = [f"{row}:{row % 60:02}" for row in range(ROWS)], of("01:30", "02:45")
+    text = desk.made(cells(lap=long, song_length=short, opens=short, run=of("1:02:15.6", "1:03:00.0"))).text
+    assert "# left out: 'lap', since it holds lengths of time, such as '0:00': write them as numbers of seconds" in text
+    said = "; taken as times of a day: lengths of time are to be numbers of seconds"
+    assert [said in line for line in text.splitlines() if "type: time" in line] == [True, False, True]
+    assert "holds lengths of time" in desk.refusal({**cells(), "y": long})
+
+
+def test_doubts_of_a_column_are_beside_it(desk: Desk) -> None:
+    mixed = of(*(f"2024-01-{day:02}" for day in range(1, 29)), "01/31/2024")
+    text = desk.made(cells(when=mixed, load=[f"{row} kg" for row in range(ROWS)])).text
+    assert "# 29 values; most of its values are dates, but not all in one format: '2024-01-01', '01/31/2024'" in text
+    assert "# left out: 'load', since its numbers have a unit: source.symbols: [kg] takes it off" in text
+
+
+def test_a_guessed_encoding_is_said_to_be_one(desk: Desk) -> None:
+    (desk.folder / "odd.csv").write_bytes(csv_of(cells(c=of("ä", "b"))).encode("cp1252"))
+    text = model_file_of(Wanted(str(desk.folder / "odd.csv"), "y"), desk.settings).text
+    assert "  encoding: cp1252  # a guess: correct it where names and texts look wrong\n" in text
+
+
+def test_numbers_of_any_size_keep_their_rows(desk: Desk) -> None:
+    text = desk.made(cells(a=[2**53 + row for row in range(ROWS)], b=[f"{row + 1}e300" for row in range(ROWS)])).text
+    assert "maximum: 9007199254741" in text
+    assert "# left out: 'b', since its numbers go beyond 3.4e+38" in text
+
+
+@pytest.mark.parametrize("text", ['[{"x": 1, "y": 2}]', '{"x": 1, "y": 2}\n{"x": 2, "y": 3}\n'])
+def test_json_is_no_table(desk: Desk, text: str) -> None:
+    assert "expected CSV or Parquet, but this is JSON" in desk.refusal(text)
 
 
 def test_a_column_called_id_is_left_out_where_each_row_has_its_own(desk: Desk) -> None:
@@ -302,6 +341,7 @@ def test_a_target_of_any_name(desk: Desk) -> None:
         ({**cells(), "y": of(1)}, "y", "every row has '1'; there is nothing to predict"),
         ({**cells(), "y": [f"t{row}" for row in range(ROWS)]}, "y", "200 different values are too many for classes"),
         ({"a": of("x"), "y": cells()["y"]}, "y", "no column is left to predict 'y' from (a: all rows have 'x')"),
+        ("a,a,y\n1,2,3\n", "y", "at position 1, 2; give each column a name there, or in source.header"),
         ("x,y\n", "y", "no rows below the header"),
         ("", "y", "the file is empty"),
         ("x\n1\n", "x", "expected a column to predict and others"),
@@ -406,10 +446,29 @@ EUROS = csv_of(cells(n=of("1~200,5 €", "3 €", "7,5 €")), ";").replace(".",
     [
         (csv_of(cells(c=of("ä", "b")), ";").replace(".", ","), "cp1252", ("cp1252", ",", None)),
         (csv_of(cells(c=of("ä", "b"))), "utf-16", ("utf-16", ".", None)),
+        (csv_of(cells(c=of("ä", "b"))), "utf-16-be", ("utf-16-be", ".", None)),
+        (csv_of(cells(c=of("Москва", "Тула"))), "cp1251", ("cp1251", ".", None)),
+        (csv_of(cells(c=of("Москва", "Тула"))), "koi8-r", ("koi8-r", ".", None)),
+        (csv_of(cells(c=of("東京", "カナ"))), "shift_jis", ("shift_jis", ".", None)),
+        (csv_of(cells(c=of("서울", "부산"))), "euc-kr", ("euc-kr", ".", None)),
+        (csv_of(cells(c=of("北京市", "重庆们"))), "gb18030", ("gb18030", ".", None)),
+        (csv_of({"a,b": of("ä", "b"), **cells()}), "utf-8-sig", ("utf-8", ".", None)),
         (csv_of(cells(n=of("1,200", "3", "22,000.5"))), "utf-8", ("utf-8", ".", ",")),
         (EUROS, "utf-8", ("utf-8", ",", ".")),
     ],
-    ids=["decimal commas in Windows' encoding", "UTF-16", "thousands", "euros"],
+    ids=[
+        "decimal commas in Windows' encoding",
+        "UTF-16",
+        "UTF-16 without a mark",
+        "Cyrillic",
+        "Cyrillic of Unix",
+        "Japanese",
+        "Korean",
+        "Chinese",
+        "a mark before a quote",
+        "thousands",
+        "euros",
+    ],
 )
 def test_how_a_table_is_written_is_found_out(desk: Desk, table: str, encoding: str, form: tuple[Any, ...]) -> None:
     path = desk.folder / "odd.csv"

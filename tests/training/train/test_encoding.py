@@ -94,6 +94,14 @@ def test_an_absurd_number_leaves_the_others_their_spread(case, number):
     assert 2 < abs(sizes[3]) < 5
 
 
+def test_no_outermost_of_rare_numbers_hides_the_others(tmp_path):
+    sizes = np.where(np.arange(600) % 200 == 0, 5.0, 0.0)
+    sizes[7] = 1e30
+    rare = case_of(tmp_path, MODEL, frame_of(MODEL).with_columns(size=sizes)).material
+    assert rare.encoding.ceilings[SIZE] < 10
+    assert len(set(rare.encoding.dense(rare.train.features)[:, SIZE].tolist())) == 3
+
+
 def test_a_rare_number_is_still_told_apart(tmp_path):
     sizes = np.where(np.arange(600) % 300 == 0, 5.0, 0.0)
     rare = case_of(tmp_path, MODEL, frame_of(MODEL).with_columns(size=sizes))
