@@ -13,7 +13,7 @@ UNIX = {"unix": timedelta(seconds=1), "unix_ms": timedelta(milliseconds=1)}
 """Formats that are no pattern: numbers of such steps since 1970."""
 ISO = re.compile(
     r"(\d{4})([-/])(\d\d?)\2(\d\d?)"
-    r"(?:[T ](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(?:Z|z|([+-]\d\d):?(\d\d)?))?)?",
+    r"(?:[T ](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(?:Z|z|UTC|GMT|([+-]\d\d):?(\d\d)?))?)?",
     re.ASCII,
 )
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d", "%d %b %Y", "%d %B %Y",
@@ -71,7 +71,7 @@ def is_format(form: str) -> bool:
     if form in UNIX:
         return True
     try:
-        read = moment_in(CERTAIN.strftime(form), form)
+        read = moment_in(CERTAIN.replace(tzinfo=UTC).strftime(form), form)
     except ValueError:
         return False
     return read is not None and read.year == CERTAIN.year

@@ -27,6 +27,7 @@ MOST_COUNTED = 100_000
 DATE_NAME = re.compile(r".*(date|datum|day|ymd|time).*", re.IGNORECASE | re.DOTALL)
 LEAST_DIGITS = 5
 """Of a code: shorter numbers with leading zeros may be months, hours or times of a day."""
+DAY_FIRST = re.compile(r"%d([./-])%m")
 WHOLE_DATE = "%Y%m%d"
 WHOLE_DATES = (19000101, 21001231)
 """Between these, whole numbers of a column that is called so may be dates."""
@@ -42,6 +43,8 @@ class Dated:
     """Whether any has a time other than midnight."""
     first: datetime
     last: datetime
+    doubtful: bool = False
+    """Whether months might as well stand before days."""
 
 
 @dataclass
@@ -66,6 +69,8 @@ class Column:
     mean: float = 0.0
     squares: float = 0.0
     """Sum of the squared distances from the mean."""
+    doubt: str = ""
+    """What of its cells might be read wrongly."""
 
     @property
     def present(self) -> int:
@@ -116,7 +121,9 @@ class Column:
         moments = [moment for text in texts if (moment := moment_in(text, form)) is not None]
         if len(moments) < len(texts):
             return None
-        return Dated(form, any(moment.time() != time.min for moment in moments), min(moments), max(moments))
+        swapped = DAY_FIRST.sub(r"%m\1%d", form or "")
+        doubtful = swapped != form and all(moment_in(text, swapped) is not None for text in texts) if form else False
+        return Dated(form, any(moment.time() != time.min for moment in moments), min(moments), max(moments), doubtful)
 
     @cached_property
     def clock(self) -> tuple[str | None] | None:

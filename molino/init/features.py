@@ -37,6 +37,7 @@ LEAST_OFTEN = 5
 
 DATES_LOOKED_AT = 200
 """Different texts that are tried as dates, each by itself."""
+DATE_CHARACTERS = len("2026-01-31")
 SHOWN_CHARACTERS = 40
 """Of a value, in a reason."""
 
@@ -116,7 +117,10 @@ def _no_dates(column: Column) -> str | None:
     forms = [None if moment_in(text) else format_of([text]) for text in texts]
     dates = [(text, form) for text, form in zip(texts, forms, strict=True) if form or moment_in(text)]
     if len(dates) * 2 <= len(texts):
-        return None
+        beginnings = sum(moment_in(text[:DATE_CHARACTERS]) is not None for text in texts)
+        return f"most of its values begin with a date, and go on otherwise: {shown(texts[0])}" if (
+            beginnings * 2 > len(texts)
+        ) else None  # fmt: skip
     first, form = dates[0]
     other = next((text for text in column.counted if moment_in(text, form) is None), first)
     return f"most of its values are dates, but not all in one format: {shown(first)}, {shown(other)}"
@@ -180,6 +184,7 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
         row, text = column.no_number
         wrong = column.present - column.numbers
         seen += f", {wrong} no number, the first {text!r} in row {row}: these rows are set aside"
+    seen += column.doubt + _coarse(column)
     integer = column.whole and max(abs(column.low), abs(column.high)) <= LARGEST
     low, high = range_around(column)
     bounds = (round(low), round(high)) if integer else (low, high)
@@ -187,12 +192,22 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
     return {"type": "integer" if integer else "number"} | limits, seen
 
 
+def _coarse(column: Column) -> str:
+    """Return what is to be said of numbers that 32-bit floats, in which graphs have them, hardly tell apart."""
+    largest = max(abs(column.low), abs(column.high))
+    step = 2.0 ** (math.floor(math.log2(largest)) - 23) if 0 < largest <= FLOAT32_MAXIMUM else 0.0
+    if step <= column.deviation:
+        return ""
+    return f"; 32-bit floats step by {step:g} there: subtract a constant"
+
+
 def _date(dated: Dated) -> tuple[dict[str, Any], str]:
     """Return a date without a range, which the rows of tomorrow would leave."""
     keys: dict[str, Any] = {"type": "datetime" if dated.timed else "date"}
     keys |= {"format": dated.form} if dated.form else {}
     shown = [moment.isoformat(timespec="minutes") for moment in (dated.first, dated.last)]
-    return keys, " to ".join(text if dated.timed else text[:10] for text in shown)
+    doubt = "; days before months, which its values leave open" if dated.doubtful else ""
+    return keys, " to ".join(text if dated.timed else text[:10] for text in shown) + doubt
 
 
 def _category(column: Column) -> tuple[dict[str, Any], str]:

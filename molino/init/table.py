@@ -117,7 +117,7 @@ def read_table(given: Given) -> Table:
         raise SourceError(f"{where}: no rows below the header")
     if numerals := _numerals(read):
         form |= numerals
-        read = [Column(column.header) for column in read]
+        read = [Column(column.header, doubt=_mixed_signs(column)) for column in read]
         columns = [next((new for new in read if new.header == column.header), column) for column in columns]
         _take_in(read, _probe(read, types, form), given)
     return Table(tuple(columns), rows, form, nameless)
@@ -172,6 +172,14 @@ def _numerals(columns: Sequence[Column]) -> dict[str, Any]:
             form |= {"thousands": thousands} if thousands else {}
             form |= {"symbols": [*symbols]} if symbols else {}
     return form
+
+
+def _mixed_signs(column: Column) -> str:
+    """Return what is to be said of numbers that have different signs, such as % in some cells alone."""
+    signs = {tuple(sign for sign in symbols_of(cell) if sign != PARENTHESES) for cell in column.counted}
+    if len(signs) < 2 or column.numeric:
+        return ""
+    return f"; its values have different signs: {', '.join(sorted(' '.join(one) or 'none' for one in signs))}"
 
 
 def _stands(sign: str, columns: Sequence[Column]) -> bool:

@@ -209,7 +209,21 @@ def test_lengths_of_time_are_said_to_be_such(desk: Desk) -> None:
 
 def test_doubts_of_a_column_are_beside_it(desk: Desk) -> None:
     mixed = of(*(f"2024-01-{day:02}" for day in range(1, 29)), "01/31/2024")
-    text = desk.made(cells(when=mixed, load=[f"{row} kg" for row in range(ROWS)])).text
+    text = desk.made(
+        cells(
+            when=mixed, load=[f"{row} kg" for row in range(ROWS)], open=of("01/02/2024", "03/04/2024"),
+            sure=of("01/02/2024", "30/04/2024"), zone=of(*(f"2024-01-{day:02} 10:00 CET" for day in range(1, 29))),
+            share=of("1%", "0.5"), key=[10**12 + row * 7 % 50 for row in range(ROWS)],
+        )
+    ).text  # fmt: skip
+    for said in (
+        r"open, .*; days before months, which its values leave open",
+        r"zone, .*28 values; most of its values begin with a date, and go on otherwise: '2024-01-01 10:00 CET'",
+        r"share, .*; its values have different signs: %, none",
+        r"key, .*; 32-bit floats step by 65536 there: subtract a constant",
+    ):
+        assert re.search(said, text), text
+    assert not re.search("sure, .*which", text)
     assert "# 29 values; most of its values are dates, but not all in one format: '2024-01-01', '01/31/2024'" in text
     assert "# left out: 'load', since its numbers have a unit: source.symbols: [kg] takes it off" in text
 
