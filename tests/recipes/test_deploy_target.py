@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tree import ROOT, copy_with, give_database, molino
+from bundles import HOUSING_ROW
+from running_server import run_server
+from tree import ROOT, copy_with, give_database, steps
 
-from tests.ports import free_port
+from molino.contracts.steps import STEP_NAMES
 
 TARGET = '''
 import json
@@ -41,8 +43,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def deployed(tree: Path, mlflow_database: Path) -> dict[str, object]:
     give_database(tree, mlflow_database)
-    answer = molino(tree, "run", "--once", "--port", str(free_port()), MOLINO_DEPLOY_TARGET="journal")
-    assert '"predictions"' in answer
+    with run_server(tree / "home" / "serving", tree / "serving.log") as server:
+        steps(tree, "housing", *STEP_NAMES, MOLINO_DEPLOY_TARGET="journal", MOLINO_SERVING_URL=server.url)
+        answer = server.ask("POST", "/predict", json.dumps({"data": [HOUSING_ROW]}).encode())
+    assert (answer.status, len(answer.json["predictions"])) == (200, 1)
     (path,) = (tree / "home" / "store" / "runs" / "housing").glob("*/deploy.json")
     record: dict[str, object] = json.loads(path.read_text())
     return record

@@ -80,7 +80,9 @@ def molino(root: Path, *words: str, **variables: str) -> str:
     return run(root, f"import sys; sys.argv = {['molino', *words]!r}\nfrom molino.cli import main\nmain()", **variables)
 
 
-def steps(root: Path, model: str, *names: str) -> None:
+def steps(root: Path, model: str, *names: str, **variables: str) -> None:
     """Run steps of the copy one after the other as run `r1`, in one process: it imports what they share once."""
     words = [["step", name, "--model", model, "--run-id", "r1"] for name in names]
-    run(root, f"from molino.cli import app\nfor words in {words!r}:\n    app(words, standalone_mode=False)")
+    run(
+        root, f"from molino.cli import app\nfor words in {words!r}:\n    app(words, standalone_mode=False)", **variables
+    )
