@@ -1,5 +1,7 @@
+import copy
 import json
 import re
+import shutil
 
 import numpy as np
 import polars as pl
@@ -10,6 +12,7 @@ from training.evaluate.champion import HeldOut, best_of_last, compare, read_last
 from training.evaluate.scoring import read_target
 from training.graphs.graph import Graph, answer_file
 from training.splits import unseen
+from training.stores.file import FolderStore
 
 
 @pytest.fixture
@@ -53,11 +56,11 @@ def test_a_release_of_another_target_is_not(release, model, registered):
 
 
 @pytest.fixture
-def scene(new_run, tmp_path):
-    """A run whose release is in the store, and how to put it beside the same run's good candidate."""
-    run = new_run("penguins", changes={"gate": {}})
-    run.step("evaluate")
-    run.step("register")
+def scene(registered, tmp_path):
+    """A copy of a run whose release is in the store, and how to put it beside the same run's good candidate."""
+    run = copy.copy(registered("penguins"))
+    run.home = shutil.copytree(run.home, tmp_path / "home")
+    run.store = FolderStore(run.home / "store")
     return Scene(run, tmp_path)
 
 
