@@ -41,6 +41,8 @@ OBJECTS_FREE = (
 CONNECTIONS = (
     f"sum by (namespace) (pg_stat_activity_count{{{ALL}}}) / max by (namespace) (pg_settings_max_connections{{{ALL}}})"
 )
+ARCHIVE_AGE = f"max by (namespace) (pg_stat_archiver_last_archive_age{{{ALL}}}) / 60"
+"""Minutes since the log was last archived; nothing of a Postgres that isn't."""
 
 GROUPS = (
     Group(
@@ -100,6 +102,14 @@ GROUPS = (
                 "critical",
                 "Postgres doesn't answer its exporter",
                 "3m",
+            ),
+            Alert(
+                "MolinoLogNotArchived",
+                ARCHIVE_AGE,
+                "> 15",
+                "critical",
+                "Postgres' log was last archived {{ $value | humanize }} minutes ago",
+                "5m",
             ),
             Alert(
                 "MolinoDatabaseConnections",

@@ -109,6 +109,11 @@ def create(settings: Settings, backup: BackupSettings, retention: Retention | No
         return Created(made.manifest, made.new_files, made.new_bytes, tuple(removed), left)
 
 
+def new_id(created: datetime) -> str:
+    """Return an id for a set, which comes after those of all that were made before."""
+    return f"{created:{ID_TIME}}-{created.microsecond:05x}{secrets.token_hex(1)[0]}"
+
+
 def _made(set_id: str) -> datetime:
     return datetime.strptime(set_id[:15], ID_TIME).replace(tzinfo=UTC)
 
@@ -128,7 +133,7 @@ class _Making:
     def __init__(self, settings: Settings, backup: BackupSettings, vault: Vault) -> None:
         self.settings, self.backup, self.vault = settings, backup, vault
         self.created = datetime.now(UTC)
-        self.id = f"{self.created:{ID_TIME}}-{self.created.microsecond:05x}{secrets.token_hex(1)[0]}"
+        self.id = new_id(self.created)
 
     def make(self) -> Created:
         found = places(self.settings, self.backup)

@@ -9,13 +9,19 @@ from molino.backup.cipher import Cipher
 from molino.backup.settings import BackupSettings, key_bytes
 from molino.backup.signer import Signer
 from molino.backup.vault import Vault
+from molino.contracts.address import Address
 from molino.contracts.settings import Settings
 from training.stores.opening import open_at
 
 
 @contextmanager
-def open_vault(settings: Settings, backup: BackupSettings) -> Iterator[Vault]:
-    """Give the store of sets, with a folder for temporary files as long as the context lasts.
+def open_vault(settings: Settings, backup: BackupSettings, part: str = "") -> Iterator[Vault]:
+    """Give the store of sets, with a folder for temporary files, as long as the context lasts.
+
+    Args:
+        settings: lead to where steps work.
+        backup: leads to the store.
+        part: folder in the store for sets of another kind.
 
     Raises:
         StoreError: no store has the address's scheme.
@@ -28,5 +34,6 @@ def open_vault(settings: Settings, backup: BackupSettings) -> Iterator[Vault]:
     key = backup.key or backup.mac_key
     signer = Signer(key_bytes(key)) if key else None
     with tempfile.TemporaryDirectory(prefix="molino-backup-", dir=folder) as scratch:
-        store = open_at(backup.address(settings), backup.reaching(settings))
+        address = backup.address(settings)
+        store = open_at(Address(f"{address.secret.rstrip('/')}/{part}") if part else address, backup.reaching(settings))
         yield Vault(store, cipher, Path(scratch), signer)

@@ -8,6 +8,7 @@ import typer
 
 from molino import __version__
 from molino.cli import (
+    archive,
     backup,
     doctor,
     init,
@@ -49,6 +50,7 @@ app.command("promotions")(promote.promotions)
 app.command("prune")(prune.prune)
 app.command("predict")(predict.predict)
 app.add_typer(backup.app, name="backup")
+app.add_typer(archive.app, name="archive")
 app.command("doctor")(doctor.doctor)
 
 

@@ -42,7 +42,10 @@ ALWAYS = (
     "notices.auth.existingSecret=own",
 )  # fmt: skip
 ALL_ON: dict[str, tuple[str, ...]] = {
-    "defaults": (*INGRESSES, *WATCHED, *ALWAYS, "networkPolicies.enabled=true", "backup.enabled=true"),
+    "defaults": (
+        *INGRESSES, *WATCHED, *ALWAYS, "networkPolicies.enabled=true", "backup.enabled=true",
+        "postgres.archive.enabled=true",
+    ),
     "kind": (
         *INGRESSES, *WATCHED, *ALWAYS, "sync=true", "networkPolicies.enabled=true", "backup.enabled=true",
     ),

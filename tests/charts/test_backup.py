@@ -148,3 +148,52 @@ def test_the_image_is_that_of_the_deploy_step() -> None:
 )
 def test_values_that_do_not_fit_are_refused(settings: tuple[str, ...], said: str) -> None:
     assert said in refusal("defaults", ON, *settings)
+
+
+ARCHIVED = (ON, "postgres.archive.enabled=true")
+
+
+def postgres(*settings: str) -> dict[str, Any]:
+    return next(spec for told, spec, _ in pods(render("defaults", *settings)) if told == "StatefulSet/molino-postgres")
+
+
+def test_without_an_archive_postgres_is_as_it_was() -> None:
+    spec = postgres(ON)
+    assert [one["name"] for one in [*spec["initContainers"], *spec["containers"]]] == ["bootstrap", "postgres"]
+    assert "archive" not in json.dumps([spec, buckets(ON)])
+
+
+def test_the_archive_writes_to_its_own_folder_alone_by_a_key_of_its_own() -> None:
+    shipping = next(one for one in postgres(*ARCHIVED)["containers"] if one["name"] == "archive")
+    told = variables(shipping)
+    assert shipping["args"] == ["archive", "ship", "/archive", "--alive", "/tmp/alive"]
+    assert told["MOLINO_S3_ACCESS_KEY"] == {"name": "molino-minio", "key": "archive-access-key"}
+    rights = buckets(*ARCHIVED, "backup.destination.prefix=/one/")["services"]["archive"]
+    assert rights == [{"actions": "readwrite", "bucket": "molino-backups", "prefix": "one/postgres/"}]
+
+
+def test_the_archive_goes_to_another_s3_with_the_keys_for_it() -> None:
+    settings = (*ARCHIVED, *ELSEWHERE, "backup.auth.encryptionSecret=own")
+    told = variables(next(one for one in postgres(*settings)["containers"] if one["name"] == "archive"))
+    assert told["MOLINO_BACKUP_S3_ENDPOINT"] == "https://backups.example.com"
+    assert told["MOLINO_BACKUP_KEY"] == {"name": "own", "key": "encryption-key"}
+    assert "MOLINO_S3_ACCESS_KEY" not in told
+    assert "archive" not in buckets(*settings)["services"]
+
+
+def test_it_is_fetched_only_where_a_moment_is_said() -> None:
+    first = postgres(*ARCHIVED, "postgres.archive.restore=latest")["initContainers"]
+    assert [one["name"] for one in first] == ["fetch", "bootstrap"]
+    assert first[0]["args"] == ["archive", "fetch", "/data"]
+    assert [one["name"] for one in postgres(*ARCHIVED)["initContainers"]] == ["bootstrap"]
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2026-11-28", "2026-11-28T10:00:00", "2026-11-28T10:00:00Z'; DROP"])
+def test_what_is_no_moment_is_refused(moment: str) -> None:
+    said = refusal("defaults", *ARCHIVED, f"postgres.archive.restore={moment}")
+    assert f"postgres.archive.restore: {moment}: expected latest, or a moment such as" in said
+
+
+def test_an_archive_wants_backups() -> None:
+    said = refusal("defaults", "postgres.archive.enabled=true")
+    assert "postgres.archive.enabled: its log goes where backups go" in said

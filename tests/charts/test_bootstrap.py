@@ -1,6 +1,7 @@
 """The script that makes Postgres' cluster, with a real Postgres."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,14 +22,25 @@ def folder() -> Iterator[Path]:
     if not shutil.which("initdb", path=PLACES):
         pytest.skip("no Postgres to make a cluster of (apt-get install postgresql)")
     found = Path(tempfile.mkdtemp(prefix="molino-bootstrap-"))
-    data = next(one for one in render() if one["metadata"]["name"] == "molino-postgres" and one["kind"] == "ConfigMap")
-    for name, content in data["data"].items():
-        here = content.replace("/bootstrap/", f"{found}/").replace("directories=/tmp", f"directories={found}")
-        (found / name).write_text(here.replace("--host /tmp", f"--host {found}"))
-    for path in (found, *found.iterdir()):
-        os.chown(path, user() or -1, -1)
+    lay_out(found)
     yield found
     shutil.rmtree(found)
+
+
+def lay_out(folder: Path, *settings: str) -> None:
+    """Write the files of the pod, with its folders below one of this machine."""
+    documents = render("defaults", *settings)
+    data = next(one for one in documents if one["metadata"]["name"] == "molino-postgres" and one["kind"] == "ConfigMap")
+    places = {
+        "/bootstrap/": f"{folder}/",
+        "/archive/": f"{folder}/archive/",
+        "/data/": f"{folder}/",
+        "/tmp": f"{folder}",
+    }
+    for name, content in data["data"].items():
+        (folder / name).write_text(re.sub("|".join(places), lambda found: places[found[0]], content))
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, user() or -1, -1)
 
 
 def user() -> int | None:

@@ -138,6 +138,9 @@ and the names of the two variables. */}}
 {{- if not $v.backup.destination.endpoint }}{{ $places = append $places $v.backup.destination.bucket }}{{ end -}}
 {{- range $places | uniq | sortAlpha }}{{ $all = append $all (dict "actions" "readwrite" "bucket" .) }}{{ end -}}
 {{- $_ := set $rights "backup" $all }}
+{{- if and (include "molino.archive" $) (not $v.backup.destination.endpoint) }}
+{{- $_ := set $rights "archive" (list (dict "actions" "readwrite" "bucket" $v.backup.destination.bucket "prefix" (printf "%s/postgres/" ($v.backup.destination.prefix | trimAll "/") | trimPrefix "/"))) }}
+{{- end }}
 {{- end -}}
 {{- toJson $rights -}}
 {{- end -}}

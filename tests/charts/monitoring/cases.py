@@ -357,6 +357,11 @@ CASES = {
     "MolinoDatabaseDown": Case(
         gauge("pg_up", "1x5 0x20"), "12m", {"a restart": (gauge("pg_up", "1x5 0x1 1x20"), "12m")}
     ),
+    "MolinoLogNotArchived": Case(
+        gauge("pg_stat_archiver_last_archive_age", "0+60x40"),
+        "32m",
+        {"one minute after the other": (gauge("pg_stat_archiver_last_archive_age", "60x40"), "32m")},
+    ),
     "MolinoDatabaseConnections": Case(connections("90x30"), "25m", {"half of them": (connections("50x30"), "25m")}),
 }
 """By alert, and what is special after a comma; labels are what the alert says beside its name and severity."""
