@@ -6,10 +6,15 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from rendering import render
+from rendering import pods, render
+
+from tests.cluster.waits import until
+from tests.ports import free_port
+from tests.postgres import query
 
 PLACES = ":".join([os.environ.get("PATH", os.defpath), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
 PASSWORDS = {f"{user}_PASSWORD": f"of-{user}" for user in ("POSTGRES", "AIRFLOW", "MLFLOW", "MLFLOW_AUTH")}
@@ -85,3 +90,55 @@ def test_a_making_that_was_cut_off_is_begun_again(folder: Path) -> None:
         os.chown(path, user() or -1, -1)
     bootstrap(folder)
     assert databases(folder) == {"postgres", *DATABASES}
+
+
+ORPHAN = """
+(
+  read -r process rest </proc/self/stat
+  echo "$process" >"$0.part"
+  mv "$0.part" "$0"
+  kill -PIPE "$BASHPID"
+) &
+"""
+"""Leaves a process to process 1, which then ends by a signal; its number on the host is in the file that is named."""
+
+
+@contextmanager
+def container(folder: Path, port: int) -> Iterator[int]:
+    """Run what the container of Postgres runs as process 1 of a namespace of its own, and give its number outside."""
+    spec = next(
+        spec
+        for name, spec, _ in pods(render("defaults", f"postgres.service.port={port}"))
+        if name == "StatefulSet/molino-postgres"
+    )
+    script = spec["containers"][0]["command"][2].replace("/bootstrap/", f"{folder}/")
+    place = {"PATH": PLACES, "PGDATA": str(folder / "pgdata"), "LC_ALL": "C"}
+    alone = ["unshare", "--pid", "--fork", "--kill-child"]
+    someone = ["setpriv", f"--reuid={user()}", "--clear-groups"]
+    with subprocess.Popen([*alone, *someone, "bash", "-c", script], env=place, cwd=folder) as outside:
+        children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children")
+        try:
+            until("Postgres answers", lambda: ready(port), 60)
+            yield int(children.read_text())
+        finally:
+            subprocess.run(["kill", "-INT", *children.read_text().split()], check=False)
+            assert outside.wait(60) == 0
+
+
+def ready(port: int) -> bool:
+    asking = ["pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(port)]
+    return subprocess.run(asking, env={"PATH": PLACES}, check=False).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a process 1 of one's own wants root")
+def test_an_orphan_that_ends_by_a_signal_is_no_crash_of_the_database(folder: Path) -> None:
+    port = free_port()
+    lay_out(folder, f"postgres.service.port={port}")
+    bootstrap(folder)
+    with container(folder, port) as first:
+        enter = ["nsenter", "--target", str(first), "--pid", "bash", "-c", ORPHAN, str(folder / "orphan")]
+        subprocess.run(enter, check=True)
+        until("there is an orphan", (folder / "orphan").exists, 10)
+        orphan = Path("/proc", (folder / "orphan").read_text().strip())
+        until("it is gone", lambda: not orphan.exists(), 10)
+        assert query(port, "postgres", "SELECT 1", "postgres", PASSWORDS["POSTGRES_PASSWORD"]) == [(1,)]
