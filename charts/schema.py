@@ -94,6 +94,7 @@ IMAGE = {
 ADDRESS = f"^({HOST}/)?{PATHS}(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@{DIGEST})?$"
 OF_STEPS = {"steps.image.names": ADDRESS, "steps.image.digests": f"^{DIGEST}$"}
 CRON = r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)|\S+( +\S+){4})$"
+MOMENT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})"
 TOLD = {"annotations": ANNOTATIONS, "labels": LABELS, "limits": QUANTITIES, "requests": QUANTITIES}
 """Free sections whose keys and values Kubernetes bounds."""
 SHARED = {
@@ -212,6 +213,8 @@ def _bounds(path: str) -> dict[str, Any]:
         return {"pattern": IMAGE[name]}
     if name == "schedule":
         return {"pattern": CRON}
+    if path == "postgres.archive.restore":
+        return {"pattern": f"^(latest|{MOMENT})?$"}
     if name in ("size", "sizeLimit"):
         return {"pattern": QUANTITY if name == "size" else f"^$|{QUANTITY}"}
     if name.lower().endswith("port"):

@@ -212,9 +212,31 @@ class StepOperator(KubernetesPodOperator):
 
 
 class ChangeOperator(StepOperator):
-    """Changes the version that serves, as a person asks for it."""
+    """Changes the version that serves, as a person asks for it.
+
+    It is tried once more for one thing alone: to take up the pod of a task whose worker was lost. What has failed, or
+    may have been done halfway, a person looks at first.
+    """
 
     operator_extra_links: Sequence[BaseOperatorLink] = (MlflowLink(),)
+
+    def _run(self, context: "Context") -> Any:
+        if context["ti"].try_number > 1 and not self._own_pods():
+            raise AirflowFailException(
+                f"the worker of {self.task_id} was lost, and its pod is gone: see which version serves, and start it "
+                "again if need be"
+            )
+        try:
+            return super()._run(context)
+        except AirflowFailException:
+            raise
+        except AirflowException as error:
+            raise AirflowFailException(str(error)) from error
+
+    def _own_pods(self) -> list[Any]:
+        """Return the pods that this task has started, however they have ended."""
+        own = self.labels[RUN_LABEL]
+        return [pod for pod in self._pods(self.labels[STEP_LABEL]) if pod.metadata.labels.get(RUN_LABEL) == own]
 
 
 class NoticeOperator(StepOperator):

@@ -27,7 +27,7 @@ def change_id(dag_run: Any, *_: Mapping[str, Any]) -> str:
 
 
 def build(change: str, models: list[str], settings: PodSettings) -> DAG:
-    """Return the DAG of a change. A change that fails isn't tried again by itself: a person looks first."""
+    """Return the DAG of a change. One that fails isn't tried again by itself: the operator says what a retry is for."""
     version = {"version": _version()} if change == "promote" else {}
     reason = Param(type="string", minLength=1, description="Why, for the record")
     model = Param(type="string", enum=models, description="Name of the model")
@@ -48,7 +48,8 @@ def build(change: str, models: list[str], settings: PodSettings) -> DAG:
     ) as dag:
         ChangeOperator(
             task_id=change,
-            retries=0,
+            retries=1,
+            retry_delay=timedelta(seconds=5),
             execution_timeout=timedelta(seconds=task.timeout_seconds),
             **({"pool": task.pool} if task.pool else {}),
             pod=pod,

@@ -4,10 +4,11 @@ import json
 import sys
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
-import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401  # as the DAG processor does before it parses
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from kubernetes.client import ApiClient
 
@@ -50,6 +51,27 @@ def waited(dag: Any) -> list[str]:
     operator.__dict__["client"] = StandInPods()
     operator._wait_for_others()
     return list(operator.client.asked)
+
+
+def ended(dag: Any, try_number: int, pod_is_there: bool, end: Exception | None) -> str:
+    """Return what becomes of a change whose pod ends like this in a try of its task."""
+    operator = dag.get_task(dag.dag_id)
+    labels = SimpleNamespace(labels=operator.labels)
+    own = SimpleNamespace(metadata=labels, status=SimpleNamespace(phase="Succeeded"))
+
+    def listed(_: str, label_selector: str) -> Any:
+        mine = f"molino.dev/step={dag.dag_id}" in label_selector
+        return SimpleNamespace(items=[own] if mine and pod_is_there else [])
+
+    operator.__dict__["client"] = SimpleNamespace(list_namespaced_pod=listed)
+    try:
+        with patch.object(KubernetesPodOperator, "execute", side_effect=[end]):
+            operator._run({"ti": SimpleNamespace(try_number=try_number)})
+    except AirflowFailException:
+        return "given up"
+    except Exception:
+        return "tried again"
+    return "done"
 
 
 def scheduled(dag: Any) -> str:
@@ -101,6 +123,14 @@ if not bag.import_errors:
         found[name] = rendered(bag.dags[name], name, change, {})
     found["waited"] = waited(bag.dags["promote"])
     promote = bag.dags["promote"]
+    failed, lost = AirflowException("its pod has failed"), ConnectionError("the API server went away")
+    found["ended"] = {
+        "well": ended(promote, 1, True, None),
+        "badly": ended(promote, 1, True, failed),
+        "its worker was lost": ended(promote, 1, True, lost),
+        "its pod is taken up": ended(promote, 2, True, None),
+        "its pod is gone": ended(promote, 2, False, None),
+    }
     wrong = {"model": ("other", ""), "version": ("0", "-1", "3 4", ""), "reason": ("",)}
     found["changes"] = {
         name: [asked(promote, name), *(asked(promote, name, value) for value in values)]

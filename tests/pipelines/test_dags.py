@@ -172,6 +172,16 @@ def test_a_change_without_model_version_or_reason_is_refused_by_the_form(parsed:
     assert {answer for answers in parsed["changes"].values() for answer in answers} == {"refused by the form"}
 
 
+def test_a_change_is_tried_again_only_to_take_up_its_pod(parsed: Parsed) -> None:
+    assert parsed["ended"] == {
+        "well": "done",
+        "badly": "given up",
+        "its worker was lost": "tried again",
+        "its pod is taken up": "done",
+        "its pod is gone": "given up",
+    }
+
+
 def test_a_change_waits_for_the_end_of_a_deploy_of_the_model(parsed: Parsed) -> None:
     assert parsed["waited"] == ["default/deploy", "default/deploy", "default/rollback"]
 
