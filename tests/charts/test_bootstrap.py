@@ -113,16 +113,18 @@ def container(folder: Path, port: int) -> Iterator[int]:
     )
     script = spec["containers"][0]["command"][2].replace("/bootstrap/", f"{folder}/")
     place = {"PATH": PLACES, "PGDATA": str(folder / "pgdata"), "LC_ALL": "C"}
-    alone = ["unshare", "--pid", "--fork", "--kill-child"]
+    # A shell can't trap what its parent ignores, as one in the background does.
+    alone = ["env", "--default-signal=INT,QUIT", "unshare", "--pid", "--fork", "--kill-child"]
     someone = ["setpriv", f"--reuid={user()}", "--clear-groups"]
     with subprocess.Popen([*alone, *someone, "bash", "-c", script], env=place, cwd=folder) as outside:
         children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children")
         try:
             until("Postgres answers", lambda: ready(port), 60)
             yield int(children.read_text())
-        finally:
-            subprocess.run(["kill", "-INT", *children.read_text().split()], check=False)
+            subprocess.run(["kill", "-INT", *children.read_text().split()], check=True)
             assert outside.wait(60) == 0
+        finally:
+            outside.kill()
 
 
 def ready(port: int) -> bool:
