@@ -92,8 +92,9 @@ class PodWatch:
             if running := state.get("running"):
                 seen.started = moment(running["startedAt"])
             if ended := state.get("terminated"):
-                seen.started, seen.ended = moment(ended["startedAt"]), moment(ended["finishedAt"])
                 seen.exit_code = ended["exitCode"]
+                if ended["finishedAt"]:  # none of a container that a restarted node knows nothing of
+                    seen.started, seen.ended = moment(ended["startedAt"]), moment(ended["finishedAt"])
 
     def wait(self, run: str, step: str, started: bool = False, limit: float = 300) -> StepPod:
         """Return the pod of a step of a run, once it is made, or once its container has started."""
