@@ -22,7 +22,7 @@ export UV_SYSTEM_CERTS := 1
 unexport PYTHONDONTWRITEBYTECODE
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos login clean help
+.PHONY: run test embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill login clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -94,6 +94,9 @@ e2e: $(VENV)/.dev ## Install Molino on that cluster and put it through its scena
 
 chaos: $(VENV)/.dev ## Break an installation on that cluster in every way, judge it, write the table; ARGS="--points 20" more often
 	@$(BIN)/python -m tests.e2e.chaos $(ARGS)
+
+drill: $(VENV)/.dev ## Lose an installation on that cluster and bring it back from its backups; ARGS="--runs 100 --gigabytes 0.1" less
+	@$(BIN)/python -m tests.e2e.drill $(ARGS)
 
 login: $(VENV)/.dev ## Log in by a real OpenID provider on that cluster, in Chromium; ARGS as for e2e
 	@$(BIN)/python -m tests.e2e.login $(ARGS)

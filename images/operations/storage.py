@@ -22,7 +22,8 @@ from minio.minioadmin import MinioAdmin
 READ = ["s3:GetObject"]
 WRITE = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 LIST = ["s3:ListBucket"]
-BUCKET = ["s3:GetBucketLocation", *LIST, "s3:ListBucketMultipartUploads"]
+OF_BUCKET = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+"""What a writer asks of the whole bucket: MinIO knows no condition of a prefix for it."""
 PATIENCE_SECONDS = 120
 
 
@@ -31,20 +32,19 @@ def policy(rights: list[dict[str, str]]) -> dict[str, Any]:
     statements = []
     for right in rights:
         prefix, writes = right.get("prefix", ""), right["actions"] == "readwrite"
-        bucket: dict[str, Any] = {
-            "Effect": "Allow",
-            "Action": BUCKET if writes else LIST,
-            "Resource": [f"arn:aws:s3:::{right['bucket']}"],
-        }
-        if prefix:
-            bucket["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
-        objects = {
-            "Effect": "Allow",
-            "Action": READ + WRITE if writes else READ,
-            "Resource": [f"arn:aws:s3:::{right['bucket']}/{prefix}*"],
-        }
-        statements += [bucket, objects]
+        bucket, objects = f"arn:aws:s3:::{right['bucket']}", f"arn:aws:s3:::{right['bucket']}/{prefix}*"
+        below = {"Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}}} if prefix else {}
+        statements += [
+            _allowed(LIST, bucket) | below,
+            _allowed(READ + WRITE if writes else READ, objects),
+        ]
+        if writes:
+            statements.append(_allowed(OF_BUCKET, bucket))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allowed(actions: list[str], resource: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": [resource]}
 
 
 def set_up(client: Minio, admin: MinioAdmin, storage: dict[str, Any], keys: Path) -> None:

@@ -37,6 +37,7 @@ def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         f"steps-{mark}": [{"actions": "readwrite", "bucket": bucket}],
         f"serving-{mark}": [{"actions": "read", "bucket": bucket, "prefix": "releases/"}],
         f"metrics-{mark}": [{"actions": "read", "bucket": bucket, "prefix": "runs/"}],
+        f"archive-{mark}": [{"actions": "readwrite", "bucket": bucket, "prefix": "postgres/"}],
     }
     (folder / "storage.yaml").write_text(yaml.safe_dump({"buckets": [bucket], "services": services}))
     for service in services:
@@ -52,7 +53,10 @@ def setup(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     root = client(s3, s3.access_key, s3.secret_key)
     for key in ("releases/housing", "runs/housing"):
         root.put_object(bucket, key, BytesIO(b"x"), 1)
-    return {"bucket": bucket, **{service: f"{service}-{mark}" for service in ("steps", "serving", "metrics")}}
+    return {
+        "bucket": bucket,
+        **{service: f"{service}-{mark}" for service in ("steps", "serving", "metrics", "archive")},
+    }
 
 
 def client(s3: S3, access_key: str, secret_key: str) -> Minio:
@@ -92,6 +96,20 @@ def test_a_writer_writes(s3: S3, setup: dict[str, str]) -> None:
     writer = client(s3, setup["steps"], SECRET)
     writer.put_object(setup["bucket"], "runs/own", BytesIO(b"abc"), 3)
     assert writer.stat_object(setup["bucket"], "runs/own").size == 3
+
+
+def test_a_writer_of_a_prefix_writes_and_lists_there_alone(s3: S3, setup: dict[str, str]) -> None:
+    writer = client(s3, setup["archive"], SECRET)
+    writer.put_object(setup["bucket"], "postgres/wal/1", BytesIO(b"abc"), 3)
+    assert [one.object_name for one in writer.list_objects(setup["bucket"], "postgres/wal/")] == ["postgres/wal/1"]
+    writer.remove_object(setup["bucket"], "postgres/wal/1")
+    for refused in (
+        lambda: writer.put_object(setup["bucket"], "runs/own", BytesIO(b"x"), 1),
+        lambda: list(writer.list_objects(setup["bucket"], "runs/")),
+        lambda: writer.get_object(setup["bucket"], "releases/housing"),
+    ):
+        with pytest.raises(S3Error, match="AccessDenied"):
+            refused()
 
 
 def test_metrics_of_runs_want_a_reader_s_key_alone(s3: S3, setup: dict[str, str]) -> None:
