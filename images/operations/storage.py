@@ -23,7 +23,8 @@ READ = ["s3:GetObject"]
 WRITE = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 LIST = ["s3:ListBucket"]
 OF_BUCKET = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
-"""What a writer asks of the whole bucket: MinIO knows no condition of a prefix for it."""
+"""What a writer asks of the whole bucket, with the names in it: who may not list is told of what isn't there that it is
+forbidden."""
 PATIENCE_SECONDS = 120
 
 
@@ -33,13 +34,11 @@ def policy(rights: list[dict[str, str]]) -> dict[str, Any]:
     for right in rights:
         prefix, writes = right.get("prefix", ""), right["actions"] == "readwrite"
         bucket, objects = f"arn:aws:s3:::{right['bucket']}", f"arn:aws:s3:::{right['bucket']}/{prefix}*"
-        below = {"Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}}} if prefix else {}
+        below = {"Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}}} if prefix and not writes else {}
         statements += [
-            _allowed(LIST, bucket) | below,
+            _allowed(OF_BUCKET + LIST if writes else LIST, bucket) | below,
             _allowed(READ + WRITE if writes else READ, objects),
         ]
-        if writes:
-            statements.append(_allowed(OF_BUCKET, bucket))
     return {"Version": "2012-10-17", "Statement": statements}
 
 

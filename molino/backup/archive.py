@@ -71,7 +71,9 @@ class Archive:
     def __init__(self, vault: Vault) -> None:
         self.vault, self.store = vault, vault.store
 
-    def ship(self, folder: Path, stop: threading.Event, alive: Path | None = None) -> Iterator[str]:
+    def ship(
+        self, folder: Path, stop: threading.Event, alive: Path | None = None
+    ) -> Iterator[tuple[str, MolinoError | None]]:
         """Put whatever Postgres lays into a folder, and remove it there once it is safe, until told to stop.
 
         What can't be put stays, and is tried again.
@@ -82,7 +84,7 @@ class Archive:
             alive: file that is touched each time the folder was looked at, for a probe.
 
         Yields:
-            What was put, or why it couldn't be.
+            The name of each file, with why it couldn't be put; none where it was.
         """
         pause = 0.0
         while not stop.wait(pause):
@@ -93,11 +95,11 @@ class Archive:
                 try:
                     self.put(path)
                 except MolinoError as error:
-                    yield f"{path.name}: {error}; tried again"
+                    yield path.name, error
                     pause = RETRY_SECONDS
                     break
                 path.unlink()
-                yield f"{path.name}: archived"
+                yield path.name, None
 
     def put(self, path: Path) -> None:
         """Put one file of the log. Where it is there already, it must be the same.

@@ -25,9 +25,10 @@ def ship(
 
     Example: `MOLINO_BACKUP_STORE=s3://backups/molino molino archive ship /archive`
     """
-    import logging
     import signal
     import threading
+
+    import structlog
 
     from molino.backup.archive import open_archive
     from molino.backup.settings import BackupSettings
@@ -35,12 +36,16 @@ def ship(
     from molino.logs import configure_logs
 
     configure_logs()
+    log = structlog.get_logger()
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: stop.set())
     with open_archive(load_settings(), read_environment(BackupSettings)) as archive:
-        for line in archive.ship(folder, stop, alive):
-            logging.getLogger("molino.archive").info(line)
+        for name, error in archive.ship(folder, stop, alive):
+            if error is None:
+                log.info("archived", file=name)
+            else:
+                log.warning("not archived, tried again", file=name, error=str(error))
 
 
 @app.command("base")

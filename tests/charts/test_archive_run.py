@@ -1,5 +1,6 @@
 """Postgres' archive as it is rendered, with a real Postgres and a real S3: back to a moment, and on from there."""
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from rendering import ROOT, pods, render
+from test_backup import buckets
 from test_bootstrap import PASSWORDS, PLACES, bootstrap, lay_out, user
 
 from tests.cluster.waits import until
@@ -22,6 +24,8 @@ from tests.postgres import query
 
 ON = ("backup.enabled=true", "postgres.archive.enabled=true", "backup.destination.prefix=one")
 PASSWORD = PASSWORDS["POSTGRES_PASSWORD"]
+SECRET = "a-secret-of-forty-characters-0123456789ab"
+STORAGE = ROOT / "images" / "operations" / "storage.py"
 
 
 @pytest.fixture
@@ -51,10 +55,24 @@ def command(container: dict[str, Any], volume: Path) -> list[str]:
 
 
 def environment(container: dict[str, Any], s3: S3, bucket: str, home: Path) -> dict[str, str]:
+    """Return what the container is told, for a bucket of this test, with a key that has the rights of the chart's."""
     told = {one["name"]: one["value"] for one in container["env"] if "value" in one}
     store = told["MOLINO_BACKUP_STORE"].replace("molino-backups", bucket)
     own = {f"MOLINO_{key.upper()}": value for key, value in s3.keywords().items()}
+    own |= {"MOLINO_S3_ACCESS_KEY": bucket, "MOLINO_S3_SECRET_KEY": SECRET}
     return {**os.environ, **told, **own, "MOLINO_BACKUP_STORE": store, "MOLINO_HOME": str(home)}
+
+
+def set_up(s3: S3, bucket: str, folder: Path) -> None:
+    """Make a key, named as the bucket, as the chart's setup of MinIO does."""
+    (rights,) = buckets(*ON)["services"]["archive"]
+    folder.mkdir()
+    (folder / f"{bucket}-access-key").write_text(bucket)
+    (folder / f"{bucket}-secret-key").write_text(SECRET)
+    services = {"buckets": [bucket], "services": {bucket: [{**rights, "bucket": bucket}]}}
+    (folder / "storage.yaml").write_text(json.dumps(services))
+    root = {f"MOLINO_{key.upper()}": value for key, value in s3.keywords().items()}
+    subprocess.run([sys.executable, STORAGE, folder / "storage.yaml", folder], env={**os.environ, **root}, check=True)
 
 
 class Pod:
@@ -125,7 +143,9 @@ class Pod:
 
 
 def test_it_comes_back_as_of_a_moment_and_goes_on(s3: S3, volume: Path, tmp_path: Path) -> None:
-    where = (volume, s3, s3.make_bucket(), tmp_path / "home")
+    bucket = s3.make_bucket()
+    set_up(s3, bucket, tmp_path / "keys")
+    where = (volume, s3, bucket, tmp_path / "home")
     with Pod(*where).running() as pod:
         pod.ask("CREATE TABLE kept (name text)")
         pod.back_up(tmp_path / "dumps")
