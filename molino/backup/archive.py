@@ -204,7 +204,10 @@ class Archive:
             held = next(one for one in base.manifest.files if one.key == CLUSTER)
             self.vault.fetch(held, folder / CLUSTER)
             with tarfile.open(folder / CLUSTER) as packed:
-                packed.extractall(part, filter="tar")
+                # Pythons before 3.11.4 have none; what is unpacked is, byte by byte, what the manifest says.
+                packed.extraction_filter = getattr(tarfile, "tar_filter", None)
+                for member in packed:
+                    packed.extract(member, part)
         part.replace(cluster)
         return base
 
