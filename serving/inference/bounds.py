@@ -11,8 +11,10 @@ SMALL_BYTES = 128 * 1024
 """A body up to this size can't be made into much, whatever it holds."""
 SPARE = 10_000
 """Beyond twice what the rows may have: near misses are told row by row."""
+DEEPEST = 1000
+"""Lists and objects within each other, of which the decoder takes no more either."""
 PIECE_BYTES = 2**20
-_QUOTE, _COMMA, _LIST, _OBJECT = b'",[{'
+_QUOTE, _COMMA, _LIST, _OBJECT, _LIST_END, _OBJECT_END = b'",[{]}'
 
 
 def read_max_rows(release: Release) -> int:
@@ -48,23 +50,25 @@ class BodyBounds:
             by_value: lets each value stand in a list of its own.
 
         Raises:
-            Problem: 422.
+            Problem: 422, and 400 where what is too much is how deep they stand in each other.
         """
         lists = self._values if by_value else self._lists
         if len(body) <= SMALL_BYTES or (body.count(b",") <= self._values and _opened(body) <= lists):
             return
-        for values, opened in count_outside_texts(body):
+        for values, opened, closed in count_outside_texts(body):
+            if opened > lists and opened - closed > DEEPEST:
+                raise Problem(400, "the body is nested too deeply")
             if values > self._values or opened > lists:
                 raise Problem(422, f"the body holds more than {self._rows} rows of {self._features} features can have")
 
 
-def count_outside_texts(body: bytes) -> Iterator[tuple[int, int]]:
-    """Yield how many commas, and how many lists and objects, a JSON text has that aren't part of a string.
+def count_outside_texts(body: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield how many commas, and how many begins and ends of lists and objects, a JSON text has outside its strings.
 
     The count goes on with each piece of the text; the last one is of all.
     """
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    commas = opened = 0
+    commas = opened = closed = 0
     inside = False
     for start in range(0, len(plain), PIECE_BYTES):
         piece = np.frombuffer(plain, np.uint8, min(PIECE_BYTES, len(plain) - start), start)
@@ -73,7 +77,8 @@ def count_outside_texts(body: bytes) -> Iterator[tuple[int, int]]:
         outside = piece[~in_text]
         commas += int((outside == _COMMA).sum())
         opened += int(((outside == _LIST) | (outside == _OBJECT)).sum())
-        yield commas, opened
+        closed += int(((outside == _LIST_END) | (outside == _OBJECT_END)).sum())
+        yield commas, opened, closed
 
 
 def _opened(body: bytes) -> int:

@@ -42,6 +42,12 @@ def full_of(form: bytes, item: bytes) -> bytes:
     return form % b",".join([item] * (BYTES // (len(item) + 1)))
 
 
+@pytest.mark.parametrize("start", [b"[", b'{"data":', b'{"data":[[1],', b'[{"a":['])
+def test_a_body_that_only_nests_is_told_so(housing: Model, start: bytes) -> None:
+    with pytest.raises(Problem, match="400 the body is nested too deeply"):
+        housing.read(start * 200_000)
+
+
 @pytest.mark.parametrize(
     ("form", "item"), [*((form, b"[]") for form in FULL.values()), *((FULL["rows"], item) for item in ITEMS)]
 )
@@ -128,4 +134,4 @@ def test_what_is_counted_is_what_json_reads(seed: int) -> None:
 
     look(content)
     *_, counted = count_outside_texts(json.dumps(content, ensure_ascii=chance.random() < 0.5).encode())
-    assert counted == (commas, opened)
+    assert counted == (commas, opened, opened)
