@@ -31,6 +31,8 @@ from tests.e2e.installed.test_install import EXAMPLE
 SECTION = "drill"
 RUNS, GIGABYTES = 10_000, 5.0
 JOB_LIMIT = 1800.0
+SHOWN = 300
+"""Characters of what differs."""
 STOPPED = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "mlflow")
 """What is not to write while a set is restored, as docs/how-to/backup-and-recovery.md has it."""
 BY_HAND = {"backup": {"config": {"suspend": True}}, "archive": {"enabled": True}}
@@ -59,7 +61,7 @@ class Report:
     def same(self, what: str, before: object, after: object) -> None:
         """Add whether two are equal."""
         if before != after:
-            self.faults.append(f"{what}: {before} before, {after} after")
+            self.faults.append(f"{what}: {str(before)[:SHOWN]} before, {str(after)[:SHOWN]} after")
         self.say(what, "equal" if before == after else "**differ**")
 
     def write(self, told: str) -> None:
@@ -117,9 +119,12 @@ def drill(cluster: Cluster, report: Report, count: int, gigabytes: float) -> Non
     )
     report.say("A set", f"{len(before.files):,} files, {before.bytes / 1e9:.2f} GB")
 
-    with report.time("From `helm install` into an empty namespace until the champion answers, and all is ready"):
+    stage.lose(first)
+    with report.time(
+        "From `helm install` into an empty namespace until the champion answers and all is ready, the restoration in it"
+    ):
         second = stage.installation(cluster, key, BY_HAND)
-        with stopped(second), report.time("of which: the restoration of the set"):
+        with stopped(second), report.time("The restoration of the set"):
             run_job(second, "backup-restore")
         second.wait_ready()
         until("the champion answers", lambda: runs.served_version(second, MODEL) is not None, 120)

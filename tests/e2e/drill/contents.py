@@ -44,10 +44,10 @@ def add_runs(found: Installation, count: int) -> int:
     of = ask(found, "mlflow", "SELECT run_uuid FROM metrics GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
     rows = 0
     for table in TABLES:
-        own = "jsonb_build_object('run_uuid', md5(row.run_uuid || number))"
+        own = "jsonb_build_object('run_uuid', md5(had.run_uuid || number))"
         copied = (
-            f"INSERT INTO {table} SELECT (jsonb_populate_record(row, {own})).* "  # names of ours
-            f"FROM {table} row, generate_series(1, {count}) number WHERE row.run_uuid = '{of}'"
+            f"INSERT INTO {table} SELECT (jsonb_populate_record(had, {own})).* "  # names of ours
+            f"FROM {table} had, generate_series(1, {count}) number WHERE had.run_uuid = '{of}'"
         )
         rows += int(ask(found, "mlflow", copied).split()[-1])
     return rows
@@ -71,8 +71,8 @@ def _put(client: Minio) -> None:
 
 def tables(found: Installation) -> dict[str, str]:
     """Return rows and a hash of all of them, by table of MLflow's database."""
-    each = "SELECT md5(row::text) AS one FROM {} row"
-    hashed = f"SELECT count(*) || ' rows, ' || md5(string_agg(one, '' ORDER BY one)) FROM ({each}) rows"
+    each = "SELECT md5(had::text) AS one FROM {} had"
+    hashed = f"SELECT count(*) || ' rows, ' || md5(string_agg(one, '' ORDER BY one)) FROM ({each}) hashed"
     return {table: ask(found, "mlflow", hashed.format(table)) for table in (*TABLES, "experiments", "model_versions")}
 
 

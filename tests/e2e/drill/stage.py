@@ -55,6 +55,11 @@ def installation(cluster: Cluster, encryption_key: str, values: Mapping[str, Any
     return found
 
 
+def lose(found: Installation) -> None:
+    """Take an installation away with its volumes, as a cluster that burns down does."""
+    found.cluster.kubectl("delete", "namespace", found.namespace, "--timeout=300s")
+
+
 def upgrade(found: Installation, values: Mapping[str, Any]) -> None:
     """Install the release, or upgrade it, and return once all is ready."""
     backup = {
