@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
 import yaml
@@ -65,9 +66,12 @@ def asked() -> set[Path]:
 
 
 def allowed() -> set[Path]:
-    """Return the pairs of the table, and what lies outside the release for the stranger."""
+    """Return the pairs of the table that values leave on, and what lies outside the release for the stranger."""
     found = {(STRANGER, "kubernetesApi"), (STRANGER, "node")}
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
     for path in yaml.safe_load((CHART / "network.yaml").read_text())["paths"]:
+        if "when" in path and not reduce(lambda place, key: place[key], path["when"].split("."), values):
+            continue
         target = "minio console" if path.get("port") == 9001 else path["to"]
         names = {name for name in sources() if name in path["from"] or name.split("/")[0] in path["from"]}
         found |= {(name, target) for name in names}
