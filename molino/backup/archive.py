@@ -32,7 +32,7 @@ from training.stores.opening import sha256_of
 PART, LOG, BASE = "postgres", "wal/", "base"
 CLUSTER, BACKUP_MANIFEST, SYSTEM = "base.tar.gz", "backup_manifest", "system_identifier"
 SEGMENT = re.compile(r"[0-9A-F]{24}")
-ARCHIVED = re.compile(r"(\d+)[.](?:[0-9A-F]{24}(?:\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history)")
+ARCHIVED = re.compile(r"\d+[.](?:[0-9A-F]{24}(?:\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history)")
 """The names of what is handed over: which Postgres archives it, by its system identifier, and Postgres' own name."""
 SEGMENT_BYTES = 2**24
 SEGMENTS_PER_ID = 2**32 // SEGMENT_BYTES

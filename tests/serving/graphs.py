@@ -55,6 +55,20 @@ def external(name: str, location: str) -> TensorProto:
     return tensor
 
 
+RUN = ("initializer", "constant", "function", "branch", "constant of a branch")
+"""Places of weights where ONNX Runtime looks for one when it loads the graph, and says that there is none."""
+UNUSED = (
+    "sparse initializer",
+    "sparse constant",
+    "list of tensors",
+    "list of graphs",
+    "list of sparse tensors",
+    "default of a function's attribute",
+    "training",
+)
+"""Places where a graph may have a tensor beside what it answers by."""
+
+
 def external_graph(place: str, location: str) -> bytes:
     """Return a graph that answers a float of a file; `place` is where the graph has the tensor."""
     row = [helper.make_node("ReduceSum", ["features", "axis"], ["sum"], keepdims=0)]
@@ -73,22 +87,11 @@ def external_graph(place: str, location: str) -> bytes:
     if place == "function":
         own = helper.make_function("own", "W", [], ["w"], [constant], [helper.make_opsetid("", 17)])
         return _graph([*row, helper.make_node("W", [], ["w"], domain="own"), *mix], weights, [own])
-    if place in _UNUSED:
+    if place in UNUSED:
         return _unused(_graph([*row, constant_of_zero, *mix], weights), place, external("w", location))
     branches = [_branch(name, location, place == "branch") for name in ("then", "else")]
     choice = helper.make_node("If", ["yes"], ["w"], then_branch=branches[0], else_branch=branches[1])
     return _graph([*row, choice, *mix], weights)
-
-
-_UNUSED = {
-    "sparse initializer",
-    "sparse constant",
-    "list of tensors",
-    "list of graphs",
-    "list of sparse tensors",
-    "default of a function's attribute",
-    "training",
-}
 
 
 def _unused(graph: bytes, place: str, tensor: TensorProto) -> bytes:

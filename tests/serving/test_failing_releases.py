@@ -9,7 +9,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 from bundles import HOUSING_ROW, PENGUIN_ROWS
-from graphs import begin_with_a_group, disguise_tag, external_graph, look_up_graph, replace_graph
+from graphs import RUN, UNUSED, begin_with_a_group, disguise_tag, external_graph, look_up_graph, replace_graph
 from running_server import ROOT, RunningServer, run_server
 
 from molino.contracts.errors import ReleaseError
@@ -21,22 +21,7 @@ from serving.inference.repository import FIRST_RETRY_SECONDS, Repository
 
 PENGUINS = json.dumps({"data": [PENGUIN_ROWS[0]]}).encode()
 HOUSING = json.dumps({"data": [HOUSING_ROW]}).encode()
-PLACES = (
-    "initializer",
-    "constant",
-    "function",
-    "branch",
-    "constant of a branch",
-    "sparse initializer",
-    "sparse constant",
-    "list of tensors",
-    "list of graphs",
-    "list of sparse tensors",
-    "default of a function's attribute",
-    "training",
-)
-RUN = PLACES[:5]
-"""Where ONNX Runtime looks for a weight when it loads the graph, and says that there is none."""
+PLACES = (*RUN, *UNUSED)
 LOOKED_UP = 8
 """The whole number of this column of `HOUSING_ROW`, 4, is beyond the table that the graph looks it up in."""
 

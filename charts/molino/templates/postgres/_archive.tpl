@@ -33,22 +33,13 @@ initContainers:
       - bash
       - -c
       - |
-        set -eu
-        PATH="$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"
-        # A network plugin may learn of this pod only now, and Postgres may be starting.
-        for second in $(seq 60); do
-          if pg_isready --quiet; then break; fi
-          sleep 1
-        done
+        {{- include "molino.postgresClientScript" . | nindent 8 }}
         pg_basebackup --pgdata=/dumps/base --format=tar --gzip --wal-method=none --checkpoint=fast --no-password
         psql --no-psqlrc --tuples-only --no-align --dbname=postgres --output=/dumps/base/system_identifier \
           --command='SELECT system_identifier FROM pg_control_system()'
     env:
-      - {name: PGHOST, value: {{ include "molino.databaseHost" . | quote }}}
-      - {name: PGPORT, value: {{ include "molino.databasePort" . | quote }}}
+      {{- include "molino.postgresClientEnv" . | nindent 6 }}
       - {name: PGUSER, value: postgres}
-      - {name: PGSSLMODE, value: {{ .Values.database.sslmode | quote }}}
-      {{- include "molino.databaseCaEnv" . | nindent 6 }}
       {{- include "molino.secretEnv" (list (include "molino.databaseSecret" .) "PGPASSWORD=postgres-password") | nindent 6 }}
     resources:
       {{- include "molino.resources" .Values.postgres.archive.resources | nindent 6 }}
