@@ -1,11 +1,15 @@
 """The CronJobs of backups: off unless values say so, each reference there, and what each container is told."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from rendering import pods, refusal, render
+import yaml
+from rendering import CHART, pods, refusal, render
 from test_parts import ALWAYS_THERE, of_pod
+
+from molino.backup.create import Retention, Thinning
 
 ON = "backup.enabled=true"
 ELSEWHERE = ("backup.destination.endpoint=https://backups.example.com", "backup.auth.existingSecret=own")
@@ -22,14 +26,12 @@ def variables(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def buckets(*settings: str) -> dict[str, Any]:
-    from yaml import safe_load
-
     made = next(
         one
         for one in render("defaults", *settings)
         if one["metadata"]["name"] == "molino-minio" and one["kind"] == "ConfigMap"
     )
-    return dict(safe_load(made["data"]["storage.yaml"]))
+    return dict(yaml.safe_load(made["data"]["storage.yaml"]))
 
 
 def test_there_is_none_by_default() -> None:
@@ -65,6 +67,23 @@ def test_databases_are_dumped_before_objects_are_read() -> None:
         for word in ("airflow", "mlflow", "mlflow_auth")
         if f"--file=/dumps/{word}.dump" in made["databases"]["command"][2]
     ] == ["airflow", "mlflow", "mlflow_auth"]
+
+
+def test_the_count_of_sets_lets_none_go_that_the_times_keep() -> None:
+    """At the default schedule, whatever the hour: all of a day, then one a day, then one a week."""
+    config = yaml.safe_load((CHART / "values.yaml").read_text())["backup"]["config"]
+    minutes = int(config["schedule"].split()[0].removeprefix("*/"))
+    thinning = Thinning(timedelta(hours=config["allHours"]), config["daily"], config["weekly"])
+    retention = Retention(config["keep"], timedelta(days=config["maxAgeDays"]), thinning)
+    now = datetime(2026, 11, 27, 23, 50, tzinfo=UTC)
+    young = [now - timedelta(minutes=minutes * number) for number in range(3 * 24 * 60 // minutes)]
+    made = [*young, *(young[-1] - timedelta(hours=hours) for hours in range(1, 24 * 98))]
+    for hours in range(24):
+        ids = [f"{one - timedelta(hours=hours):%Y%m%d-%H%M%S}-a" for one in made]
+        kept = thinning.kept(ids, now - timedelta(hours=hours))
+
+        assert len(kept) > 24 * 60 / minutes + config["daily"]
+        assert set(ids) - set(retention.gone(ids, now - timedelta(hours=hours))) == kept
 
 
 def test_a_restore_brings_objects_and_then_databases_and_never_starts_by_itself() -> None:

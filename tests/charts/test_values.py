@@ -101,6 +101,33 @@ def test_half_a_setting_is_refused(settings: list[str], said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            f"{component}.auth.{word}"
+            for component in ("airflow", "mlflow", "tensorboard")
+            for word in ("username", "password")
+        ),
+        "minio.auth.rootUser",
+        "minio.auth.rootPassword",
+        "serving.auth.apiKey",
+        "postgres.auth.passwords.airflow",
+    ],
+)
+def test_a_login_beside_the_secret_that_holds_it_is_refused(path: str) -> None:
+    component = path.partition(".")[0]
+    said = refusal("defaults", f"{component}.auth.existingSecret=own", f"{path}=of-twelve-letters")
+    place = path.removesuffix(".airflow")
+    assert f"{place} is set, and is read from the Secret of {component}.auth.existingSecret: put it in there" in said
+
+
+def test_known_development_passwords_give_way_to_a_secret() -> None:
+    components = ("airflow", "mlflow", "tensorboard", "minio", "serving")
+    documents = render("kind", *(f"{component}.auth.existingSecret=own" for component in components))
+    assert "bWVyY2Fkb2xpYnJl" not in json.dumps(documents), "mercadolibre, in base64"
+
+
+@pytest.mark.parametrize(
     ("settings", "said"),
     [
         (["serving.ingress.host=10.0.0.1"], "serving.ingress.host: 10.0.0.1 is no host name"),

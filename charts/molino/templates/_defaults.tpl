@@ -305,7 +305,7 @@
   "operations.pod": {},
   "operations.serviceAccount": {},
   "backup.enabled": false,
-  "backup.config.schedule": "*/15 * * * *",
+  "backup.config.schedule": "*/10 * * * *",
   "backup.config.deadlineSeconds": 3600,
   "backup.config.suspend": false,
   "backup.config.freshHours": 24,
