@@ -1,7 +1,8 @@
-"""What is watched of all that Molino stands on: pods, volumes, backups, certificates, MinIO, Postgres.
+"""What is watched of all that Molino stands on: pods, volumes, backups, certificates, MinIO, Postgres, MLflow.
 
-The metrics are those of kube-state-metrics, the kubelet, cert-manager, MinIO and postgres_exporter; what isn't scraped
-is not watched, and its alerts are silent.
+The metrics are those of kube-state-metrics, the kubelet, cert-manager, MinIO, postgres_exporter and MLflow, which
+counts all requests but health checks and transfers of artifacts; what isn't scraped is not watched, and its alerts are
+silent.
 """
 
 from charts.monitoring.parts import RATE, Alert, Dashboard, Group, Panel
@@ -43,6 +44,11 @@ CONNECTIONS = (
 )
 ARCHIVE_AGE = f"max by (namespace) (pg_stat_archiver_last_archive_age{{{ALL}}}) / 60"
 """Minutes since the log was last archived; nothing of a Postgres that isn't."""
+REQUESTS = f"sum by (namespace) (rate(mlflow_http_request_total{{{ALL}}}[5m]))"
+REQUESTS_FAIL = (
+    f'(sum by (namespace) (rate(mlflow_http_request_total{{{ALL}, status=~"5.."}}[5m])) or 0 * {REQUESTS}) '
+    f"/ ({REQUESTS} > 0)"
+)
 
 GROUPS = (
     Group(
@@ -119,6 +125,14 @@ GROUPS = (
                 "{{ $value | humanizePercentage }} of Postgres' connections are taken",
                 "10m",
             ),
+            Alert(
+                "MolinoTrackingFails",
+                REQUESTS_FAIL,
+                "> 0.05",
+                "warning",
+                "{{ $value | humanizePercentage }} of requests to MLflow fail",
+                "10m",
+            ),
         ),
     ),
 )
@@ -148,6 +162,17 @@ PLATFORM = Dashboard(
             "connections": CONNECTIONS,
             "{{datname}}": f"max by (datname) (pg_database_size_bytes{{{ALL}}})",
         }),
+        Panel(
+            "MLflow: requests per second, by status",
+            {"{{status}}": f"sum by (status) (rate(mlflow_http_request_total{{{ALL}}}[{RATE}]))"},
+            "reqps",
+        ),
+        Panel("MLflow: latency", {
+            name: f"histogram_quantile({share}, sum by (le) "
+            f"(rate(mlflow_http_request_duration_seconds_bucket{{{ALL}}}[{RATE}])))"
+            for name, share in {"median": 0.5, "p90": 0.9, "p99": 0.99}.items()
+        }, "s"),
+        Panel("MLflow: requests that fail", {"": REQUESTS_FAIL}, "percentunit"),
     ),
 )  # fmt: skip
 

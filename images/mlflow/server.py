@@ -1,12 +1,14 @@
-"""Runs MLflow's tracking server with basic auth on Postgres: `server.py migrate | wait | serve`.
+"""Runs MLflow's tracking server with basic auth on Postgres: `server.py migrate | wait | serve | metrics`.
 
 `migrate` brings both databases (tracking and users) to this version's schema and makes the first user or sets its
-password again, `wait` holds until that is done, `serve` becomes the server. Settings come from the environment: those
-of `database.py`, MLFLOW_PASSWORD and MLFLOW_AUTH_PASSWORD (of the database users), MLFLOW_AUTH_ADMIN_USERNAME and
-MLFLOW_AUTH_ADMIN_PASSWORD (of the first user), MOLINO_ARTIFACTS (an s3:// address) and MOLINO_ALLOWED_HOSTS.
+password again, `wait` holds until that is done, `serve` becomes the server, `metrics` tells Prometheus what its workers
+have counted. Settings come from the environment: those of `database.py`, MLFLOW_PASSWORD and MLFLOW_AUTH_PASSWORD (of
+the database users), MLFLOW_AUTH_ADMIN_USERNAME and MLFLOW_AUTH_ADMIN_PASSWORD (of the first user), MOLINO_ARTIFACTS (an
+s3:// address), MOLINO_ALLOWED_HOSTS and, where requests are to be counted, MOLINO_METRICS (the folder for that).
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +18,8 @@ SCHEMA_OF = ("mlflow",)
 AUTH_CONFIG = Path("/tmp/basic_auth.ini")  # noqa: S108  # the pod's own emptyDir
 PASSWORD_SECONDS = 60
 """How long a worker remembers a right password: to check its hash is slow, and every request of a step asks."""
+METRICS_PORT = 9464
+"""Of its own, since what is at the server's own port is published by the ingress."""
 
 
 def tracking_uri() -> str:
@@ -70,7 +74,31 @@ def serve() -> None:
     arguments += ["--artifacts-destination", os.environ["MOLINO_ARTIFACTS"], "--serve-artifacts"]
     arguments += ["--workers", os.environ.get("MOLINO_WORKERS", "1")]
     arguments += ["--allowed-hosts", os.environ["MOLINO_ALLOWED_HOSTS"]]
+    if folder := os.environ.get("MOLINO_METRICS"):
+        arguments += ["--expose-prometheus", folder]
+        count_anew(Path(folder))
     os.execvp(arguments[0], arguments)  # noqa: S606
+
+
+def count_anew(folder: Path) -> None:
+    """Have workers count requests in a folder, from nothing: what an earlier server left there has their numbers."""
+    for file in folder.glob("*.db"):
+        file.unlink()
+    # The exporter makes no /metrics of its own beside MLflow's pages where it takes this for Flask's reloader.
+    os.environ["WERKZEUG_RUN_MAIN"] = "true"
+
+
+def metrics() -> None:
+    """Tell what all workers together have counted, until this is to end."""
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=os.environ["MOLINO_METRICS"])
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    start_http_server(METRICS_PORT, registry=registry)
+    signal.sigwait(ends)
 
 
 def main() -> None:
@@ -85,8 +113,10 @@ def main() -> None:
         database.wait_for("the migration", lambda: database.check_migrated(tracking_uri(), schema))
     elif command == "serve":
         serve()
+    elif command == "metrics":
+        metrics()
     else:
-        raise SystemExit("server.py: say migrate, wait or serve")
+        raise SystemExit("server.py: say migrate, wait, serve or metrics")
 
 
 if __name__ == "__main__":

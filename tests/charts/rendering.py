@@ -26,6 +26,7 @@ WATCHED = tuple(
         "dashboards",
         "pipelines",
         "airflow",
+        "mlflow",
         "postgres",
         "kubernetes",
         "prometheus",

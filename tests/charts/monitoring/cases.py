@@ -134,6 +134,13 @@ def connections(values: str) -> Series:
     )
 
 
+def tracking(good: str, failed: str) -> Series:
+    """Return requests to MLflow, by two pods."""
+    return gauge("mlflow_http_request_total", good, method="GET", status="200", pod="a") | gauge(
+        "mlflow_http_request_total", failed, method="POST", status="500", pod="b"
+    )
+
+
 MODEL = {"namespace": "molino", "model": "m"}
 WRONG = {key.replace("503", "422"): values for key, values in requests("0+60x120", "0+6x120").items()}
 """Requests of clients who don't know what is asked for."""
@@ -363,5 +370,14 @@ CASES = {
         {"one minute after the other": (gauge("pg_stat_archiver_last_archive_age", "60x40"), "32m")},
     ),
     "MolinoDatabaseConnections": Case(connections("90x30"), "25m", {"half of them": (connections("50x30"), "25m")}),
+    "MolinoTrackingFails": Case(
+        tracking("0+60x40", "0+6x40"),
+        "30m",
+        {
+            "one in a hundred": (tracking("0+600x40", "0+6x40"), "30m"),
+            "a restart of its database": (tracking("0+60x40", "0x10 0+60x3 180x30"), "30m"),
+            "nobody asks": (tracking("5x40", "5x40"), "30m"),
+        },
+    ),
 }
 """By alert, and what is special after a comma; labels are what the alert says beside its name and severity."""

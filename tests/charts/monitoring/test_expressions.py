@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import prometheus_flask_exporter
 import pytest
 import yaml
 from bundles import HOUSING_ROW, PENGUIN_ROWS, build_housing, build_penguins
@@ -42,7 +43,7 @@ PANELS = {
     for panel in board.panels
     for legend, expr in panel.queries.items()
 }
-ELSEWHERE = re.compile(r"\b(?:airflow|certmanager|container|kube|kubelet|minio|pg)_\w+")
+ELSEWHERE = re.compile(r"\b(?:airflow|certmanager|container|kube|kubelet|minio|mlflow|pg)_\w+")
 """Metrics of other programs."""
 ASKED = {
     **{
@@ -222,6 +223,9 @@ def test_prometheus_takes_what_is_asked_of_others(name: str, prometheus: Prometh
 def test_whatever_is_asked_of_others_is_documented_by_them(metric: str) -> None:
     if metric.startswith("kube_"):
         assert metric in STATE_METRICS
+    elif metric.startswith("mlflow_"):
+        name = metric.removeprefix("mlflow_").removesuffix("_bucket")
+        assert f"'%s{name}' % prefix" in Path(prometheus_flask_exporter.__file__).read_text()
     elif metric.startswith("airflow_"):
         named = [one["name"].replace(".", "_") for one in yaml.safe_load(airflow_metrics().read_text())["metrics"]]
         assert metric.removeprefix("airflow_") in named

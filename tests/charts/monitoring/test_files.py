@@ -108,7 +108,7 @@ def test_a_monitor_finds_the_service_and_has_the_key() -> None:
 
 def test_each_group_of_serving_and_each_exporter_is_scraped() -> None:
     settings = (
-        *(f"monitoring.{part}.enabled=true" for part in ("monitors", "pipelines", "airflow", "postgres")),
+        *(f"monitoring.{part}.enabled=true" for part in ("monitors", "pipelines", "airflow", "mlflow", "postgres")),
         "serving.groups.big.models={housing}",
         "minio.tlsSecret=tls",
         "network.caConfigMap=ca",
@@ -122,12 +122,26 @@ def test_each_group_of_serving_and_each_exporter_is_scraped() -> None:
         for one in documents
         if one["kind"] == "Deployment"
     }
-    exporters = {"molino-pipeline-metrics", "molino-airflow-metrics", "molino-postgres-metrics"}
+    exporters = {"molino-pipeline-metrics", "molino-airflow-metrics", "molino-mlflow", "molino-postgres-metrics"}
 
     assert monitors.keys() == {"molino-serving", "molino-serving-big", "molino-minio", *exporters}
     assert all("metrics" in ports[name] for name in exporters)
     (minio,) = monitors["molino-minio"]["endpoints"]
     assert (minio["scheme"], minio["tlsConfig"]["serverName"]) == ("https", "molino-minio")
+
+
+def test_no_service_leads_to_the_metrics_of_mlflow() -> None:
+    """The ingress has its path through the Service, which knows the port of pages alone."""
+    documents = render("defaults", "monitoring.mlflow.enabled=true", "monitoring.monitors.enabled=true")
+    (service,) = (one for one in documents if (one["kind"], one["metadata"]["name"]) == ("Service", "molino-mlflow"))
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["http"]
+    settings = (
+        "mlflow.enabled=false",
+        "mlflow.externalUrl=https://mlflow.example.com",
+        "mlflow.auth.existingSecret=own",
+    )
+    external = render("defaults", "monitoring.mlflow.enabled=true", "monitoring.monitors.enabled=true", *settings)
+    assert [one for one in external if one["kind"] == "PodMonitor"] == []
 
 
 def test_what_reads_of_airflow_is_not_there_without_it() -> None:

@@ -24,7 +24,8 @@ from tests.ports import free_port
 
 SECONDS = 60.0
 OWN = tuple(
-    f"monitoring.{part}.enabled=true" for part in ("prometheus", "kubernetes", "pipelines", "airflow", "postgres")
+    f"monitoring.{part}.enabled=true"
+    for part in ("prometheus", "kubernetes", "pipelines", "airflow", "mlflow", "postgres")
 )
 NOTICES = ("notices.enabled=true", "notices.auth.existingSecret=own", "monitoring.alertmanager.enabled=true")
 ACCOUNT = "molino-monitoring-prometheus"
@@ -196,7 +197,8 @@ def test_promtool_takes_what_is_rendered(settings: tuple[str, ...], tmp_path: Pa
 def test_each_group_of_serving_and_each_exporter_is_a_job() -> None:
     told = config("serving.groups.big.models={housing}")
     exporters = {"pipeline-metrics", "airflow-metrics", "postgres-metrics", "kube-state-metrics"}
-    assert {one["job_name"] for one in told["scrape_configs"]} == {"serving", "serving-big", "minio", *exporters}
+    jobs = {one["job_name"] for one in told["scrape_configs"]}
+    assert jobs == {"serving", "serving-big", "minio", "mlflow", *exporters}
 
 
 def test_labels_of_what_others_tell_of_stay() -> None:

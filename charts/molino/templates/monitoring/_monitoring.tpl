@@ -20,6 +20,9 @@ What gives metrics, as JSON: its component, the port of its pods, the path; `ser
 {{- if .Values.minio.enabled -}}
 {{- $found = append $found (dict "component" "minio" "port" "s3" "path" "/minio/v2/metrics/cluster" "service" true "tls" (ne .Values.minio.tlsSecret "")) -}}
 {{- end -}}
+{{- if and .Values.mlflow.enabled .Values.monitoring.mlflow.enabled -}}
+{{- $found = append $found (dict "component" "mlflow" "port" "metrics" "path" "/metrics") -}}
+{{- end -}}
 {{- range include "molino.exporters" . | fromJsonArray -}}
 {{- $found = append $found (dict "component" .component "port" "metrics" "path" "/metrics" "honor" (eq .component "kube-state-metrics")) -}}
 {{- end -}}
