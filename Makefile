@@ -13,8 +13,11 @@ TENSORBOARD_PORT ?= 8090
 ONCE ?=
 UPGRADE ?=
 ARGS ?=
-# A worker per core, each with whole files of tests, those that take long first; pytest's --pdb does without workers.
-WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Each worker has whole files of tests, those that take long first; pytest's --pdb does without workers. Where whole
+# pipelines are run there is one for each core; other tests wait for servers about as long as they compute.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+WORKERS := -n 4 $(BY_FILE)
+WORKER_PER_CORE := -n logical --maxprocesses 4 $(BY_FILE)
 
 # uv trusts what the machine trusts, as pip, curl and git do.
 export UV_SYSTEM_CERTS := 1
@@ -28,14 +31,14 @@ run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
 		--tensorboard-port $(TENSORBOARD_PORT) $(if $(ONCE),--once) $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests, on all cores; ARGS="-k housing" picks some
+test: $(VENV)/.dev ## Run the tests, four at a time; ARGS="-k housing" picks some
 	@exec $(BIN)/pytest $(WORKERS) $(ARGS)
 
 embedded: $(VENV)/.dev ## Run whole pipelines as make run does, kill and restore them, and look at what they left
-	@exec $(BIN)/pytest $(WORKERS) -m embedded $(ARGS) tests/e2e
+	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m embedded $(ARGS) tests/e2e
 
 coverage: $(VENV)/.dev ## Run the tests, and tell which lines they never reach
-	@exec $(BIN)/pytest $(WORKERS) -m "not fuzz" --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m "not fuzz" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 fuzz: $(VENV)/.dev ## Send the API thousands of right and wrong requests
 	@exec $(BIN)/pytest -m fuzz $(ARGS)

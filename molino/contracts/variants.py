@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -13,8 +13,9 @@ Kind = TypeVar("Kind", bound=BaseModel)
 Class = TypeVar("Class")
 
 
+@cache
 def modules_in(package: str) -> tuple[str, ...]:
-    """Return the names of the modules of a package's folder, in order."""
+    """Return the names of the modules of a package's folder, in order; the folder is read once."""
     return tuple(sorted(info.name for info in pkgutil.iter_modules(importlib.import_module(package).__path__)))
 
 

@@ -18,7 +18,6 @@ from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG, Param, task
-from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -83,7 +82,6 @@ def answer(option: str, reason: str, asked: list[str]) -> None:
 
 if __name__ == "__main__":
     with redirect_stdout(sys.stderr):
-        upgradedb()
         DagBundlesManager().sync_bundles_to_db()
         sync_bag_to_db(DagBag(__file__), "dags-folder", None)
         found: list[dict[str, Any]] = []

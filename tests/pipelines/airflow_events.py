@@ -1,15 +1,12 @@
 """Ends tasks as a version step ends, in a real Airflow, and prints as JSON the asset events after each."""
 
 import json
-import sys
-from contextlib import redirect_stdout
 from typing import Any
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models.asset import AssetEvent
 from airflow.sdk import DAG, Asset, task
-from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -46,8 +43,6 @@ def events() -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    with redirect_stdout(sys.stderr):
-        upgradedb()
     DagBundlesManager().sync_bundles_to_db()
     sync_bag_to_db(DagBag(__file__), "dags-folder", None)
     found = []

@@ -1,17 +1,38 @@
-"""Runs scripts in forks of a process that has imported Airflow, and prints as JSON what each of them says last."""
+"""Runs scripts in forks of a process that has made an Airflow, and prints as JSON what each of them says last."""
 
+import asyncio
 import json
 import os
 import runpy
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from tempfile import TemporaryFile
 from typing import Any
 
 import airflow.dag_processing.dagbag
-import airflow.providers.cncf.kubernetes.operators.pod
-import airflow.utils.db  # noqa: F401  # what all of them import, which takes longer than their work
+import airflow.providers.cncf.kubernetes.operators.pod  # noqa: F401
+import httpx
+from airflow import settings
+from airflow.sdk.execution_time.supervisor import in_process_api_server
+from airflow.utils.db import upgradedb
+
+import pipelines.operator
+import pipelines.pods  # noqa: F401  # what the scripts import, as above: that takes longer than their work
+
+
+def make_airflow() -> None:
+    """Make the database, and the API that runs of DAGs ask in their own process, which is built when first asked."""
+    with redirect_stdout(sys.stderr):
+        upgradedb()
+        asyncio.run(_ask_api())
+    settings.engine.dispose()
+
+
+async def _ask_api() -> None:
+    async with httpx.AsyncClient(transport=in_process_api_server().atransport, base_url="http://api") as client:
+        assert (await client.get("/")).status_code == 404
 
 
 def said_by(script: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Any:
@@ -43,4 +64,5 @@ def _end(script: str) -> None:
 
 
 if __name__ == "__main__":
+    make_airflow()
     print("\n" + json.dumps([said_by(*one) for one in json.loads(sys.argv[1])]))

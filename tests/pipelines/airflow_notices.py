@@ -11,7 +11,6 @@ from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
-from airflow.utils.db import upgradedb
 
 from molino.contracts.model_file import load_model
 from pipelines.dags.models import build
@@ -65,7 +64,6 @@ data_dag, dag = (build(file, content, group, settings, ModelFiles({}, {}, {}, {}
 
 if __name__ == "__main__":
     with redirect_stdout(sys.stderr):
-        upgradedb()
         DagBundlesManager().sync_bundles_to_db()
         sync_bag_to_db(DagBag(__file__), "dags-folder", None)
         found: list[dict[str, Any]] = []

@@ -36,12 +36,23 @@ def in_airflow(home: Path, *scripts: tuple[str, list[str], dict[str, str]]) -> l
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 
+RUNS = ("events", "approval", "notices")
+"""The scripts that make runs of DAGs."""
+
+
 @pytest.fixture(scope="module")
-def parses(tmp_path_factory: pytest.TempPathFactory) -> list[Parsed]:
-    """What is found with the models of the house, with what the chart is told of pods, and beside other models."""
+def said(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What the scripts of this file's tests say, all in one Airflow: it takes most of the time to make that."""
     folder = tmp_path_factory.mktemp("airflow")
     variables = (OWN_SECRETS, OWN_PODS, beside_others(folder))
-    return in_airflow(folder / "home", *(("probe", [str(ROOT / "pipelines" / "dags")], own) for own in variables))
+    probes = (("probe", [str(ROOT / "pipelines" / "dags")], own) for own in variables)
+    return in_airflow(folder / "home", *probes, *((name, [], {}) for name in RUNS))
+
+
+@pytest.fixture(scope="module")
+def parses(said: list[Any]) -> list[Parsed]:
+    """What is found with the models of the house, with what the chart is told of pods, and beside other models."""
+    return said[: -len(RUNS)]
 
 
 @pytest.fixture(scope="module")
@@ -322,11 +333,9 @@ def test_candidates_that_the_model_file_has_not_are_refused(parsed: Parsed) -> N
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def runs(said: list[Any]) -> dict[str, Any]:
     """What became of the runs of DAGs in one real Airflow, by the script that makes them."""
-    names = ("events", "approval", "notices")
-    said = in_airflow(tmp_path_factory.mktemp("airflow-home"), *((name, [], {}) for name in names))
-    return dict(zip(names, said, strict=True))
+    return dict(zip(RUNS, said[-len(RUNS) :], strict=True))
 
 
 @pytest.fixture(scope="module")

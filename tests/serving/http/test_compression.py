@@ -75,9 +75,16 @@ def peak_bytes(server: RunningServer) -> int:
     return sum(int(kilobytes) * 1024 for kilobytes in re.findall(r"VmHWM:\s+(\d+)", told))
 
 
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """A gibibyte, packed once: that takes seconds."""
+    return gzip.compress(b" " * (2**30))
+
+
 @pytest.mark.parametrize("path", ["/predict", "/models/housing/predict", "/explain", "/v2/models/housing/infer"])
-def test_a_body_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(server: RunningServer, path: str) -> None:
-    bomb = gzip.compress(b" " * (2**30))
+def test_a_body_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
+    server: RunningServer, bomb: bytes, path: str
+) -> None:
     before = peak_bytes(server)
     answer = server.ask("POST", path, bomb, PACKED)
 

@@ -277,7 +277,7 @@ def test_as_many_faults_as_allowed_are_let_through(tmp_path: Path) -> None:
 
 # Sources that can't be used.
 
-MANY = list(good_rows(200_000))
+MANY = csv_text(*good_rows(200_000))
 BAD = {
     "an empty file": (b"", "the file is empty; expected a header and rows"),
     "blank lines alone": (b"\n\n", "the file is empty; expected a header and rows"),
@@ -296,7 +296,7 @@ BAD = {
     "a column given twice": (csv_text("1,2", header="size,size"), "the header names column 'size' twice"),
     "latin-1": (csv_text(GOOD_ROW, "1,3,1,nörth,1").replace("ö".encode(), b"\xf6"), "row 2 isn't UTF-8 (byte 0xf6)"),
     "latin-1 in the header": (csv_text(GOOD_ROW, header="größe").replace("ö".encode(), b"\xf6"), "row 0 isn't UTF-8"),
-    "latin-1 far below": (csv_text(*MANY, "1,3,1,n\xf6rth,1").replace("ö".encode(), b"\xf6"), "row 200001 isn't UTF-8"),
+    "latin-1 far below": (MANY + b"1,3,1,n\xf6rth,1\n", "row 200001 isn't UTF-8"),
     "utf-16": (csv_text(GOOD_ROW).decode().encode("utf-16"), "this is UTF-16 text; save it as UTF-8"),
     "a zero byte": (csv_text(GOOD_ROW, "1,3,1,\0,1"), "row 2 holds a zero byte"),
     "a short row": (csv_text(GOOD_ROW, "1,3,1,north"), "row 2 has 4 cells, but the header has 5"),
@@ -307,7 +307,7 @@ BAD = {
         csv_text('1,3,1,"north\n\n",1', "1,3,1,north"),
         "row 2 has 4 cells, but the header has 5",
     ),
-    "a short row far below": (csv_text(*MANY, "1,3,1"), "row 200001 has 3 cells, but the header has 5"),
+    "a short row far below": (MANY + b"1,3,1\n", "row 200001 has 3 cells, but the header has 5"),
     "an open quote": (csv_text(GOOD_ROW, '1,3,1,"north,1'), "a quote is opened and not closed"),
     "a quote inside a cell": (csv_text(GOOD_ROW, '1,3,1,"no"rth,1'), "a quote stands inside a cell between rows 1"),
     "words for numbers": (
@@ -319,7 +319,7 @@ BAD = {
         "column 'garden': expected true or false (row 1 has 'perhaps')",
     ),
     "words for the target": (csv_text("1,3,1,north,much"), "column 'price': expected a number (row 1 has 'much')"),
-    "a damaged gzip file": (gzip.compress(csv_text(*MANY))[:-9000], "damaged gzip file"),
+    "a damaged gzip file": (gzip.compress(MANY, 1)[:-9000], "damaged gzip file"),
     "a damaged gzip header": (b"\x1f\x8b\x08\x00", "damaged gzip file"),
     "a workbook": (b"PK\x03\x04rest", "this is a zip archive or a workbook"),
     "a damaged Parquet file": (b"PAR1" + b"\x00" * 100, "not a whole Parquet file"),
