@@ -45,6 +45,19 @@ FIXTURES: Mapping[str, Fixture] = {
         Fixture("golang", tag="1.26", stands_for="docker.io/library/golang:1.26-bookworm", base="python"),
         Fixture("dex", stands_for="ghcr.io/dexidp/dex:v2.41.1", recipes=("dex",)),
         Fixture("oauth2-proxy", stands_for="quay.io/oauth2-proxy/oauth2-proxy:v7.15.6", recipes=("oauth2-proxy",)),
+        Fixture("prometheus", tag="v3.5.0", stands_for="docker.io/prom/prometheus:v3.5.0", recipes=("prometheus",)),
+        Fixture(
+            "alertmanager",
+            tag="v0.28.1",
+            stands_for="docker.io/prom/alertmanager:v0.28.1",
+            recipes=("alertmanager",),
+        ),
+        Fixture(
+            "postgres-exporter",
+            tag="v0.17.1",
+            stands_for="docker.io/prometheuscommunity/postgres-exporter:v0.17.1",
+            recipes=("postgres-exporter",),
+        ),
     )
 }
 NODE_OWN = ("python", "pause", "coredns", "local-path-provisioner", "ingress")

@@ -90,6 +90,18 @@ RECIPES: Mapping[str, Recipe] = {
             programs={"prometheus": "cmd/prometheus"},
         ),
         Recipe(
+            name="alertmanager",  # Debian's is too old to read a webhook's address from a file.
+            module="github.com/prometheus/alertmanager",
+            version="v0.28.1",
+            programs={"alertmanager": "cmd/alertmanager"},
+        ),
+        Recipe(
+            name="postgres-exporter",
+            module="github.com/prometheus-community/postgres_exporter",
+            version="v0.17.1",
+            programs={"postgres_exporter": "cmd/postgres_exporter"},
+        ),
+        Recipe(
             name="coredns",
             module="github.com/coredns/coredns",
             version="v1.15.0",

@@ -18,6 +18,8 @@ BESIDE = ("nginx", "postgres")
 """Fixtures that run beside them."""
 LOGIN = ("dex", "oauth2-proxy")
 """Fixtures that run where people log in by a provider: they are built for those scenarios alone."""
+WATCHING = ("prometheus", "alertmanager", "postgres-exporter")
+"""Fixtures that run where the release brings its own Prometheus."""
 
 
 def build(cluster: Cluster, more: Sequence[str] = ()) -> None:
@@ -55,6 +57,11 @@ def values(cluster: Cluster) -> dict[str, dict[str, object]]:
         "postgres": {"image": _named("postgres")},
         "tensorboard": {"nginx": {"image": _named("nginx")}},
         "oidc": {"image": _named("oauth2-proxy")},
+        "monitoring": {
+            "prometheus": {"image": _named("prometheus")},
+            "alertmanager": {"image": _named("alertmanager")},
+            "postgres": {"image": _named("postgres-exporter")},
+        },
     }
 
 

@@ -1,0 +1,185 @@
+"""`make watching`: an installation with its own Prometheus is asked all that rules and panels ask, and alerts ring.
+
+`python -m tests.e2e.watching [--keep]`. What came of it is the section "watching" of `tests/e2e/results.md`; the exit
+code is 1 where an expression that should have data had none, a target wasn't up, or an alert didn't arrive.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from tests.bench.machine import describe_machine
+from tests.bench.results import write_section
+from tests.cluster.cluster import Cluster
+from tests.cluster.fault import ClusterError
+from tests.cluster.waits import until
+from tests.e2e.chaos.table import RESULTS
+from tests.e2e.installed import images, models, runs
+from tests.e2e.installed.__main__ import cluster_with_images
+from tests.e2e.installed.airflow import Airflow
+from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.models import ROWS
+from tests.e2e.installed.test_install import EXAMPLE
+from tests.e2e.watching import stage
+from tests.e2e.watching.expressions import asked, excuse
+from tests.e2e.watching.prometheus import Prometheus, notified
+
+SECTION = "watching"
+PASSWORD = "mercadolibre"
+DATA_LIMIT, RING_LIMIT, CALM_LIMIT = 300.0, 600.0, 600.0
+IDLE_SECONDS, MOST_BYTES = 60.0, 4 * 2**30
+CAUSES = {
+    "MolinoServingDown": "deployment/molino-serving",
+    "MolinoDatabaseDown": "statefulset/molino-postgres",
+}
+"""Alerts, and what is scaled to nothing for each."""
+
+
+class Report:
+    """What was seen, and what isn't as it should be."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
+        self.faults: list[str] = []
+        self.parts: tuple[str, ...] = ()
+        """What of the chart's `monitoring` is on."""
+
+    def say(self, what: str, figure: str) -> None:
+        """Add a line."""
+        print(f"{what}: {figure}", file=sys.stderr, flush=True)
+        self.rows.append((what, figure))
+
+    def check(self, what: str, well: bool, figure: str) -> None:
+        """Add a line, and a fault where it isn't well."""
+        self.say(what, figure if well else f"**{figure}**")
+        if not well:
+            self.faults.append(f"{what}: {figure}")
+
+    def write(self) -> None:
+        """Write the section."""
+        told = (
+            f"`make watching` on {date.today()}: with `monitoring`'s {', '.join(self.parts)} on, after two runs of a "
+            "model and some predictions. Alerts ring by their cause: what they tell of is scaled to nothing."
+        )
+        table = ["| What | Figure |", "| --- | --- |", *(f"| {what} | {figure} |" for what, figure in self.rows)]
+        text = f"## What Prometheus sees\n\n{told}\n\n{describe_machine()}\n"
+        write_section(SECTION, "\n".join([text, *table]), RESULTS)
+
+
+def main() -> int:
+    """Do it; return 1 where something isn't as it should be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.e2e.watching", description="Ask every rule and panel of a Prometheus on the cluster."
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the cluster up")
+    options = parser.parse_args()
+    report = Report()
+    with cluster_with_images(images.WATCHING, keep=options.keep) as cluster:
+        watch(cluster, report)
+    report.write()
+    for fault in report.faults:
+        print(f"watching: {fault}", file=sys.stderr)
+    return 1 if report.faults else 0
+
+
+def watch(cluster: Cluster, report: Report) -> None:
+    """Do all of it, one after the other."""
+    report.parts = stage.parts(cluster)
+    found = stage.installation(cluster)
+    train(found)
+    with found.forward("prometheus", 9090) as port:
+        prometheus = Prometheus(port)
+        ask_all(found, prometheus, report)
+        idle(cluster, report)
+        ring(found, prometheus, report)
+
+
+def train(found: Installation) -> None:
+    """Bring a version into service, and a second one of other rows."""
+    with found.forward("airflow-api-server", 8080) as port:
+        airflow = Airflow(f"http://127.0.0.1:{port}", "admin", PASSWORD)
+        airflow.wait_dags({f"{stage.MODEL}_{group}" for group in ("data", "model")})
+        for times in (1, 2):
+            runs.put_rows(found, ROWS, models.dearer(times))
+            ended = runs.run_pipeline(airflow, stage.MODEL, f"watching-{times}")
+            if ended.states != ("success", "success"):
+                raise ClusterError(f"nothing is asked yet, and a run has failed: {ended.states}")
+
+
+def ask_all(found: Installation, prometheus: Prometheus, report: Report) -> None:
+    """Ask every expression until each that should has data, while the model is asked for predictions."""
+    expressions = asked(found.namespace)
+    excused = {name for name, expr in expressions.items() if excuse(expr, set(report.parts))}
+    empty = set(expressions)
+
+    def full() -> bool:
+        for path in ("/predict", "/explain"):
+            found.ask("POST", f"/models/{stage.MODEL}{path}", EXAMPLE)
+        empty.intersection_update(name for name in empty if not prometheus.ask(expressions[name]))
+        return empty <= excused
+
+    try:
+        until("every expression has data", full, DATA_LIMIT, interval=2)
+    except ClusterError:
+        for name in sorted(empty - excused):
+            report.faults.append(f"{name} has no data: {expressions[name]}")
+    report.check(
+        "Expressions of rules and panels",
+        empty <= excused,
+        f"{len(expressions)}, of which {len(expressions) - len(empty)} have data",
+    )
+    for why in sorted({excuse(expressions[name], set(report.parts)) for name in empty & excused}):
+        count = sum(excuse(expressions[name], set(report.parts)) == why for name in empty & excused)
+        report.say("Without data", f"{count}: {why}")
+    down, faults = prometheus.down(), prometheus.faults()
+    report.check("Targets", not down, f"all up: {', '.join(prometheus.jobs())}" if not down else "; ".join(down))
+    report.check("Rules", not faults, "all evaluated" if not faults else "; ".join(faults))
+
+
+def idle(cluster: Cluster, report: Report) -> None:
+    """Measure the memory of all pods, once nothing runs."""
+    if cluster.in_docker:
+        return
+    time.sleep(IDLE_SECONDS)  # what is measured is a cluster that is left alone
+    memory = cluster.memory_bytes()
+    report.check("Memory of all pods, idle", memory < MOST_BYTES, f"{memory / 2**30:.2f} GiB")
+
+
+def ring(found: Installation, prometheus: Prometheus, report: Report) -> None:
+    """Have each alert ring by its cause, arrive where messages go, and end."""
+    began = time.monotonic()
+    with away(found), found.forward("alertmanager", 9093) as port:
+        for alert in CAUSES:
+            rang = arrive(f"{alert} rings", alert, prometheus.firing, began)
+            arrive(f"Alertmanager knows {alert}", alert, lambda: notified(port), began)
+            told = arrive(f"{alert} is told", alert, lambda: stage.told(found), began)
+            report.say(alert, f"rings after {rang:.0f} s, is told by webhook after {told:.0f} s")
+    found.wait_ready()
+    until("none rings", lambda: not CAUSES.keys() & prometheus.firing(), CALM_LIMIT, interval=1)
+    report.say("Both, once what they tell of is back", "silent")
+
+
+def arrive(what: str, alert: str, among: Callable[[], set[str]], began: float) -> float:
+    """Return the seconds until an alert is among those of a place."""
+    until(what, lambda: alert in among(), RING_LIMIT, interval=1)
+    return time.monotonic() - began
+
+
+@contextmanager
+def away(found: Installation) -> Iterator[None]:
+    """Scale to nothing what the alerts tell of, as long as the context lasts."""
+    found.kubectl("scale", "--replicas=0", *CAUSES.values())
+    try:
+        yield
+    finally:
+        found.kubectl("scale", "--replicas=1", *CAUSES.values())
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ClusterError as error:
+        sys.exit(f"watching: {error}")
