@@ -137,16 +137,16 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Return a folder that the first worker that wants it makes, and that all of them only read."""
+    """Return a folder that the first worker that wants it makes where it stays, and that all of them only read."""
     place = tmp_path_factory.getbasetemp()
     folder = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / name
+    whole = folder.with_name(f"{name}.whole")
     with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            begun = folder.with_name(f"{name}.begun")
-            shutil.rmtree(begun, ignore_errors=True)
-            begun.mkdir()
-            make(begun)
-            begun.rename(folder)
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            whole.touch()
     return folder
 
 

@@ -8,17 +8,21 @@ from running_server import RunningServer, run_server
 from trained_run import TrainedRun, copy_database
 
 from molino.contracts.settings import Settings
+from tests.conftest import made_once
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with three runs of housing that are registered. Not to be changed."""
-    place = copy_database(mlflow_database, tmp_path_factory.mktemp("deploy") / "home")
-    for number, run_id in enumerate(RUNS):
-        run = TrainedRun(place, "housing", run_id=run_id, changes=GATE, noise=float(number))
-        run.step("evaluate")
-        run.step("register")
-    return place
+
+    def make(folder: Path) -> None:
+        copy_database(mlflow_database, folder)
+        for number, run_id in enumerate(RUNS):
+            run = TrainedRun(folder, "housing", run_id=run_id, changes=GATE, noise=float(number))
+            run.step("evaluate")
+            run.step("register")
+
+    return made_once(tmp_path_factory, "deploy-home", make)
 
 
 @pytest.fixture(scope="module")
