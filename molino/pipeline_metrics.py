@@ -4,6 +4,7 @@ The records are the truth of what became of a run, on Kubernetes and on one mach
 gate's verdict, of rows set aside, or that a release was put back: so they are read here, and not what Airflow counts.
 """
 
+import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 
 from molino.contracts.approval import Approval, approval_key
 from molino.contracts.errors import MolinoError
+from molino.contracts.listening import listen_address
 from molino.contracts.reading import read_json, read_object
 from molino.contracts.results import EvaluateResult, IngestResult, RegisterResult, VersionResult
 from molino.contracts.run import Run, RunSummary
@@ -156,7 +158,14 @@ def serve(store: Store, host: str, port: int) -> ThreadingHTTPServer:
         def log_message(self, *_: object) -> None:
             """Keep scrapes out of the log."""
 
-    return ThreadingHTTPServer((host, port), Handler)
+    address = listen_address(host)
+
+    class Server(ThreadingHTTPServer):
+        """Of the address's family."""
+
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    return Server((address, port), Handler)
 
 
 def _seconds(moment: datetime) -> float:

@@ -5,6 +5,7 @@ import gc
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from molino.contracts.listening import listen_address
 from serving.auth.keys import open_authenticator, warn
 from serving.inference.served_versions import sign_off
 from serving.server_log import ServerLog
@@ -66,8 +67,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def bind_address(host: str, port: int) -> str:
-    """Return where to listen as Gunicorn reads it: an IPv6 address in brackets; `::` takes IPv4 too."""
-    host = host.strip("[]")
+    """Return where to listen as Gunicorn reads it: an IPv6 address in brackets. `::` takes IPv4 too, `*` both."""
+    host = listen_address(host.strip("[]"))
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -31,6 +31,7 @@ class ServingSettings(BaseSettings):
     """What `POST /predict` serves; the only model, or the first by name, when not set."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; `*` for all, of IPv6 and of IPv4, as far as there are such."""
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=2, ge=1, le=32)
     graceful_timeout: int = Field(default=30, ge=1)

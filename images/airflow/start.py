@@ -13,11 +13,15 @@ import shutil
 import socket
 import sys
 from datetime import UTC, date, datetime, timedelta
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
 import database
 import psycopg2
+
+from molino.contracts.listening import EVERYWHERE, listen_address, uvicorn_host
+from pipelines import host
 
 SCHEMA_OF = ("apache-airflow-core", "apache-airflow-providers-fab")
 AHEAD = ("pipelines.operator", "pipelines.model_files", "airflow.providers.amazon.aws.hooks.s3")
@@ -86,11 +90,34 @@ def check_alive(address: str, job: str) -> None:
         SystemExit: it has.
     """
     try:
-        database.check_heartbeat(address, job, socket.gethostbyname(socket.gethostname()), FRESH_SECONDS)
+        database.check_heartbeat(address, job, host.address(), FRESH_SECONDS)
     except psycopg2.Error as error:
         print(f"the database can't be asked: {error}")
     except LookupError as error:
         raise SystemExit(str(error)) from error
+
+
+def have_api_server_listen() -> None:
+    """Have the API server listen everywhere, in the spelling of the kind of server that it is."""
+    workers, kind = os.environ.get("AIRFLOW__API__WORKERS", "1"), os.environ.get("AIRFLOW__API__SERVER_TYPE", "uvicorn")
+    address = listen_address(EVERYWHERE)
+    bound = f"[{address}]" if ":" in address else address
+    os.environ.setdefault("AIRFLOW__API__HOST", uvicorn_host(int(workers)) if kind == "uvicorn" else bound)
+
+
+def have_health_page_listen() -> None:
+    """Have the scheduler's health page listen everywhere: Airflow makes it a server of IPv4 alone."""
+    from airflow.utils import scheduler_health
+
+    address = listen_address(EVERYWHERE)
+
+    class Server(HTTPServer):
+        """Of the address's family."""
+
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    scheduler_health.HTTPServer = Server
+    os.environ.setdefault("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST", address)
 
 
 def forget_logs(folder: Path, today: date) -> None:
@@ -141,8 +168,12 @@ def main() -> None:
         case "scheduler" | "dag-processor":
             for module in AHEAD:
                 importlib.import_module(module)
+            if sys.argv[1] == "scheduler":
+                have_health_page_listen()
             airflow(*sys.argv[1:])
         case _:
+            if sys.argv[1] == "api-server":
+                have_api_server_listen()
             os.execvp("airflow", ["airflow", *sys.argv[1:]])  # noqa: S606
 
 

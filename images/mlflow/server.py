@@ -14,6 +14,8 @@ from pathlib import Path
 
 import database
 
+from molino.contracts.listening import uvicorn_host
+
 SCHEMA_OF = ("mlflow",)
 AUTH_CONFIG = Path("/tmp/basic_auth.ini")  # noqa: S108  # the pod's own emptyDir
 PASSWORD_SECONDS = 60
@@ -70,9 +72,10 @@ def serve() -> None:
     )
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(AUTH_CONFIG)
     os.environ["MLFLOW_BACKEND_STORE_URI"] = tracking_uri()
-    arguments = ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--app-name", "basic-auth"]  # noqa: S104
+    workers = os.environ.get("MOLINO_WORKERS", "1")
+    arguments = ["mlflow", "server", "--host", uvicorn_host(int(workers)), "--port", "5000", "--app-name", "basic-auth"]
     arguments += ["--artifacts-destination", os.environ["MOLINO_ARTIFACTS"], "--serve-artifacts"]
-    arguments += ["--workers", os.environ.get("MOLINO_WORKERS", "1")]
+    arguments += ["--workers", workers]
     arguments += ["--allowed-hosts", os.environ["MOLINO_ALLOWED_HOSTS"]]
     if folder := os.environ.get("MOLINO_METRICS"):
         arguments += ["--expose-prometheus", folder]

@@ -9,7 +9,9 @@ import typer
 
 def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; `MOLINO_SERVING_PORT` else.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on; `MOLINO_SERVING_HOST` else.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on, `*` for all; `MOLINO_SERVING_HOST` else.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; `MOLINO_SERVING_WORKERS` else.")] = None,
 ) -> None:
     """Serve the deployed releases; everything else is set by `MOLINO_SERVING_*` variables.

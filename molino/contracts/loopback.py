@@ -15,6 +15,12 @@ def read_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def unmapped(address: str) -> str:
+    """Return who asks as IPv4 has it, where a socket of both has written an IPv4 address as one of IPv6."""
+    plain = address.removeprefix("::ffff:")
+    return address if ":" in plain else plain
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine reaches a host; of names, `localhost` and those below it (RFC 6761, 6.3)."""
     name = host.lower().removesuffix(".")

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from gunicorn.asgi.protocol import ASGIProtocol
 
+from molino.contracts.loopback import unmapped
 from serving.http.exchange import Answer, refuse
 from serving.http.problems import Problem
 from serving.http.requests import Receive, Scope, Send
@@ -185,7 +186,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self.transport.write(_encode(answer))
         self._close_transport()
         peer = self.transport.get_extra_info("peername")
-        service.finish("malformed", "other", "", answer, 0.0, peer[0] if isinstance(peer, tuple) else "")
+        service.finish("malformed", "other", "", answer, 0.0, unmapped(peer[0]) if isinstance(peer, tuple) else "")
 
     def _close_transport(self) -> None:
         """Remember since when the connection is to end: a client that doesn't read would keep it for ever."""

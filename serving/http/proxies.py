@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from molino.contracts.loopback import Address, read_address
+from molino.contracts.loopback import Address, read_address, unmapped
 from serving.http.requests import Scope
 
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -27,7 +27,7 @@ class Proxies:
     def look_at(self, scope: Scope) -> tuple[str, str]:
         """Return who asks, and the prefix."""
         peer = scope.get("client")
-        address = peer[0] if peer else ""
+        address = unmapped(peer[0]) if peer else ""
         if not self._trusts(address):
             return address, self._prefix
         client, prefix = address, self._prefix

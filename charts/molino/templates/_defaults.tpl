@@ -353,7 +353,7 @@
   "mlflow.image.digest": "",
   "mlflow.replicas": 1,
   "mlflow.config.workers": 1,
-  "mlflow.config.allowedHosts": ["localhost", "localhost:*", "127.0.0.1:*"],
+  "mlflow.config.allowedHosts": ["localhost", "localhost:*", "127.0.0.1:*", "[::1]:*"],
   "mlflow.auth.existingSecret": "",
   "mlflow.auth.username": "admin",
   "mlflow.auth.password": "",

@@ -32,7 +32,7 @@
 receivers:
   otlp:
     protocols:
-      http: {endpoint: "0.0.0.0:4318"}
+      http: {endpoint: ":4318"}
   {{- if $collector.podLogs }}
   file_log:
     include: [{{ printf "/var/log/pods/%s_*/*/*.log" .Release.Namespace | quote }}]
