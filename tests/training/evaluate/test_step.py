@@ -1,11 +1,13 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from killed import kill_after
-from trained_run import BAD, ENDED, GOOD, TrainedRun, copy_database, read_rows
+from trained_run import BAD, ENDED, GOOD, MODELS, TrainedRun, copy_database, read_rows
 
 from molino.contracts.errors import StepError, StoreError
+from molino.contracts.model_file import load_model
 from molino.contracts.results import EvaluateResult, TrainResult
 from training.step import read_record
 from training.stores.file import FolderStore
@@ -28,6 +30,33 @@ def deploy(run) -> None:
     evaluate(run)
     run.step("register")
     point_alias(run.client, run.model, CHAMPION, "1")
+
+
+@pytest.fixture(scope="module")
+def served(mlflow_database, tmp_path_factory):
+    """Give a home whose run r1 of a model is its champion, made once for each model and noise: to be copied."""
+    homes = {}
+
+    def give(model: str, noise: float) -> Path:
+        if (model, noise) not in homes:
+            home = copy_database(mlflow_database, tmp_path_factory.mktemp(model) / "home")
+            deploy(TrainedRun(home, model, changes=OPEN_GATE, noise=noise))
+            homes[model, noise] = home
+        return homes[model, noise]
+
+    return give
+
+
+@pytest.fixture
+def next_run(served, new_run, tmp_path):
+    """Make the run r2 after a champion, in a home of its own."""
+
+    def make(model: str, noise: float = 0.0, champion_noise: float = 0.0, **changes) -> TrainedRun:
+        nothing = shutil.ignore_patterns("artifacts", "work")  # MLflow finds artifacts where they were made
+        shutil.copytree(served(model, champion_noise), tmp_path / "home", ignore=nothing)
+        return new_run(model, changes=OPEN_GATE | changes, run_id="r2", noise=noise)
+
+    return make
 
 
 def result_of(run) -> EvaluateResult:
@@ -125,28 +154,24 @@ def test_a_failed_gate_is_no_error(new_run):
     assert (record.status, record.result["verdict"]["accepted"]) == ("done", False)
 
 
-def test_the_champion_is_scored_on_the_same_rows(new_run):
-    deploy(new_run("housing", changes=OPEN_GATE))
-    result = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2", noise=4.0))
+def test_the_champion_is_scored_on_the_same_rows(next_run):
+    result = evaluate(next_run("housing", noise=4.0))
     assert result.champion_scores["rmse"].value < result.scores[GOOD]["rmse"].value
 
 
-def test_a_candidate_worse_than_the_champion_is_rejected(new_run):
-    deploy(new_run("housing", changes=OPEN_GATE))
-    verdict = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2", noise=4.0)).verdict
+def test_a_candidate_worse_than_the_champion_is_rejected(next_run):
+    verdict = evaluate(next_run("housing", noise=4.0)).verdict
     assert (verdict.accepted, "which is worse with confidence." in verdict.reasons[-1]) == (False, True)
 
 
-def test_a_candidate_better_than_the_champion_is_accepted(new_run):
-    deploy(new_run("housing", changes=OPEN_GATE, noise=4.0))
-    verdict = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2")).verdict
+def test_a_candidate_better_than_the_champion_is_accepted(next_run):
+    verdict = evaluate(next_run("housing", champion_noise=4.0)).verdict
     assert (verdict.accepted, verdict.reasons[-1].endswith("which is better with confidence.")) == (True, True)
 
 
 @pytest.mark.parametrize("model", ["housing", "penguins"])
-def test_the_same_run_again_is_not_worse_than_its_champion(model, new_run):
-    deploy(new_run(model, changes=OPEN_GATE))
-    verdict = evaluate(new_run(model, changes=OPEN_GATE, run_id="r2")).verdict
+def test_the_same_run_again_is_not_worse_than_its_champion(model, next_run):
+    verdict = evaluate(next_run(model)).verdict
     assert (verdict.accepted, verdict.reasons[-1].endswith("which is not worse with confidence.")) == (True, True)
 
 
@@ -176,20 +201,18 @@ def test_classes_that_are_ignored_are_told_and_tagged(new_run):
     assert tags["molino.ignored_classes"] == "Chinstrap, Gentoo"
 
 
-def test_a_release_that_cannot_be_read_stops_no_evaluation(new_run):
-    first = new_run("housing", changes=OPEN_GATE)
-    deploy(first)
-    first.store.write("releases/housing/1/release.json", b"{}")
-    verdict = evaluate(new_run("housing", changes=OPEN_GATE, run_id="r2")).verdict
+def test_a_release_that_cannot_be_read_stops_no_evaluation(next_run):
+    run = next_run("housing")
+    run.store.write("releases/housing/1/release.json", b"{}")
+    verdict = evaluate(run).verdict
     assert verdict.accepted
     assert verdict.reasons[-1].startswith("The champion, version 1, is not compared: ")
 
 
-def test_a_champion_that_needs_a_feature_gone_since_is_not_compared(new_run):
-    first = new_run("housing", changes=OPEN_GATE)
-    deploy(first)
-    features = [feature.model_dump(exclude_none=True) for feature in first.loaded.file.features][1:]
-    result = evaluate(new_run("housing", changes=OPEN_GATE | {"features": features, "serving": {}}, run_id="r2"))
+def test_a_champion_that_needs_a_feature_gone_since_is_not_compared(next_run):
+    content = load_model(MODELS / "housing").file
+    features = [feature.model_dump(exclude_none=True) for feature in content.features][1:]
+    result = evaluate(next_run("housing", features=features, serving={}))
     assert result.verdict.reasons[-1] == (
         "The champion, version 1, is not compared: it needs crim, which the model file no longer has in that form."
     )
