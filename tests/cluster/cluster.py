@@ -13,7 +13,7 @@ from tests.cluster.phases import phase
 from tests.cluster.recipes import RECIPES
 
 NODE_RECIPES = ("kubernetes", "containerd", "kube-router", "coredns", "local-path-provisioner")
-TOOLS = ("helm", "kubeconform")
+TOOLS = ("helm", "helm3", "kubeconform")
 """Programs that tests use beside the cluster."""
 
 

@@ -66,6 +66,21 @@ RECIPES: Mapping[str, Recipe] = {
             link=("helm.sh/helm/v4/internal/version.version=v4.3.1",),
         ),
         Recipe(
+            name="helm3",  # Which many still have: the chart is rendered by both.
+            module="helm.sh/helm/v3",
+            version="v3.22.0",
+            programs={"helm3": "cmd/helm"},
+            link=(
+                "helm.sh/helm/v3/internal/version.version=v3.22.0",
+                # The Kubernetes that it renders for where it asks none, which its makers set so too.
+                *(
+                    f"helm.sh/helm/v3/pkg/{package}.k8sVersion{part}={number}"
+                    for package in ("chartutil", "lint/rules")
+                    for part, number in zip(("Major", "Minor"), KUBERNETES.split("."), strict=False)
+                ),
+            ),
+        ),
+        Recipe(
             name="kubeconform",
             module="github.com/yannh/kubeconform",
             version="v0.8.0",
