@@ -26,8 +26,8 @@ ACCESS_KEY, SECRET_KEY = "molino-tests", "molino-tests-secret"
 
 
 FIRST = (
-    "tests/pipelines", "tests/recipes", "tests/images", "tests/training/train", "tests/training",
-    "tests/molino/test_odd_places.py", "tests/serving",
+    "tests/pipelines", "tests/recipes", "tests/images", "tests/training/train", "tests/training", "tests/molino/prune",
+    "tests/molino/test_odd_places.py", "tests/charts/test_archive_run.py", "tests/test_docs.py", "tests/serving",
 )  # fmt: skip
 """Folders and files by how long their tests take, so that workers don't wait at the end for one that began late."""
 
