@@ -5,6 +5,9 @@ Results go to `tests/bench/results.md`.
 """
 
 import argparse
+import itertools
+import multiprocessing
+import multiprocessing.util
 import os
 import subprocess
 import sys
@@ -13,7 +16,9 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -180,27 +185,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("tables", nargs="*", help="such as MASS/Boston; the first of the list when none is named")
     parser.add_argument("--most", type=int, default=200)
     parser.add_argument("--candidates", default=",".join(SHORT), help="names, or empty for all that init writes")
+    parser.add_argument("--jobs", type=int, default=1, help="tables at once")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
-    found: list[Tried] = []
+    found: dict[int, Tried] = {}
+    machine = describe_machine()
+    chosen = list(itertools.islice(public_tables(options.tables), options.most))
+    told = options.candidates or "all that `molino init` writes"
+    context = multiprocessing.get_context("spawn")  # TensorFlow's threads outlive no fork
+    with ProcessPoolExecutor(options.jobs, context) as pool:
+        waiting = {pool.submit(try_with_server, table, options.candidates): n for n, table in enumerate(chosen)}
+        for ended in as_completed(waiting):
+            found[waiting[ended]] = last = ended.result()
+            text = section([found[number] for number in sorted(found)], machine, told)
+            write_section("tables", text, options.out)
+            print(f"{len(found)} {last.table.name} {last.seconds:.1f} s: {last.end}", file=sys.stderr, flush=True)
+
+
+@cache
+def home_with_server() -> Settings:
+    """Return the settings of an empty home that a server of this process watches; both go with the process."""
+    warnings.simplefilter("ignore")
+    folder = tempfile.TemporaryDirectory(prefix="molino-tables-")
     with free_ports(1) as (port,):
         pass
-    machine = describe_machine()
-    with tempfile.TemporaryDirectory(prefix="molino-tables-") as folder:
-        home = Path(folder)
-        server = serve(home, port)
-        settings = Settings(home=home, models=home / "models", candidates=options.candidates or None,
-                            serving_url=f"http://127.0.0.1:{port}")  # type: ignore[arg-type]  # fmt: skip
-        try:
-            for table, _ in zip(public_tables(options.tables), range(options.most), strict=False):
-                found.append(try_table(table, settings))
-                last = found[-1]
-                text = section(found, machine, options.candidates or "all that `molino init` writes")
-                write_section("tables", text, options.out)
-                print(f"{len(found)} {table.name} {last.seconds:.1f} s: {last.end}", file=sys.stderr, flush=True)
-        finally:
-            end(server, members(server.pid))
+    home = Path(folder.name)
+    server = serve(home, port)
+
+    def leave() -> None:
+        end(server, members(server.pid))
+        folder.cleanup()
+
+    multiprocessing.util.Finalize(None, leave, exitpriority=1)
+    return Settings(home=home, models=home / "models", serving_url=f"http://127.0.0.1:{port}")  # type: ignore[arg-type]
+
+
+def try_with_server(table: PublicTable, candidates: str) -> Tried:
+    """Bring a table as far as it goes, into this process' server."""
+    settings = home_with_server()
+    return try_table(table, settings.model_copy(update={"candidates": candidates or None}))
 
 
 if __name__ == "__main__":
