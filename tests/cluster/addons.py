@@ -11,8 +11,15 @@ DEPLOYMENTS: Mapping[str, tuple[str, str]] = {
     "coredns": ("kube-system", "coredns"),
     "storage": ("local-path-storage", "provisioner"),
     "ingress": ("ingress-nginx", "controller"),
+    "metrics": ("kube-system", "metrics-server"),
 }
 """Manifest → namespace and name of its Deployment."""
+NODE_OWN = ("coredns", "storage", "ingress")
+"""What every node has."""
+METRICS_SERVER = "metrics-server"
+"""The fixture that some scenarios want."""
+KUBELET_TRUST = {False: "--kubelet-certificate-authority=/authority/ca.crt", True: "--kubelet-insecure-tls"}
+"""Whether the node is kind's, whose kubelet has a certificate of its own, to the option that has it taken."""
 LIMIT = 180
 
 

@@ -83,7 +83,15 @@ class Cluster:
         node_images.load(self.folders, images)
         with phase("name server, storage class, ingress"):
             values = {"dns": network.DNS_SERVICE, "volumes": str(self.folders.volumes), "address": network.NODE}
-            addons.install(self.kubectl, tuple(addons.DEPLOYMENTS), values)
+            addons.install(self.kubectl, addons.NODE_OWN, values)
+
+    def add_metrics(self) -> None:
+        """Bring up metrics-server, whose image is loaded already, and return once it tells of pods."""
+        image = self.stand_ins()[FIXTURES[addons.METRICS_SERVER].stands_for]
+        values = {"metrics_server": image, "kubelet_trust": addons.KUBELET_TRUST[self.in_docker]}
+        with phase("metrics-server"):
+            addons.install(self.kubectl, ("metrics",), values)
+            self.kubectl("wait", "--for=condition=Available", "apiservice/v1beta1.metrics.k8s.io", "--timeout=120s")
 
     def down(self) -> None:
         """Take the cluster down; programs and images stay for the next time."""

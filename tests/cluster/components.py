@@ -14,6 +14,8 @@ NODE = "molino"
 SERVER = f"https://{network.NODE}:6443"
 PAUSE = "localhost/molino-test/pause:local"
 TEMPLATES = Path(__file__).parent / "config"
+AGGREGATOR = "aggregator"
+"""The API server, where it asks another for an API: the only one that may say who is asking."""
 SERVER_NAMES = (
     "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1",
     network.API_SERVICE, network.NODE,
@@ -37,6 +39,7 @@ def write_files(folders: Folders) -> None:
     authority.write(keys(folders))
     authority.issue(keys(folders), "apiserver", "kube-apiserver", hosts=SERVER_NAMES)
     authority.issue(keys(folders), "admin", "admin", group="system:masters")
+    authority.issue(keys(folders), "aggregator", AGGREGATOR)
     authority.issue(keys(folders), "node", f"system:node:{NODE}", group="system:nodes", hosts=(NODE, network.NODE))
     pki.write_token_keys(keys(folders))
     pki.write_kubeconfig(folders.kubeconfig, keys(folders), "admin", SERVER)
@@ -136,6 +139,13 @@ def apiserver(folders: Folders) -> Component:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--allow-privileged=true",
+            f"--proxy-client-cert-file={pem}/aggregator.crt",
+            f"--proxy-client-key-file={pem}/aggregator.key",
+            f"--requestheader-client-ca-file={pem}/ca.crt",
+            f"--requestheader-allowed-names={AGGREGATOR}",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         ],
     )
 

@@ -58,6 +58,11 @@ FIXTURES: Mapping[str, Fixture] = {
             stands_for="docker.io/prometheuscommunity/postgres-exporter:v0.17.1",
             recipes=("postgres-exporter",),
         ),
+        Fixture(
+            "metrics-server",
+            stands_for="registry.k8s.io/metrics-server/metrics-server:v0.8.0",
+            recipes=("metrics-server",),
+        ),
     )
 }
 NODE_OWN = ("python", "pause", "coredns", "local-path-provisioner", "ingress")

@@ -117,6 +117,13 @@ RECIPES: Mapping[str, Recipe] = {
             programs={"postgres_exporter": "cmd/postgres_exporter"},
         ),
         Recipe(
+            name="metrics-server",
+            module="sigs.k8s.io/metrics-server",
+            version="v0.8.0",
+            programs={"metrics-server": "cmd/metrics-server"},
+            link=("k8s.io/client-go/pkg/version.gitVersion=v0.8.0",),
+        ),
+        Recipe(
             name="coredns",
             module="github.com/coredns/coredns",
             version="v1.15.0",

@@ -13,12 +13,9 @@ from datetime import date
 
 from molino.backup.verify import verify
 from molino.contracts.errors import BackupError
-from tests.bench.machine import describe_machine
-from tests.bench.results import write_section
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
-from tests.e2e.chaos.table import RESULTS
 from tests.e2e.drill import contents, stage
 from tests.e2e.drill.stage import MODEL
 from tests.e2e.installed import models, runs
@@ -27,51 +24,15 @@ from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.models import ROWS
 from tests.e2e.installed.test_install import EXAMPLE
+from tests.e2e.proof import Report
 
 SECTION = "drill"
 RUNS, GIGABYTES = 10_000, 5.0
 JOB_LIMIT = 1800.0
-SHOWN = 300
-"""Characters of what differs."""
 STOPPED = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "mlflow")
 """What is not to write while a set is restored, as docs/how-to/backup-and-recovery.md has it."""
 BY_HAND = {"backup": {"config": {"suspend": True}}, "archive": {"enabled": True}}
 """Values: nothing is made by itself, so that what is measured is."""
-
-
-class Report:
-    """What was done, with its figures, and what didn't come back as it was."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, str]] = []
-        self.faults: list[str] = []
-
-    def say(self, what: str, figure: str) -> None:
-        """Add a line."""
-        print(f"{what}: {figure}", file=sys.stderr, flush=True)
-        self.rows.append((what, figure))
-
-    @contextmanager
-    def time(self, what: str) -> Iterator[None]:
-        """Add how long the context took."""
-        began = time.monotonic()
-        yield
-        self.say(what, f"{time.monotonic() - began:.0f} s")
-
-    def same(self, what: str, before: object, after: object) -> None:
-        """Add whether two are equal."""
-        if before != after:
-            self.faults.append(f"{what}: {str(before)[:SHOWN]} before, {str(after)[:SHOWN]} after")
-        self.say(what, "equal" if before == after else "**differ**")
-
-    def write(self, told: str) -> None:
-        """Write the section."""
-        text = [
-            f"## What was lost, and how it came back\n\n{told}\n\n{describe_machine()}",
-            "| What | Figure |",
-            "| --- | --- |",
-        ]
-        write_section(SECTION, "\n".join([*text, *(f"| {what} | {figure} |" for what, figure in self.rows)]), RESULTS)
 
 
 def main() -> int:
@@ -92,13 +53,13 @@ def main() -> int:
         else (f'`make drill ARGS="--runs {options.runs} --gigabytes {options.gigabytes:g}"` on {date.today()}')
     )
     report.write(
+        SECTION,
+        "What was lost, and how it came back",
         f"{again}: encrypted sets in an S3 of its own; the namespace is deleted with its volumes, and installed anew. "
         "MLflow's runs are copies of one of the pipeline's, by SQL, with metrics, parameters and tags; objects are "
-        "random bytes in DVC's bucket. Seconds are those of the one run."
+        "random bytes in DVC's bucket. Seconds are those of the one run.",
     )
-    for fault in report.faults:
-        print(f"drill: {fault}", file=sys.stderr)
-    return 1 if report.faults else 0
+    return report.end("drill")
 
 
 def drill(cluster: Cluster, report: Report, count: int, gigabytes: float) -> None:

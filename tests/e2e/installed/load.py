@@ -1,13 +1,23 @@
-"""Requests to the serving API without a pause, from several connections, each answer looked at."""
+"""Requests to the serving API without a pause or at a rate, from several connections, each answer looked at."""
 
 import http.client
 import json
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.e2e.installed.installation import KEY, Installation
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What came in place of an answer; moments are those of `time.monotonic`."""
+
+    asked: float
+    ended: float
+    text: str
 
 
 @dataclass
@@ -18,11 +28,12 @@ class Load:
     model: str
     body: object
     connections: int = 4
+    per_second: float | None = None
+    """Requests, all connections together; without a pause when none. It may be changed under way."""
     answered: int = 0
     versions: Counter[str] = field(default_factory=Counter)
     """Answers by the version that gave them."""
-    faults: list[str] = field(default_factory=list)
-    """What came in place of an answer."""
+    faults: list[Fault] = field(default_factory=list)
 
     def __enter__(self) -> "Load":
         self._stop, self._lock = threading.Event(), threading.Lock()
@@ -40,29 +51,31 @@ class Load:
         headers = {"X-API-KEY": KEY, "Content-Type": "application/json"}
         body = json.dumps(self.body)
         connection = http.client.HTTPConnection(self.installation.cluster.address, 80, timeout=30)
+        due = time.monotonic()
         while not self._stop.is_set():
+            asked = time.monotonic()
             try:
                 connection.request("POST", f"/models/{self.model}/predict", body, headers)
                 answer = connection.getresponse()
                 content = answer.read()
-                self._count(answer.status, content)
-            except OSError as error:
-                self._fault(repr(error))
+                self._count(asked, answer.status, content)
+            except (OSError, http.client.HTTPException) as error:
+                self._fault(asked, repr(error))
                 connection.close()
-            except http.client.HTTPException as error:
-                self._fault(repr(error))
-                connection.close()
+            if self.per_second is not None:
+                due = max(due + self.connections / self.per_second, time.monotonic() - 1)
+                self._stop.wait(max(0.0, due - time.monotonic()))
         connection.close()
 
-    def _count(self, status: int, content: bytes) -> None:
+    def _count(self, asked: float, status: int, content: bytes) -> None:
         if status != 200:
-            return self._fault(f"{status} {content[:200]!r}")
+            return self._fault(asked, f"{status} {content[:200]!r}")
         answer: Any = json.loads(content)
         with self._lock:
             self.answered += 1
             self.versions[answer["model"]["version"]] += 1
         return None
 
-    def _fault(self, text: str) -> None:
+    def _fault(self, asked: float, text: str) -> None:
         with self._lock:
-            self.faults.append(text)
+            self.faults.append(Fault(asked, time.monotonic(), text))
