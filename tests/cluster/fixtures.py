@@ -59,6 +59,12 @@ FIXTURES: Mapping[str, Fixture] = {
             recipes=("postgres-exporter",),
         ),
         Fixture(
+            "kube-state-metrics",
+            tag="v2.15.0",
+            stands_for="registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.17.0",
+            recipes=("kube-state-metrics",),
+        ),
+        Fixture(
             "metrics-server",
             stands_for="registry.k8s.io/metrics-server/metrics-server:v0.8.0",
             recipes=("metrics-server",),

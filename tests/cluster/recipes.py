@@ -117,6 +117,12 @@ RECIPES: Mapping[str, Recipe] = {
             programs={"postgres_exporter": "cmd/postgres_exporter"},
         ),
         Recipe(
+            name="kube-state-metrics",
+            module="k8s.io/kube-state-metrics/v2",
+            version="v2.15.0",
+            programs={"kube-state-metrics": ""},
+        ),
+        Recipe(
             name="metrics-server",
             module="sigs.k8s.io/metrics-server",
             version="v0.8.0",

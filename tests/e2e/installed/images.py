@@ -18,7 +18,7 @@ BESIDE = ("nginx", "postgres")
 """Fixtures that run beside them."""
 LOGIN = ("dex", "oauth2-proxy")
 """Fixtures that run where people log in by a provider: they are built for those scenarios alone."""
-WATCHING = ("prometheus", "alertmanager", "postgres-exporter")
+WATCHING = ("prometheus", "alertmanager", "postgres-exporter", "kube-state-metrics")
 """Fixtures that run where the release brings its own Prometheus."""
 
 
@@ -61,6 +61,7 @@ def values(cluster: Cluster) -> dict[str, dict[str, object]]:
             "prometheus": {"image": _named("prometheus")},
             "alertmanager": {"image": _named("alertmanager")},
             "postgres": {"image": _named("postgres-exporter")},
+            "kubernetes": {"image": _named("kube-state-metrics")},
         },
     }
 

@@ -11,18 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from tests.bench.machine import describe_machine
-from tests.bench.results import write_section
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
-from tests.e2e.chaos.table import RESULTS
 from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.models import ROWS
 from tests.e2e.installed.test_install import EXAMPLE
+from tests.e2e.proof import Report
 from tests.e2e.watching import stage
 from tests.e2e.watching.expressions import asked, excuse
 from tests.e2e.watching.prometheus import Prometheus, notified
@@ -38,37 +36,6 @@ CAUSES = {
 """Alerts, and what is scaled to nothing for each."""
 
 
-class Report:
-    """What was seen, and what isn't as it should be."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, str]] = []
-        self.faults: list[str] = []
-        self.parts: tuple[str, ...] = ()
-        """What of the chart's `monitoring` is on."""
-
-    def say(self, what: str, figure: str) -> None:
-        """Add a line."""
-        print(f"{what}: {figure}", file=sys.stderr, flush=True)
-        self.rows.append((what, figure))
-
-    def check(self, what: str, well: bool, figure: str) -> None:
-        """Add a line, and a fault where it isn't well."""
-        self.say(what, figure if well else f"**{figure}**")
-        if not well:
-            self.faults.append(f"{what}: {figure}")
-
-    def write(self) -> None:
-        """Write the section."""
-        told = (
-            f"`make watching` on {date.today()}: with `monitoring`'s {', '.join(self.parts)} on, after two runs of a "
-            "model and some predictions. Alerts ring by their cause: what they tell of is scaled to nothing."
-        )
-        table = ["| What | Figure |", "| --- | --- |", *(f"| {what} | {figure} |" for what, figure in self.rows)]
-        text = f"## What Prometheus sees\n\n{told}\n\n{describe_machine()}\n"
-        write_section(SECTION, "\n".join([text, *table]), RESULTS)
-
-
 def main() -> int:
     """Do it; return 1 where something isn't as it should be."""
     parser = argparse.ArgumentParser(
@@ -79,20 +46,24 @@ def main() -> int:
     report = Report()
     with cluster_with_images(images.WATCHING, keep=options.keep) as cluster:
         watch(cluster, report)
-    report.write()
-    for fault in report.faults:
-        print(f"watching: {fault}", file=sys.stderr)
-    return 1 if report.faults else 0
+        parts = ", ".join(stage.parts(cluster))
+    report.write(
+        SECTION,
+        "What Prometheus sees",
+        f"`make watching` on {date.today()}: with `monitoring`'s {parts} on, after two runs of a model and some "
+        "predictions. Alerts ring by their cause: what they tell of is scaled to nothing.",
+    )
+    return report.end("watching")
 
 
 def watch(cluster: Cluster, report: Report) -> None:
     """Do all of it, one after the other."""
-    report.parts = stage.parts(cluster)
+    parts = set(stage.parts(cluster))
     found = stage.installation(cluster)
     train(found)
     with found.forward("prometheus", 9090) as port:
         prometheus = Prometheus(port)
-        ask_all(found, prometheus, report)
+        ask_all(found, prometheus, report, parts)
         idle(cluster, report)
         ring(found, prometheus, report)
 
@@ -109,10 +80,17 @@ def train(found: Installation) -> None:
                 raise ClusterError(f"nothing is asked yet, and a run has failed: {ended.states}")
 
 
-def ask_all(found: Installation, prometheus: Prometheus, report: Report) -> None:
-    """Ask every expression until each that should has data, while the model is asked for predictions."""
+def ask_all(found: Installation, prometheus: Prometheus, report: Report, parts: set[str]) -> None:
+    """Ask every expression until each that should has data, while the model is asked for predictions.
+
+    Args:
+        found: the installation.
+        prometheus: its Prometheus.
+        report: where it is told.
+        parts: what of the chart's `monitoring` is on.
+    """
     expressions = asked(found.namespace)
-    excused = {name for name, expr in expressions.items() if excuse(expr, set(report.parts))}
+    excused = {name for name, expr in expressions.items() if excuse(expr, parts)}
     empty = set(expressions)
 
     def full() -> bool:
@@ -126,17 +104,17 @@ def ask_all(found: Installation, prometheus: Prometheus, report: Report) -> None
     except ClusterError:
         for name in sorted(empty - excused):
             report.faults.append(f"{name} has no data: {expressions[name]}")
-    report.check(
-        "Expressions of rules and panels",
+    report.promise(
         empty <= excused,
+        "Expressions of rules and panels",
         f"{len(expressions)}, of which {len(expressions) - len(empty)} have data",
     )
-    for why in sorted({excuse(expressions[name], set(report.parts)) for name in empty & excused}):
-        count = sum(excuse(expressions[name], set(report.parts)) == why for name in empty & excused)
+    for why in sorted({excuse(expressions[name], parts) for name in empty & excused}):
+        count = sum(excuse(expressions[name], parts) == why for name in empty & excused)
         report.say("Without data", f"{count}: {why}")
     down, faults = prometheus.down(), prometheus.faults()
-    report.check("Targets", not down, f"all up: {', '.join(prometheus.jobs())}" if not down else "; ".join(down))
-    report.check("Rules", not faults, "all evaluated" if not faults else "; ".join(faults))
+    report.promise(not down, "Targets", f"all up: {', '.join(prometheus.jobs())}" if not down else "; ".join(down))
+    report.promise(not faults, "Rules", "all evaluated" if not faults else "; ".join(faults))
 
 
 def idle(cluster: Cluster, report: Report) -> None:
@@ -145,7 +123,7 @@ def idle(cluster: Cluster, report: Report) -> None:
         return
     time.sleep(IDLE_SECONDS)  # what is measured is a cluster that is left alone
     memory = cluster.memory_bytes()
-    report.check("Memory of all pods, idle", memory < MOST_BYTES, f"{memory / 2**30:.2f} GiB")
+    report.promise(memory < MOST_BYTES, "Memory of all pods, idle", f"{memory / 2**30:.2f} GiB")
 
 
 def ring(found: Installation, prometheus: Prometheus, report: Report) -> None:

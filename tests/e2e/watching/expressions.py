@@ -26,7 +26,6 @@ EMPTY = (
     Empty(
         r"(container|kubelet)_", "the kubelet's figures want a right in the whole cluster, which the release has not"
     ),
-    Empty(r"kube_", "kube-state-metrics is no Go module that can be had: it runs where Docker is", "kubernetes"),
     Empty(r"airflow_", "the collector is no Go module of its own: it runs where Docker is", "airflow"),
     Empty(r"molino_pipeline_interval_seconds", "an interval is told once runs have begun regularly"),
 )

@@ -14,8 +14,8 @@ from tests.e2e.installed.installation import CHART, Installation
 
 NAMESPACE = "watching"
 MODEL = "homes"
-PARTS = ("pipelines", "mlflow", "postgres", "prometheus", "alertmanager")
-PUBLIC = ("kubernetes", "airflow")
+PARTS = ("pipelines", "mlflow", "postgres", "kubernetes", "prometheus", "alertmanager")
+PUBLIC = ("airflow",)
 """Parts whose images are public ones, without stand-ins."""
 INTERVAL = "15s"
 RECEIVER, PORT = "receiver", 8080
