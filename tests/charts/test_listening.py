@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -85,13 +87,13 @@ def postgres(folder: Path, files: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder() -> Iterator[Path]:
     """One that everybody may enter, with the plan."""
-    made = tmp_path_factory.mktemp("listening")
-    for place in (made, *made.parents[:2]):
-        place.chmod(0o755)
-    (made / "plan.json").write_text(json.dumps({"servers": planned(made)}))
-    return made
+    with TemporaryDirectory(prefix="molino-listening-") as name:
+        made = Path(name)
+        made.chmod(0o755)
+        (made / "plan.json").write_text(json.dumps({"servers": planned(made)}))
+        yield made
 
 
 @pytest.mark.parametrize("kind", ["ipv6", "sysctl", "kernel"])

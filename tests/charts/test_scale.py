@@ -263,9 +263,10 @@ def test_airflow_makes_the_pod_and_the_pools(tmp_path: Path) -> None:
     (tmp_path / "pod.yaml").write_text(text)
     (job,) = [spec for name, spec, _ in pods(documents) if "airflow-user" in name]
     (pools,) = [one["value"] for one in job["containers"][0]["env"] if one["name"] == "MOLINO_POOLS"]
+    places = f"{IMAGES}:{IMAGES / 'airflow'}:{IMAGES.parent}"
     done = subprocess.run(
         [python, CHARTS / "airflow_worker.py", tmp_path / "pod.yaml", pools],
-        env={**os.environ, "PYTHONPATH": f"{IMAGES}:{IMAGES / 'airflow'}", "AIRFLOW_HOME": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": places, "AIRFLOW_HOME": str(tmp_path)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

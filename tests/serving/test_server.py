@@ -366,8 +366,8 @@ def test_the_access_log_is_json_with_neither_payload_nor_key(
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     logged = next(line for line in lines if line.get("request_id") == "seen-1")
     assert (logged["status"], logged["model"], logged["rows"], logged["path"]) == (200, "housing", 1, "/predict")
-    assert "mercadolibre" not in log.read_text()
-    assert "5.13" not in log.read_text()
+    told = json.dumps([{key: value for key, value in line.items() if key != "timestamp"} for line in lines])
+    assert [secret for secret in ("mercadolibre", "5.13") if secret in told] == []
 
 
 def test_memory_stays_over_many_requests(releases: Path, tmp_path: Path, housing_body: bytes) -> None:
