@@ -123,7 +123,12 @@ def load_doubles(found: Installation, report: Report, requests: int) -> None:
         report.say("… until the pod is ready", f"{time.monotonic() - began:.0f} s; {autoscaler.ready()} pods")
         at = time.monotonic()
         killed = pods.kill(found, "serving")
-        until("a pod in its place", lambda: autoscaler.ready() >= autoscaler.wanted(), 300, interval=1)
+        until(
+            "a container in its place",
+            lambda: pods.is_replaced(found, "serving", killed) and autoscaler.ready() >= autoscaler.wanted(),
+            300,
+            interval=0.5,
+        )
         report.say("A pod of serving killed by KILL, until as many are ready again", f"{time.monotonic() - at:.0f} s")
         until(f"{requests} requests", lambda: load.answered + len(load.faults) >= requests, requests / PER_SECOND + 300)
     before = [fault for fault in load.faults if fault.ended < at]
@@ -131,7 +136,8 @@ def load_doubles(found: Installation, report: Report, requests: int) -> None:
     after = [fault for fault in load.faults if fault.asked > at]
     report.say("Requests", f"{load.answered + len(load.faults):,}, {load.answered:,} answered")
     report.say(f"In flight when {killed} was killed, and lost", str(len(in_flight)))
-    report.promise(not before and not after, "Failed beside those", f"{len(before)} before, {len(after)} after")
+    last = f", the last {max(fault.ended for fault in after) - at:.1f} s after it" if after else ""
+    report.promise(not before and not after, "Failed beside those", f"{len(before)} before, {len(after)} after{last}")
     for fault in (before + after)[:5]:
         print(f"scale: {fault.asked - at:+.2f} to {fault.ended - at:+.2f} s: {fault.text}", file=sys.stderr)
 

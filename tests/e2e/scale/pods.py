@@ -62,6 +62,12 @@ class Autoscaler:
         return dict(found.get("status", {}))
 
 
+def is_replaced(installation: Installation, component: str, name: str) -> bool:
+    """Tell whether a killed pod has started its container again, or is gone."""
+    left = [one for one in installation.component_pods(component) if one["metadata"]["name"] == name]
+    return not left or left[0]["status"]["containerStatuses"][0]["restartCount"] > 0
+
+
 def kill(installation: Installation, component: str) -> str:
     """Kill a pod's container by KILL, as the kernel does; return the pod's name."""
     pod = next(one for one in installation.component_pods(component) if "deletionTimestamp" not in one["metadata"])
