@@ -17,6 +17,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -103,7 +104,9 @@ def _scores(loaded: LoadedModel, records: dict[str, Any], settings: Settings) ->
     scores = {"model": evaluated.scores[evaluated.best][evaluated.metric].value}
     if evaluated.baseline_scores:
         scores["baseline"] = min(one.value for one in evaluated.baseline_scores.values())
-    return scores | {"scikit-learn": _of_scikit_learn(loaded, records, settings)}
+    with suppress(ValueError):  # scikit-learn's takes no column without a value in the training rows
+        scores["scikit-learn"] = _of_scikit_learn(loaded, records, settings)
+    return scores
 
 
 def _of_scikit_learn(loaded: LoadedModel, records: dict[str, Any], settings: Settings) -> float:
