@@ -32,12 +32,17 @@ def build(cluster: Cluster, more: Sequence[str] = ()) -> None:
     if not cluster.in_docker:
         with phase("stand-ins of public images"):
             builder.make(cluster.folders, (*BASES, *BESIDE, *more))
-        # Debian's slim image is the Python stand-in without a use for Python.
-        local = {**cluster.stand_ins(), "docker.io/library/debian:bookworm-slim": FIXTURES["python"].image}
-        for public, instead in local.items():
-            command += ["--from", f"{public}={instead}"]
     with phase("images"):
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        subprocess.run([*command, *stand_in_options(cluster)], check=True, stdout=sys.stderr)
+
+
+def stand_in_options(cluster: Cluster) -> list[str]:
+    """Return the builder's options that put stand-ins in the place of public images."""
+    if cluster.in_docker:
+        return []
+    # Debian's slim image is the Python stand-in without a use for Python.
+    local = {**cluster.stand_ins(), "docker.io/library/debian:bookworm-slim": FIXTURES["python"].image}
+    return [word for public, instead in local.items() for word in ("--from", f"{public}={instead}")]
 
 
 def load(cluster: Cluster, more: Sequence[str] = ()) -> None:

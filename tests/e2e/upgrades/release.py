@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from images.build import address, names, version
 from tests.cluster.cluster import Cluster
 from tests.cluster.commands import run
-from tests.cluster.fixtures import FIXTURES
 from tests.cluster.phases import phase
+from tests.e2e.installed import images
 from tests.e2e.installed.installation import ROOT
 
 REGISTRY = "localhost/last"
@@ -44,11 +44,8 @@ def checked_out(revision: str) -> Iterator[Path]:
 def build(cluster: Cluster, tree: Path) -> None:
     """Build its images by its own builder, and load them."""
     command = [sys.executable, str(tree / "images" / "build.py"), "--registry", f"{REGISTRY}/"]
-    local = {**cluster.stand_ins(), "docker.io/library/debian:bookworm-slim": FIXTURES["python"].image}
-    for public, instead in {} if cluster.in_docker else local.items():
-        command += ["--from", f"{public}={instead}"]
     with phase("images of the last release"):
-        subprocess.run(command, check=True, stdout=sys.stderr, cwd=tree)
+        subprocess.run([*command, *images.stand_in_options(cluster)], check=True, stdout=sys.stderr, cwd=tree)
         cluster.load([address(name, f"{REGISTRY}/", version()) for name in names()])
 
 
