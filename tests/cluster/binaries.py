@@ -10,9 +10,10 @@ from pathlib import Path
 
 from tests.cluster.commands import run
 from tests.cluster.folders import Folders
-from tests.cluster.recipes import RECIPES, Recipe
+from tests.cluster.recipes import RECIPES, SOURCES, Recipe
 
 STAGED = re.compile(r"^\s*(?:replace\s+)?(\S+)\s*=>\s*\./staging/", re.MULTILINE)
+OWN_MODULE = "molino.test/programs"
 FLAGS = ("-trimpath",)
 STATIC_C = ("-linkmode", "external", "-extldflags", "-static")
 TAGS_C = ("-tags", "netgo,osusergo,sqlite_omit_load_extension")
@@ -31,10 +32,12 @@ def folder(folders: Folders, recipe: Recipe) -> Path:
 
 
 def digest(recipe: Recipe) -> str:
-    """Return 12 hexadecimal digits that change with the module, its version, the packages or the flags."""
+    """Return 12 hexadecimal digits that change with the module, its version, the packages, the flags or the source."""
     parts = [recipe.module, recipe.version, sorted(recipe.programs.items()), recipe.link, FLAGS, recipe.staging]
     parts += [sorted(recipe.requires.items())] if recipe.requires else []
     parts += [STATIC_C] if recipe.c else []
+    if recipe.source:
+        parts += [[path.name, path.read_text()] for path in sorted((SOURCES / recipe.source).iterdir())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
@@ -72,16 +75,19 @@ def _compile(recipe: Recipe, work: Path, target: Path) -> None:
     link = ["-s", "-w", *(STATIC_C if recipe.c else ()), *(f"-X {item}" for item in recipe.link)]
     flags = [*FLAGS, *(TAGS_C if recipe.c else ()), "-ldflags", " ".join(link)]
     for name, package in recipe.programs.items():
-        path = f"{recipe.module}/{package}".rstrip("/")
+        path = f"{OWN_MODULE if recipe.source else recipe.module}/{package}".rstrip("/")
         run(["go", "build", *flags, "-o", target / name, path], environment=settings, folder=module)
 
 
 def _module(recipe: Recipe, work: Path) -> Path:
     module = work / "module"
-    module.mkdir()
+    if recipe.source:
+        shutil.copytree(SOURCES / recipe.source, module)
+    else:
+        module.mkdir()
     # Modules say their Go version so that Go leaves out of the graph what only their requirements' tests require.
     version = go_version().removeprefix("go").split()[0]
-    lines = ["module molino.test/programs", f"go {version}", f"require {recipe.module} {recipe.version}"]
+    lines = [f"module {OWN_MODULE}", f"go {version}", f"require {recipe.module} {recipe.version}"]
     lines += [f"require {name} {needed}" for name, needed in recipe.requires.items()]
     if recipe.staging:
         found = json.loads(run(["go", "mod", "download", "-json", f"{recipe.module}@{recipe.version}"], folder=work))

@@ -65,6 +65,11 @@ FIXTURES: Mapping[str, Fixture] = {
             recipes=("kube-state-metrics",),
         ),
         Fixture(
+            "collector",
+            stands_for="docker.io/otel/opentelemetry-collector-contrib:0.160.0",
+            recipes=("collector",),
+        ),
+        Fixture(
             "metrics-server",
             stands_for="registry.k8s.io/metrics-server/metrics-server:v0.8.0",
             recipes=("metrics-server",),

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 KUBERNETES = "1.36.3"
+SOURCES = Path(__file__).parent / "sources"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Recipe:
     """Some of it is C, for which a C compiler is there; it is linked statically too."""
     staging: bool = False
     """The module's own go.mod replaces some requirements by its folders; they are published as modules too."""
+    source: str = ""
+    """Folder below `sources/` with the main package of the one program, where the module itself has none."""
 
 
 def _kubernetes() -> Recipe:
@@ -43,10 +47,36 @@ def _kubernetes() -> Recipe:
     )
 
 
+def _collector() -> Recipe:
+    """Return OpenTelemetry's collector: a module per component, and a program that lists them."""
+    core, stable, contrib = "v0.165.0", "v1.71.0", "v0.165.1"
+    own, others = "go.opentelemetry.io/collector", "github.com/open-telemetry/opentelemetry-collector-contrib"
+    return Recipe(
+        name="collector",
+        module=f"{own}/otelcol",
+        version=core,
+        programs={"otelcol": ""},
+        link=(f"main.version={core.removeprefix('v')}",),
+        requires={
+            f"{own}/confmap/provider/envprovider": stable,
+            f"{own}/confmap/provider/fileprovider": stable,
+            f"{own}/exporter/otlphttpexporter": core,
+            f"{own}/processor/batchprocessor": core,
+            f"{own}/processor/memorylimiterprocessor": core,
+            f"{own}/receiver/otlpreceiver": core,
+            f"{others}/exporter/prometheusexporter": contrib,
+            f"{others}/extension/storage/filestorage": contrib,
+            f"{others}/receiver/filelogreceiver": contrib,
+        },
+        source="collector",
+    )
+
+
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         _kubernetes(),
+        _collector(),
         Recipe(
             name="containerd",
             module="github.com/containerd/containerd/v2",

@@ -13,6 +13,7 @@ class SpanReceiver(Listening, ThreadingHTTPServer):
     """Listens while it is the context, and answers with `status`."""
 
     status = 200
+    paths: tuple[str, ...] = ("/v1/traces",)
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -24,14 +25,14 @@ class SpanReceiver(Listening, ThreadingHTTPServer):
 
     @property
     def spans(self) -> list[dict[str, Any]]:
-        return [span for told in self.requests for span in told["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+        return [span for told in self.requests for span in _spans(told)]
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: SpanReceiver
 
     def do_POST(self) -> None:
-        assert self.path == "/v1/traces"
+        assert self.path in self.server.paths
         self.server.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(self.server.status)
         self.send_header("Content-Length", "0")
@@ -39,6 +40,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Leave the test's stderr to the test."""
+
+
+def _spans(told: dict[str, Any]) -> list[dict[str, Any]]:
+    return [span for one in told.get("resourceSpans", ()) for scope in one["scopeSpans"] for span in scope["spans"]]
 
 
 def attributes(told: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ BESIDE = ("nginx", "postgres")
 """Fixtures that run beside them."""
 LOGIN = ("dex", "oauth2-proxy")
 """Fixtures that run where people log in by a provider: they are built for those scenarios alone."""
-WATCHING = ("prometheus", "alertmanager", "postgres-exporter", "kube-state-metrics")
+WATCHING = ("prometheus", "alertmanager", "postgres-exporter", "kube-state-metrics", "collector")
 """Fixtures that run where the release brings its own Prometheus."""
 
 
@@ -67,7 +67,9 @@ def values(cluster: Cluster) -> dict[str, dict[str, object]]:
             "alertmanager": {"image": _named("alertmanager")},
             "postgres": {"image": _named("postgres-exporter")},
             "kubernetes": {"image": _named("kube-state-metrics")},
+            "airflow": {"image": _named("collector")},
         },
+        "telemetry": {"collector": {"image": _named("collector")}},
     }
 
 

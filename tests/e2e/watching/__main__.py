@@ -46,24 +46,22 @@ def main() -> int:
     report = Report()
     with cluster_with_images(images.WATCHING, keep=options.keep) as cluster:
         watch(cluster, report)
-        parts = ", ".join(stage.parts(cluster))
     report.write(
         SECTION,
         "What Prometheus sees",
-        f"`make watching` on {date.today()}: with `monitoring`'s {parts} on, after two runs of a model and some "
-        "predictions. Alerts ring by their cause: what they tell of is scaled to nothing.",
+        f"`make watching` on {date.today()}: with `monitoring`'s {', '.join(stage.PARTS)} on, after two runs of a "
+        "model and some predictions. Alerts ring by their cause: what they tell of is scaled to nothing.",
     )
     return report.end("watching")
 
 
 def watch(cluster: Cluster, report: Report) -> None:
     """Do all of it, one after the other."""
-    parts = set(stage.parts(cluster))
     found = stage.installation(cluster)
     train(found)
     with found.forward("prometheus", 9090) as port:
         prometheus = Prometheus(port)
-        ask_all(found, prometheus, report, parts)
+        ask_all(found, prometheus, report)
         idle(cluster, report)
         ring(found, prometheus, report)
 
@@ -80,17 +78,16 @@ def train(found: Installation) -> None:
                 raise ClusterError(f"nothing is asked yet, and a run has failed: {ended.states}")
 
 
-def ask_all(found: Installation, prometheus: Prometheus, report: Report, parts: set[str]) -> None:
+def ask_all(found: Installation, prometheus: Prometheus, report: Report) -> None:
     """Ask every expression until each that should has data, while the model is asked for predictions.
 
     Args:
         found: the installation.
         prometheus: its Prometheus.
         report: where it is told.
-        parts: what of the chart's `monitoring` is on.
     """
     expressions = asked(found.namespace)
-    excused = {name for name, expr in expressions.items() if excuse(expr, parts)}
+    excused = {name for name, expr in expressions.items() if excuse(expr)}
     empty = set(expressions)
 
     def full() -> bool:
@@ -111,8 +108,8 @@ def ask_all(found: Installation, prometheus: Prometheus, report: Report, parts: 
         "Expressions of rules and panels",
         f"{len(expressions)}, of which {len(expressions) - len(empty)} have data",
     )
-    for why in sorted({excuse(expressions[name], parts) for name in empty & excused}):
-        count = sum(excuse(expressions[name], parts) == why for name in empty & excused)
+    for why in sorted({excuse(expressions[name]) for name in empty & excused}):
+        count = sum(excuse(expressions[name]) == why for name in empty & excused)
         report.say("Without data", f"{count}: {why}")
     down, faults = prometheus.down(), prometheus.faults()
     report.promise(not down, "Targets", f"all up: {', '.join(prometheus.jobs())}" if not down else "; ".join(down))

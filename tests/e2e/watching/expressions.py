@@ -17,8 +17,6 @@ class Empty:
     metrics: str
     """A pattern."""
     why: str
-    part: str = ""
-    """Of the chart's `monitoring`, with which they have."""
 
 
 EMPTY = (
@@ -26,7 +24,6 @@ EMPTY = (
     Empty(
         r"(container|kubelet)_", "the kubelet's figures want a right in the whole cluster, which the release has not"
     ),
-    Empty(r"airflow_", "the collector is no Go module of its own: it runs where Docker is", "airflow"),
     Empty(r"molino_pipeline_interval_seconds", "an interval is told once runs have begun regularly"),
 )
 
@@ -50,11 +47,6 @@ def asked(namespace: str) -> dict[str, str]:
     }
 
 
-def excuse(expr: str, parts: set[str]) -> str:
-    """Return why an expression may be without data, nothing where it may not.
-
-    Args:
-        expr: the expression.
-        parts: what of the chart's `monitoring` is on.
-    """
-    return next((one.why for one in EMPTY if one.part not in parts and re.search(rf"\b{one.metrics}", expr)), "")
+def excuse(expr: str) -> str:
+    """Return why an expression may be without data, nothing where it may not."""
+    return next((one.why for one in EMPTY if re.search(rf"\b{one.metrics}", expr)), "")

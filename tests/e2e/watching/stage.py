@@ -14,9 +14,8 @@ from tests.e2e.installed.installation import CHART, Installation
 
 NAMESPACE = "watching"
 MODEL = "homes"
-PARTS = ("pipelines", "mlflow", "postgres", "kubernetes", "prometheus", "alertmanager")
-PUBLIC = ("airflow",)
-"""Parts whose images are public ones, without stand-ins."""
+PARTS = ("pipelines", "airflow", "mlflow", "postgres", "kubernetes", "prometheus", "alertmanager")
+"""What of the chart's `monitoring` is on."""
 INTERVAL = "15s"
 RECEIVER, PORT = "receiver", 8080
 TAKE = f"""
@@ -32,11 +31,6 @@ http.server.HTTPServer(("", {PORT}), Taker).serve_forever()
 """
 
 
-def parts(cluster: Cluster) -> tuple[str, ...]:
-    """Return what of the chart's `monitoring` is on."""
-    return (*PARTS, *(PUBLIC if cluster.in_docker else ()))
-
-
 def values(cluster: Cluster) -> dict[str, Any]:
     """Return the values of the installation, beside those for one's own machine."""
     own = images.values(cluster)
@@ -46,7 +40,7 @@ def values(cluster: Cluster) -> dict[str, Any]:
         "networkPolicies": {"enabled": True, "to": {"notices": {"ports": [PORT]}}},
         "models": {MODEL: models.small(MODEL)},
         "monitoring": {
-            **{part: {"enabled": True, **named.get(part, {})} for part in parts(cluster)},
+            **{part: {"enabled": True, **named.get(part, {})} for part in PARTS},
             "monitors": {"interval": INTERVAL},
         },
         "notices": {"enabled": True, "webhook": {"enabled": True}, "auth": {"existingSecret": RECEIVER}},

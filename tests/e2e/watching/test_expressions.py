@@ -15,16 +15,8 @@ def test_no_variable_of_grafana_is_left() -> None:
 def test_an_excuse_excuses_something(one: Empty) -> None:
     found = [expr for expr in asked("watching").values() if re.search(rf"\b{one.metrics}", expr)]
     assert found
-    assert all(excuse(expr, set()) for expr in found)
-
-
-@pytest.mark.parametrize("one", [one for one in EMPTY if one.part], ids=lambda one: one.part)
-def test_what_is_scraped_is_not_excused(one: Empty) -> None:
-    found = [expr for expr in asked("watching").values() if re.search(rf"\b{one.metrics}", expr)]
-    assert not all(excuse(expr, {one.part}) for expr in found)
+    assert all(excuse(expr) for expr in found)
 
 
 def test_what_serving_and_mlflow_tell_is_never_excused() -> None:
-    assert [
-        e for e in asked("watching").values() if re.search(r"\b(mlflow|molino_model)_", e) and excuse(e, set())
-    ] == []
+    assert [e for e in asked("watching").values() if re.search(r"\b(mlflow|molino_model)_", e) and excuse(e)] == []

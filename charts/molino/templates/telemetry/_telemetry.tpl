@@ -47,7 +47,7 @@ receivers:
       # What isn't JSON stays as it is.
       - {type: json_parser, if: 'body matches "^{"', parse_to: attributes, on_error: send_quiet}
       - {type: trace_parser, if: 'attributes.trace_id != nil and attributes.span_id != nil', trace_id: {parse_from: attributes.trace_id}, span_id: {parse_from: attributes.span_id}, on_error: send_quiet}
-      - {type: severity_parser, if: 'attributes.level != nil', parse_from: attributes.level, on_error: send_quiet}
+      - {type: severity_parser, if: 'attributes.level != nil', parse_from: attributes.level, mapping: {fatal: critical}, on_error: send_quiet}
   {{- end }}
 processors:
   memory_limiter: {check_interval: 1s, limit_percentage: 80, spike_limit_percentage: 20}
