@@ -139,6 +139,15 @@ def ctr(folders: Folders) -> list[str]:
     return [str(binaries.program(folders, "ctr")), "--address", str(folders.socket), "--namespace", "k8s.io"]
 
 
+def container_process(folders: Folders, container: str) -> int:
+    """Return the id of a running container's first process; all others of the container end with it."""
+    for line in run([*ctr(folders), "tasks", "list"]).splitlines()[1:]:
+        found, process, *_ = line.split()
+        if found == container:
+            return int(process)
+    raise ClusterError(f"no container {container} is running")
+
+
 def _known(folders: Folders, kind: str) -> list[str]:
     lines = run([*ctr(folders), kind, "list"]).splitlines()[1:]
     return [line.split()[0] for line in lines if line.strip()]

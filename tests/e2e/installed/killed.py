@@ -1,16 +1,35 @@
-"""Pods killed while train runs: the scheduler's, in which the task is at work, and the step's own."""
+"""What is killed: a container; while train runs, also the scheduler's pod that holds the task, or the step's own."""
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import Any
 
+from tests.cluster import node
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.runs import PipelineRun, StartedRun
 from tests.e2e.installed.watch import PodWatch, StepPod
 
 NOW = ("--grace-period=0", "--force", "--wait=false")
+Object = Mapping[str, Any]
 Kill = Callable[[Installation, StepPod], None]
+
+
+def kill_container(installation: Installation, pod: Object) -> float:
+    """End a pod's only container by KILL, as the kernel does out of memory; return the moment, by `time.monotonic`.
+
+    Where the cluster is kind's, whose processes aren't ours, the pod is deleted without grace.
+    """
+    if installation.cluster.in_docker:
+        installation.kubectl("delete", "pod", pod["metadata"]["name"], *NOW)
+    else:
+        (container,) = pod["status"]["containerStatuses"]
+        identity = container["containerID"].removeprefix("containerd://")
+        os.kill(node.container_process(installation.cluster.folders, identity), signal.SIGKILL)
+    return time.monotonic()
 
 
 def kill_step(installation: Installation, train: StepPod) -> None:

@@ -84,7 +84,7 @@ def schedulers(found: Installation, airflow: Airflow, watch: PodWatch, report: R
         first = next(one for one in started if one.model == WATCHED)
         first.trained()
         watch.wait(first.run_id, "train", started=True)
-        killed = pods.kill(found, "airflow-scheduler")
+        killed, _ = pods.kill(found, "airflow-scheduler")
         ended: list[PipelineRun] = list(pool.map(lambda one: one.end(), started))
     report.say("Runs of four models at once, one of two schedulers killed", f"{time.monotonic() - began:.0f} s")
     states = {run.model: run.states for run in ended}
@@ -121,8 +121,7 @@ def load_doubles(found: Installation, report: Report, requests: int) -> None:
         report.say("Load doubled, until the autoscaler adds a pod", f"{time.monotonic() - began:.0f} s")
         until("all of its pods ready", lambda: autoscaler.ready() == autoscaler.wanted() > least, 300, interval=1)
         report.say("… until the pod is ready", f"{time.monotonic() - began:.0f} s; {autoscaler.ready()} pods")
-        at = time.monotonic()
-        killed = pods.kill(found, "serving")
+        killed, at = pods.kill(found, "serving")
         until(
             "a container in its place",
             lambda: pods.is_replaced(found, "serving", killed) and autoscaler.ready() >= autoscaler.wanted(),

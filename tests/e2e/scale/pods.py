@@ -1,15 +1,12 @@
 """Pods that the autoscaler adds, and pods that are killed."""
 
 import json
-import signal
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster import node
-from tests.cluster.commands import run
 from tests.cluster.waits import until
 from tests.e2e.installed.installation import Installation
-from tests.e2e.installed.killed import NOW
+from tests.e2e.installed.killed import kill_container
 
 STEADY = 3
 """Samples of metrics-server, one each 15 s, that must agree."""
@@ -68,14 +65,7 @@ def is_replaced(installation: Installation, component: str, name: str) -> bool:
     return not left or left[0]["status"]["containerStatuses"][0]["restartCount"] > 0
 
 
-def kill(installation: Installation, component: str) -> str:
-    """Kill a pod's container by KILL, as the kernel does; return the pod's name."""
+def kill(installation: Installation, component: str) -> tuple[str, float]:
+    """Kill a container of a part by KILL; return its pod's name and the moment, by `time.monotonic`."""
     pod = next(one for one in installation.component_pods(component) if "deletionTimestamp" not in one["metadata"])
-    name = str(pod["metadata"]["name"])
-    if installation.cluster.in_docker:
-        installation.kubectl("delete", "pod", name, *NOW)
-        return name
-    identity = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
-    command = [*node.ctr(installation.cluster.folders), "tasks", "kill", "--all", "--signal", signal.SIGKILL.name]
-    run([*command, identity])
-    return name
+    return str(pod["metadata"]["name"]), kill_container(installation, pod)

@@ -4,12 +4,10 @@ import itertools
 import signal
 from collections.abc import Sequence
 
-from tests.cluster import node
-from tests.cluster.commands import run
 from tests.cluster.waits import until
 from tests.e2e.chaos.contract import Break
 from tests.e2e.chaos.scene import Scene
-from tests.e2e.installed.killed import NOW
+from tests.e2e.installed.killed import kill_container
 from tests.e2e.installed.runs import StartedRun
 
 COMPONENT = "airflow-scheduler"
@@ -46,12 +44,8 @@ class SchedulerEnded(Break):
         name, uid = pod["metadata"]["name"], (pod["metadata"]["uid"], _starts(pod))
         if way == signal.SIGTERM:
             installation.kubectl("delete", "pod", name, "--wait=false")
-        elif installation.cluster.in_docker:
-            installation.kubectl("delete", "pod", name, *NOW)
         else:
-            (container,) = pod["status"]["containerStatuses"]
-            identity = container["containerID"].removeprefix("containerd://")
-            run([*node.ctr(installation.cluster.folders), "tasks", "kill", "--signal", way.name, identity])
+            kill_container(installation, pod)
 
         def back() -> bool:
             found = installation.component_pods(COMPONENT)
