@@ -25,6 +25,7 @@ from charts.sections import (
     GROUP_NAME,
     GROUP_SECTIONS,
     LABELS,
+    OBJECT,
     OF_ALL,
     QUANTITIES,
     QUANTITY,
@@ -92,7 +93,11 @@ IMAGE = {
 }
 """What the parts of an image's address may be, by their keys."""
 ADDRESS = f"^({HOST}/)?{PATHS}(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@{DIGEST})?$"
+NAMES = {"caConfigMap", "className", "existingClaim", "externalSecrets.store", "tls.issuer"}
+"""Values that name objects of Kubernetes, besides those of Secrets."""
+LONGEST_NAME = 253
 OF_STEPS = {"steps.image.names": ADDRESS, "steps.image.digests": f"^{DIGEST}$"}
+BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 CRON = r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)|\S+( +\S+){4})$"
 MOMENT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})"
 TOLD = {"annotations": ANNOTATIONS, "labels": LABELS, "limits": QUANTITIES, "requests": QUANTITIES}
@@ -202,7 +207,8 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
             properties[key.value] = _describe(key, lines) | told
         return _closed(properties)
     if isinstance(node, yaml.SequenceNode):
-        return {"type": "array", "items": {"type": "string"}}
+        named = {"pattern": f"^{OBJECT}$", "maxLength": LONGEST_NAME} if path == "image.pullSecrets" else {}
+        return {"type": "array", "items": {"type": "string"} | named}
     return _scalar(yaml.safe_load(yaml.serialize(node))) | _bounds(path)
 
 
@@ -211,6 +217,14 @@ def _bounds(path: str) -> dict[str, Any]:
     *_, above, name = ["", *path.split(".")]
     if above == "image" and name in IMAGE:
         return {"pattern": IMAGE[name]}
+    if name.endswith("Secret") or name in NAMES or path in NAMES:
+        return {"pattern": f"^({OBJECT})?$", "maxLength": LONGEST_NAME}
+    if name == "storageClass":
+        return {"pattern": f"^(-|{OBJECT})?$", "maxLength": LONGEST_NAME}
+    if name == "jwtKey" or path.startswith("steps.gitAuth."):
+        return {"pattern": "^[A-Za-z0-9._-]*$", "maxLength": LONGEST_NAME}
+    if path.startswith("s3.buckets.") or name == "bucket":
+        return {"pattern": f"^{BUCKET}$"}
     if name == "schedule":
         return {"pattern": CRON}
     if path == "postgres.archive.restore":

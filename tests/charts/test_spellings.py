@@ -38,6 +38,10 @@ HOSTS = ("*.models.example.com", *NAMES)
 WITHOUT_COLON = tuple(text for text in ONE_LINE if ":" not in text)
 LOGINS = ("mlflow", "tensorboard")
 LABELS = ("2025", "1e3", "true", "null", "0x1f")
+OBJECTS = (*NAMES, "a.b-c")
+OF_OBJECTS = ("caConfigMap", "className", "existingClaim", "storageClass", "externalSecrets.store", "tls.issuer")
+"""Values that name objects of Kubernetes, besides those whose names end with Secret."""
+SECRET_KEYS = ("serving.auth.jwtKey", "steps.gitAuth.sshKey", "steps.gitAuth.credentials")
 AMOUNTS = ("2025", "1e3", "1.5", ".5", "500m", "2Gi", "1E")
 IMAGES = {
     "registry": ("2025", "1e3", "null", "r.example:5000/a-b/", "[fd00::1]:5000", "R.example"),
@@ -120,7 +124,8 @@ def spellings(path: str, schema: dict[str, Any]) -> Sequence[Any]:
     if kind == "integer":
         return PORTS if "ort" in name else (1, LARGE)
     if kind == "array":
-        return [[text] for text in (HOSTS if path.endswith("ingress.hosts") else ANY)]
+        of_lists = {"hosts": HOSTS, "pullSecrets": OBJECTS}
+        return [[text] for text in of_lists.get(name, ANY)]
     if name in ("limits", "requests"):
         return [{key: value} for key, value in zip(("cpu", "memory") * 4, (*AMOUNTS, LARGE), strict=True)]
     if name == "labels":
@@ -137,6 +142,12 @@ def spellings(path: str, schema: dict[str, Any]) -> Sequence[Any]:
         return IMAGES[name]
     if name in ("size", "sizeLimit"):
         return AMOUNTS
+    if path.endswith(("Secret", *OF_OBJECTS)):
+        return (*OBJECTS, *(("-",) if name == "storageClass" else ()))
+    if path in SECRET_KEYS:
+        return (*OBJECTS, "tls.crt", "_a", "-")
+    if path.startswith("s3.buckets.") or name == "bucket":
+        return ("2025", "1e3", "true", "null", "0x1f", "a.b-c")
     if path.endswith("ingress.host"):
         return HOSTS
     if path.endswith("ingress.path"):

@@ -53,6 +53,37 @@ def test_the_schema_has_the_keys_of_the_values() -> None:
     assert own == known - OF_THE_PARENT.keys()
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *(
+            f"{part}.auth.existingSecret=-"
+            for part in ("airflow", "mlflow", "tensorboard", "serving", "s3", "database")
+        ),
+        "airflow.auth.existingSecret=Molino",
+        "mlflow.ingress.tlsSecret=a_b",
+        "serving.auth.jwtSecret=a b",
+        "image.pullSecrets={a_b}",
+        "network.caConfigMap=Authority",
+        "postgres.persistence.existingClaim=x_y",
+        "minio.persistence.storageClass=x y",
+        "serving.ingress.className=nginx/",
+        "mlflow.serviceAccount.name=.a",
+        "scheduling.priorityClassName=a..b",
+        f"externalSecrets.store={254 * 'a'}",
+        "tls.issuer=it's",
+        "serving.auth.jwtKey=a/b",
+        "s3.buckets.store=a_b",
+        "backup.destination.bucket=ab",
+    ],
+)
+def test_a_name_that_no_object_can_have_is_refused_with_its_place(setting: str) -> None:
+    path = setting.split("=")[0]
+    said = refusal("defaults", setting)
+    assert f"/{path.replace('.', '/')}'" in said or f"/{path.replace('.', '/')}/0'" in said
+    assert "does not match pattern" in said or "maxLength" in said
+
+
 @pytest.mark.parametrize("setting", ["servng.replicas=2", "serving.replica=2", "airflow.parts.worker.replicas=1"])
 def test_an_unknown_key_is_refused(setting: str) -> None:
     name = setting.split("=")[0].split(".")
