@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from bundles import HOUSING_ROW, build_housing, build_penguins
@@ -30,19 +31,51 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def idle(browser: Any) -> dict[str, Any]:
+    """Pages that no test has, by width: to open one takes three times what a test then asks of the browser."""
+    return {}
+
+
 @pytest.fixture(params=sorted(WIDTHS))
-def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+def page(browser: Any, idle: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
     """A page that asks nobody but this machine, whose scripts don't fail, and which its own policy refuses nothing."""
-    context = browser.new_context(viewport=WIDTHS[request.param], permissions=["clipboard-read", "clipboard-write"])
-    made = context.new_page()
+    made = idle.pop(request.param, None) or open_page(browser, request.param)
     strayed: list[str] = []
-    made.on("request", lambda sent: sent.url.startswith("http://127.0.0.1:") or strayed.append(sent.url))
-    made.on("pageerror", lambda error: strayed.append(str(error)))
-    made.on("console", lambda said: "Content Security Policy" in said.text and strayed.append(said.text))
-    made.set_default_timeout(15_000)
+    visited: set[str] = set()
+    listeners: dict[str, Callable[[Any], object]] = {
+        "request": lambda sent: sent.url.startswith("http://127.0.0.1:") or strayed.append(sent.url),
+        "pageerror": lambda error: strayed.append(str(error)),
+        "console": lambda said: "Content Security Policy" in said.text and strayed.append(said.text),
+        "framenavigated": lambda frame: visited.add(urlsplit(frame.url).netloc),
+    }
+    for event, listener in listeners.items():
+        made.on(event, listener)
     yield made
-    context.close()
+    for event, listener in listeners.items():
+        made.remove_listener(event, listener)
+    if len(visited) == 1:
+        forget(made)
+        idle[request.param] = made
+    else:
+        made.context.close()
     assert strayed == []
+
+
+def open_page(browser: Any, width: str) -> Any:
+    """Open a page whose browser knows nothing yet."""
+    context = browser.new_context(viewport=WIDTHS[width], permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    return page
+
+
+def forget(page: Any) -> None:
+    """Have a page be as one that has just been opened; what scripts keep is kept by the host that it shows."""
+    page.evaluate("sessionStorage.clear(); localStorage.clear()")
+    page.context.clear_cookies()
+    page.emulate_media(color_scheme="null")
+    page.goto("about:blank")
 
 
 def rename(home: Path, model: str, name: str, **changes: Any) -> None:
