@@ -20,7 +20,6 @@ from tests.e2e.drill import contents, stage
 from tests.e2e.drill.stage import MODEL
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.__main__ import cluster_with_images
-from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.models import ROWS
 from tests.e2e.installed.test_install import EXAMPLE
@@ -104,12 +103,7 @@ def drill(cluster: Cluster, report: Report, count: int, gigabytes: float) -> Non
 def train(found: Installation) -> None:
     """Bring a first version into service."""
     runs.put_rows(found, ROWS, models.dearer(1))
-    with found.forward("airflow-api-server", 8080) as port:
-        airflow = Airflow(f"http://127.0.0.1:{port}", "admin", stage.ROOT_PASSWORD)
-        airflow.wait_dags({f"{MODEL}_{group}" for group in ("data", "model")})
-        ended = runs.run_pipeline(airflow, MODEL, "drill")
-    if ended.states != ("success", "success"):
-        raise ClusterError(f"nothing is lost yet, and a run has failed: {ended.states}")
+    runs.bring_into_service(found, MODEL, "drill")
 
 
 def run_job(found: Installation, cronjob: str) -> None:

@@ -16,10 +16,10 @@ from tests.cluster.cluster import Cluster
 from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.broken import Broken, run_broken
-from tests.e2e.installed.installation import CHART, Installation
+from tests.e2e.installed.installation import CHART, PASSWORD, USER, Installation
 from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, run_and_kill
 from tests.e2e.installed.outage import Outage, run_without
-from tests.e2e.installed.pages import PASSWORD, log_in_to_airflow, open_browser, open_page, press_trigger
+from tests.e2e.installed.pages import log_in_to_airflow, open_browser, open_page, press_trigger
 from tests.e2e.installed.report import LINES, show
 from tests.e2e.installed.runs import FIRST, UNCHANGED, PipelineRun
 from tests.e2e.installed.watch import PodWatch
@@ -101,7 +101,7 @@ def bad(cluster: Cluster) -> Iterator[Installation]:
 @pytest.fixture(scope="session")
 def airflow(installation: Installation) -> Iterator[Airflow]:
     with installation.forward("airflow-api-server", 8080) as port:
-        yield Airflow(f"http://127.0.0.1:{port}", "admin", "mercadolibre")
+        yield Airflow(f"http://127.0.0.1:{port}", USER, PASSWORD)
 
 
 @pytest.fixture(scope="session")

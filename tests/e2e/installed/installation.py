@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "molino"
 KEY = "mercadolibre"
 """The development API key of values-kind.yaml."""
+USER, PASSWORD = "admin", "mercadolibre"
+"""Of Airflow, MLflow and TensorBoard there."""
 READY_LIMIT = 600
 TAIL = 40
 INTERVAL, LONG_INTERVAL = 0.5, 2.0

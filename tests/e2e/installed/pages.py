@@ -9,10 +9,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, HttpCredentials, Page, StorageState, ViewportSize, expect, sync_playwright
 
 from tests.e2e.installed.airflow import Airflow
-from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.installation import USER, Installation
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-USER, PASSWORD = "admin", "mercadolibre"
 LIMIT_MS = 60_000
 WINDOW: ViewportSize = {"width": 1440, "height": 900}
 

@@ -11,8 +11,9 @@ from minio import Minio
 
 from molino.contracts.record import Record, record_key
 from molino.contracts.steps import STEP_NAMES
+from tests.cluster.fault import ClusterError
 from tests.e2e.installed.airflow import Airflow
-from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.installation import PASSWORD, USER, Installation
 from tests.e2e.installed.models import Row, rows
 
 BUCKET = "molino"
@@ -76,6 +77,20 @@ def start(airflow: Airflow, model: str, run_id: str, **parameters: object) -> St
 def run_pipeline(airflow: Airflow, model: str, run_id: str, **parameters: object) -> PipelineRun:
     """Start the data DAG, and wait for the end of the model DAG that follows."""
     return start(airflow, model, run_id, **parameters).end()
+
+
+def bring_into_service(installation: Installation, model: str, run_id: str, **parameters: object) -> None:
+    """Run both DAGs of a model by Airflow's password of values-kind.yaml.
+
+    Raises:
+        ClusterError: One has failed.
+    """
+    with installation.forward("airflow-api-server", 8080) as port:
+        airflow = Airflow(f"http://127.0.0.1:{port}", USER, PASSWORD)
+        airflow.wait_dags({f"{model}_{group}" for group in ("data", "model")})
+        ended = run_pipeline(airflow, model, run_id, **parameters)
+    if ended.states != ("success", "success"):
+        raise ClusterError(f"the run {run_id} of {model} has failed: {' and '.join(ended.states)}")
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, Error, Page, StorageState, expect
 
-from tests.e2e.installed.installation import KEY, Installation
-from tests.e2e.installed.pages import LIMIT_MS, PASSWORD, WINDOW, log_in_to_airflow, open_page, shoot
+from tests.e2e.installed.installation import KEY, PASSWORD, Installation
+from tests.e2e.installed.pages import LIMIT_MS, WINDOW, log_in_to_airflow, open_page, shoot
 
 pytestmark = pytest.mark.usefixtures("first", "killed_scheduler", "beside", "by_hand")
 

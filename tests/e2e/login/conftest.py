@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from tests.cluster.cluster import Cluster
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
-from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.installation import PASSWORD, USER, Installation
 from tests.e2e.installed.pages import open_browser
 from tests.e2e.login import provider, site
 from tests.e2e.login.site import Programs
@@ -63,7 +63,7 @@ def programs(installation: Installation) -> Programs:
 @pytest.fixture(scope="session")
 def airflow(installation: Installation) -> Iterator[Airflow]:
     with installation.forward("airflow-api-server", 8080) as port:
-        yield Airflow(f"http://127.0.0.1:{port}", "admin", "mercadolibre")
+        yield Airflow(f"http://127.0.0.1:{port}", USER, PASSWORD)
 
 
 @pytest.fixture(scope="session")

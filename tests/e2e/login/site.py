@@ -8,8 +8,7 @@ import urllib3
 import yaml
 
 from tests.e2e.installed import images, models
-from tests.e2e.installed.installation import CHART, Installation
-from tests.e2e.installed.pages import PASSWORD, USER
+from tests.e2e.installed.installation import CHART, PASSWORD, USER, Installation
 from tests.e2e.login import provider
 from tests.e2e.login.people import ADMIN, ENGINEER
 

@@ -3,8 +3,7 @@
 import pytest
 from urllib3.util import make_headers
 
-from tests.e2e.installed.installation import KEY
-from tests.e2e.installed.pages import PASSWORD, USER
+from tests.e2e.installed.installation import KEY, PASSWORD, USER
 from tests.e2e.login.site import MODEL, Programs
 
 pytestmark = pytest.mark.usefixtures("released")

@@ -19,7 +19,7 @@ from tests.cluster.waits import until
 from tests.e2e.installed import runs
 from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.airflow import Airflow
-from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.installation import PASSWORD, USER, Installation
 from tests.e2e.installed.load import Load
 from tests.e2e.installed.runs import PipelineRun
 from tests.e2e.installed.test_install import EXAMPLE
@@ -69,7 +69,7 @@ def prove(cluster: Cluster, report: Report, requests: int) -> None:
     counted = stage.replicas(found)
     report.say("Pods", ", ".join(f"{part} {count}" for part, count in counted.items()))
     with found.forward("airflow-api-server", 8080) as port, PodWatch(found) as watch:
-        airflow = Airflow(f"http://127.0.0.1:{port}", "admin", "mercadolibre")
+        airflow = Airflow(f"http://127.0.0.1:{port}", USER, PASSWORD)
         airflow.wait_dags({f"{model}_{group}" for model in MODELS for group in ("data", "model")})
         schedulers(found, airflow, watch, report)
     load_doubles(found, report, requests)

@@ -18,7 +18,6 @@ from tests.cluster.waits import until
 from tests.e2e.drill import contents
 from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.__main__ import cluster_with_images
-from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import CHART, Installation
 from tests.e2e.installed.load import Load
 from tests.e2e.installed.test_install import EXAMPLE
@@ -101,12 +100,7 @@ def run_once(found: Installation, run_id: str) -> None:
         ClusterError: The run has failed.
     """
     source = runs.put_rows(found, run_id, models.dearer(1 if run_id == "before" else 2))
-    with found.forward("airflow-api-server", 8080) as port:
-        airflow = Airflow(f"http://127.0.0.1:{port}", "admin", "mercadolibre")
-        airflow.wait_dags({f"{MODEL}_{group}" for group in ("data", "model")})
-        ended = runs.run_pipeline(airflow, MODEL, run_id, source=source)
-    if ended.states != ("success", "success"):
-        raise ClusterError(f"the run {run_id} has failed: {ended.states}")
+    runs.bring_into_service(found, MODEL, run_id, source=source)
 
 
 def seen(found: Installation) -> dict[str, object]:
