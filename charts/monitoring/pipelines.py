@@ -29,7 +29,12 @@ LATE = (
     f"(time() - {newest('molino_pipeline_last_run_started_timestamp_seconds')}) "
     f"/ clamp_min({newest('molino_pipeline_interval_seconds')}, 3600)"
 )
-FAILED = f'sum by (namespace, dag_id) (increase(airflow_ti_finish{{{ALL}, state="failed"}}[1h]))'
+_FAILURES = f'airflow_ti_finish{{{ALL}, state="failed"}}'
+FAILED = (
+    f"(sum by (namespace, dag_id) (({_FAILURES} unless {_FAILURES} offset 1h) or increase({_FAILURES}[1h])) "
+    f"or 0 * sum by (namespace, dag_id) (airflow_ti_finish{{{ALL}}}))"
+)
+"""A counter is there from the first failure on, which is no increase of one."""
 STARVING = f"sum by (namespace) (airflow_scheduler_tasks_starving{{{ALL}}})"
 IMPORT_ERRORS = f"max by (namespace) (airflow_dag_processing_import_errors{{{ALL}}})"
 

@@ -6,6 +6,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from span_receiver import SpanReceiver, attributes
 from tests.cluster.waits import until
 
 LIMIT = 30.0
-FATAL = 21
-"""OpenTelemetry's number of that severity."""
+FATAL, DELTA = 21, 1
+"""OpenTelemetry's numbers of that severity, and of counters that tell what came since the last time."""
 METRICS = ("monitoring.airflow.enabled=true",)
 TELEMETRY = ("telemetry.collector.enabled=true", "telemetry.traces=true")
 POD_LOGS = ("telemetry.collector.podLogs=true", "podSecurity.standard=any")
@@ -180,15 +181,22 @@ def test_lines_and_spans_arrive_and_a_line_is_read_once(tmp_path: Path) -> None:
         assert list(receiver.records) == ["later"]
 
 
-def test_a_counter_of_airflow_keeps_its_name(tmp_path: Path) -> None:
+def test_counters_of_airflow_keep_their_names_and_add_up_what_processes_send(tmp_path: Path) -> None:
     config = yaml.safe_load(text(METRICS, tmp_path))
     scraped = config["exporters"]["prometheus"]["endpoint"] = free()
-    point = {"asInt": "3", "startTimeUnixNano": "1", "timeUnixNano": "2"}
-    counter = {"dataPoints": [point], "aggregationTemporality": 2, "isMonotonic": True}
-    metric = {"name": "airflow.scheduler_heartbeat", "sum": counter}
-    told = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
     with running(config, tmp_path) as port:
-        until("it taken", lambda: send(port, "metrics", told), LIMIT, interval=0.1)
+        for began in (1, 3):
+            until("it taken", partial(send, port, "metrics", counted(began)), LIMIT, interval=0.1)
         with urllib.request.urlopen(f"http://{scraped}/metrics", timeout=LIMIT) as answer:
             lines = answer.read().decode().splitlines()
-    assert [line.split("{")[0] for line in lines if not line.startswith("#")] == ["airflow_scheduler_heartbeat"]
+    found = [(line.split("{")[0], line.rpartition(" ")[2]) for line in lines if not line.startswith("#")]
+    assert found == [("airflow_ti_finish", "2")]
+
+
+def counted(began: int) -> dict[str, Any]:
+    """Return what a process sends that has counted one."""
+    point = {"asInt": "1", "startTimeUnixNano": str(began), "timeUnixNano": str(began + 1)}
+    counter = {"dataPoints": [point], "aggregationTemporality": DELTA, "isMonotonic": True}
+    resource = {"attributes": [{"key": "service.instance.id", "value": {"stringValue": f"process-{began}"}}]}
+    scope = {"metrics": [{"name": "airflow.ti.finish", "sum": counter}]}
+    return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [scope]}]}

@@ -38,6 +38,11 @@ class Folders:
         return self.node / "log"
 
     @property
+    def pod_logs(self) -> Path:
+        """A file per container, where the kubelet keeps them."""
+        return self.node / "pod-logs"
+
+    @property
     def volumes(self) -> Path:
         """The persistent volumes of class `standard`."""
         return self.node / "volumes"

@@ -66,6 +66,8 @@ def _collector() -> Recipe:
             f"{own}/receiver/otlpreceiver": core,
             f"{others}/exporter/prometheusexporter": contrib,
             f"{others}/extension/storage/filestorage": contrib,
+            f"{others}/processor/deltatocumulativeprocessor": contrib,
+            f"{others}/processor/resourceprocessor": contrib,
             f"{others}/receiver/filelogreceiver": contrib,
         },
         source="collector",

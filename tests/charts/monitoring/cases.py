@@ -284,9 +284,13 @@ CASES = {
         gauge("molino_store_up", "1x5 0x10"), "12m", {"one scrape": (gauge("molino_store_up", "1x5 0 1x10"), "12m")}
     ),
     "MolinoDagFailed": Case(
-        tasks("0x5 1x10"),
+        tasks("_x5 1x10"),  # There is no counter before the first failure.
         "12m",
-        {"it went well": (tasks("0+1x15", "success"), "12m"), "long ago": (tasks("0x5 1x100"), "90m")},
+        {
+            "it went well": (tasks("0+1x15", "success"), "12m"),
+            "long ago": (tasks("_x5 1x100"), "90m"),
+            "long ago, more than once": (tasks("1x5 2x100"), "90m"),
+        },
         {"namespace": "molino", "dag_id": "m_data"},
     ),
     "MolinoQueueStarving": Case(

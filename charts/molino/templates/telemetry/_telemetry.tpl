@@ -105,7 +105,7 @@ volumes:
       name: {{ include "molino.name" (dict "root" . "component" "collector") }}
   {{- if $collector.podLogs }}
   - name: pod-logs
-    hostPath: {path: /var/log/pods, type: Directory}
+    hostPath: {path: {{ $collector.podLogsDir | quote }}, type: Directory}
   - name: places
     hostPath: {path: {{ printf "/var/lib/molino-collector-%s-%s" .Release.Namespace .Release.Name | quote }}, type: DirectoryOrCreate}
   {{- end }}
