@@ -25,7 +25,7 @@ export UV_SYSTEM_CERTS := 1
 unexport PYTHONDONTWRITEBYTECODE
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades login watching clean help
+.PHONY: run test embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades production login watching clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -106,6 +106,9 @@ scale: $(VENV)/.dev ## Two of everything on that cluster: the load doubles, pods
 
 upgrades: $(VENV)/.dev ## From the last release to this tree and back under load on that cluster; ARGS="--from REVISION" from another
 	@$(BIN)/python -m tests.e2e.upgrades $(ARGS)
+
+production: $(VENV)/.dev ## Install it with everything on and all state outside on that cluster, and change every secret while it runs
+	@$(BIN)/python -m tests.e2e.production $(ARGS)
 
 login: $(VENV)/.dev ## Log in by a real OpenID provider on that cluster, in Chromium; ARGS as for e2e
 	@$(BIN)/python -m tests.e2e.login $(ARGS)

@@ -1,8 +1,5 @@
 """The installation that is broken: small models, each with a version in service before the first break."""
 
-import tempfile
-from pathlib import Path
-
 import yaml
 
 from tests.cluster.cluster import Cluster
@@ -11,7 +8,7 @@ from tests.cluster.phases import phase
 from tests.e2e.chaos import signing
 from tests.e2e.chaos.disks import Disk
 from tests.e2e.installed import images, models
-from tests.e2e.installed.installation import CHART, Installation
+from tests.e2e.installed.installation import Installation
 
 NAMESPACE = "molino"
 MODELS = ("homes", "rooms")
@@ -43,11 +40,8 @@ def install(cluster: Cluster) -> Installation:
         if not cluster.in_docker:
             for component in DISKS:
                 Disk.of(cluster, component).make(found)
-    with tempfile.TemporaryDirectory() as folder, phase("helm install, until every pod is ready"):
-        file = Path(folder) / "values.yaml"
-        file.write_text(yaml.safe_dump(values(cluster)))
-        found.upgrade(CHART / "values-kind.yaml", file)
-        found.wait_ready()
+    with phase("helm install, until every pod is ready"):
+        found.install(values(cluster))
     return found
 
 

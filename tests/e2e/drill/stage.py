@@ -2,17 +2,13 @@
 
 import base64
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.phases import phase
 from tests.e2e.installed import images, models
-from tests.e2e.installed.installation import CHART, Installation
+from tests.e2e.installed.installation import Installation
 
 NAMESPACE, VAULT = "molino", "vault"
 """Of the installation that is lost, and of the S3 for its backups."""
@@ -30,7 +26,7 @@ def vault(cluster: Cluster) -> Installation:
     found.make_namespace()
     off = {part: {"enabled": False} for part in ("airflow", "mlflow", "postgres", "serving", "tensorboard")}
     with phase("an S3 for backups"):
-        _upgrade(found, {**images.values(cluster), **off, "s3": {"buckets": {"logs": BUCKET}}})
+        found.install({**images.values(cluster), **off, "s3": {"buckets": {"logs": BUCKET}}})
     return found
 
 
@@ -75,17 +71,9 @@ def upgrade(found: Installation, values: Mapping[str, Any]) -> None:
         "backup": backup,
     }
     own["postgres"] = {**own.get("postgres", {}), "archive": values["archive"]}
-    _upgrade(found, own)
+    found.install(own)
 
 
 def new_key() -> str:
     """Return a key for sets."""
     return base64.b64encode(os.urandom(32)).decode()
-
-
-def _upgrade(found: Installation, values: Mapping[str, Any]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "values.yaml"
-        file.write_text(yaml.safe_dump(dict(values)))
-        found.upgrade(CHART / "values-kind.yaml", file)
-        found.wait_ready()

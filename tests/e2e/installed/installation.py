@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.e2e.installed.forward import Forward
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "molino"
+KIND = CHART / "values-kind.yaml"
 KEY = "mercadolibre"
 """The development API key of values-kind.yaml."""
 USER, PASSWORD = "admin", "mercadolibre"
@@ -76,10 +78,26 @@ class Installation:
         place: list[str | Path] = ["--namespace", self.namespace, "--kubeconfig", self.cluster.kubeconfig]
         return run([self.cluster.program("helm"), *words, *place])
 
-    def upgrade(self, *files: Path, options: tuple[str, ...] = ()) -> str:
+    def upgrade(self, *files: Path, options: tuple[str, ...] = (), chart: Path = CHART) -> str:
         """`helm upgrade --install` with these values files."""
         chosen = [word for file in files for word in ("--values", file)]
-        return self.helm("upgrade", "--install", self.release, CHART, *chosen, *options)
+        return self.helm("upgrade", "--install", self.release, chart, *chosen, *options)
+
+    def install(self, *values: Mapping[str, Any], base: Path = KIND, chart: Path = CHART) -> None:
+        """Install a chart, or upgrade to it, and return once every pod is ready.
+
+        Args:
+            values: What is set over the base, the later over the earlier.
+            base: A values file.
+            chart: Folder of the chart.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            files = [base]
+            for number, chosen in enumerate(values):
+                files.append(Path(folder) / f"{number}.yaml")
+                files[-1].write_text(yaml.safe_dump(dict(chosen)))
+            self.upgrade(*files, chart=chart)
+        self.wait_ready()
 
     def name(self, component: str) -> str:
         """Return a component's name in the cluster."""

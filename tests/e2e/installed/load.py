@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,10 @@ class Load:
     connections: int = 4
     per_second: float | None = None
     """Requests, all connections together; without a pause when none. It may be changed under way."""
+    connect: Callable[[], http.client.HTTPConnection] | None = None
+    """Opens a connection; to the ingress without TLS when none."""
+    key: Callable[[], str] = lambda: KEY
+    """The API key, asked for at each request."""
     answered: int = 0
     versions: Counter[str] = field(default_factory=Counter)
     """Answers by the version that gave them."""
@@ -48,12 +53,12 @@ class Load:
             thread.join()
 
     def _send(self) -> None:
-        headers = {"X-API-KEY": KEY, "Content-Type": "application/json"}
         body = json.dumps(self.body)
-        connection = http.client.HTTPConnection(self.installation.cluster.address, 80, timeout=30)
+        connection = self.connect() if self.connect else self._plain()
         due = time.monotonic()
         while not self._stop.is_set():
             asked = time.monotonic()
+            headers = {"X-API-KEY": self.key(), "Content-Type": "application/json"}
             try:
                 connection.request("POST", f"/models/{self.model}/predict", body, headers)
                 answer = connection.getresponse()
@@ -66,6 +71,9 @@ class Load:
                 due = max(due + self.connections / self.per_second, time.monotonic() - 1)
                 self._stop.wait(max(0.0, due - time.monotonic()))
         connection.close()
+
+    def _plain(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.installation.cluster.address, 80, timeout=30)
 
     def _count(self, asked: float, status: int, content: bytes) -> None:
         if status != 200:

@@ -33,12 +33,7 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("values")
-
-
-@pytest.fixture(scope="session")
-def installation(cluster: Cluster, folder: Path) -> Installation:
+def installation(cluster: Cluster) -> Installation:
     """Bring up the provider, and install the chart into an empty namespace."""
     authority = provider.install(cluster, site.CALLBACKS)
     found = Installation(cluster, "molino")
@@ -51,7 +46,7 @@ def installation(cluster: Cluster, folder: Path) -> Installation:
     for one in objects:
         one["metadata"] |= {"namespace": found.namespace}  # type: ignore[operator]
     cluster.kubectl.apply(yaml.safe_dump_all(objects))
-    site.upgrade(found, folder)
+    site.upgrade(found)
     return found
 
 

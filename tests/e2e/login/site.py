@@ -1,14 +1,12 @@
 """The installation's addresses: pages for people, and those where programs ask."""
 
 import ssl
-from pathlib import Path
 from typing import Any
 
 import urllib3
-import yaml
 
 from tests.e2e.installed import images, models
-from tests.e2e.installed.installation import CHART, PASSWORD, USER, Installation
+from tests.e2e.installed.installation import PASSWORD, USER, Installation
 from tests.e2e.login import provider
 from tests.e2e.login.people import ADMIN, ENGINEER
 
@@ -55,13 +53,9 @@ def values(session_seconds: int = SESSION_SECONDS) -> dict[str, Any]:
     }
 
 
-def upgrade(installation: Installation, folder: Path, session_seconds: int = SESSION_SECONDS) -> None:
+def upgrade(installation: Installation, session_seconds: int = SESSION_SECONDS) -> None:
     """Install the chart, or change how long a login lasts; wait until every pod is ready."""
-    files = folder / "images.yaml", folder / "login.yaml"
-    for file, chosen in zip(files, (images.values(installation.cluster), values(session_seconds)), strict=True):
-        file.write_text(yaml.safe_dump(chosen))
-    installation.upgrade(CHART / "values-kind.yaml", *files)
-    installation.wait_ready()
+    installation.install(images.values(installation.cluster), values(session_seconds))
 
 
 class Programs:

@@ -1,7 +1,6 @@
 """A login that has ended by itself leads to the next."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -19,11 +18,11 @@ AIRFLOW_LIMIT_MS = 120_000
 
 
 @pytest.fixture(scope="module", autouse=True)
-def short(installation: Installation, folder: Path) -> Iterator[None]:
+def short(installation: Installation) -> Iterator[None]:
     """Logins that last some seconds, as long as these scenarios take."""
-    upgrade(installation, folder, SECONDS)
+    upgrade(installation, SECONDS)
     yield
-    upgrade(installation, folder)
+    upgrade(installation)
 
 
 @pytest.mark.parametrize("name", PROXIED)

@@ -1,14 +1,9 @@
 """The installation that is scaled: two pods of each part that may have several, and four small models."""
 
-import tempfile
-from pathlib import Path
-
-import yaml
-
 from tests.cluster.cluster import Cluster
 from tests.e2e.chaos.stage import is_there
 from tests.e2e.installed import images, models
-from tests.e2e.installed.installation import CHART, Installation
+from tests.e2e.installed.installation import Installation
 
 NAMESPACE = "molino"
 MODELS = ("homes", "rooms", "lofts", "barns")
@@ -42,11 +37,7 @@ def install(cluster: Cluster, cpu_percent: int = UNREACHED_PERCENT) -> Installat
     found = Installation(cluster, NAMESPACE, starts=20)
     if not is_there(found):
         found.make_namespace()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "values.yaml"
-        file.write_text(yaml.safe_dump(values(cluster, cpu_percent)))
-        found.upgrade(CHART / "values-kind.yaml", file)
-    found.wait_ready()
+    found.install(values(cluster, cpu_percent))
     return found
 
 

@@ -6,11 +6,8 @@
 
 import argparse
 import sys
-import tempfile
 from datetime import date
 from pathlib import Path
-
-import yaml
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
@@ -85,12 +82,7 @@ def prove(cluster: Cluster, tree: Path, report: Report, requests: int) -> None:
 def upgrade(found: Installation, chart: Path, registry: str) -> None:
     """Install a chart with its images, or upgrade to it, and return once every pod is ready."""
     values = {**images.values(found.cluster), "image": {"registry": registry}, "models": {MODEL: models.small(MODEL)}}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "values.yaml"
-        file.write_text(yaml.safe_dump(values))
-        chosen = ("--values", chart / "values-kind.yaml", "--values", file)
-        found.helm("upgrade", "--install", found.release, chart, *chosen)
-    found.wait_ready()
+    found.install(values, base=chart / "values-kind.yaml", chart=chart)
 
 
 def run_once(found: Installation, run_id: str) -> None:

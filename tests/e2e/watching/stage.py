@@ -1,8 +1,6 @@
 """What is watched: an installation with its own Prometheus and Alertmanager, and what takes Alertmanager's messages."""
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,7 +8,7 @@ import yaml
 from images.build import address, version
 from tests.cluster.cluster import Cluster
 from tests.e2e.installed import images, models
-from tests.e2e.installed.installation import CHART, Installation
+from tests.e2e.installed.installation import Installation
 
 NAMESPACE = "watching"
 MODEL = "homes"
@@ -55,11 +53,7 @@ def installation(cluster: Cluster) -> Installation:
     found.make_namespace()
     found.kubectl("create", "secret", "generic", RECEIVER, f"--from-literal=webhook-url=http://{RECEIVER}:{PORT}/")
     found.cluster.kubectl.apply(yaml.safe_dump_all(receiver(cluster)))
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "values.yaml"
-        file.write_text(yaml.safe_dump(values(cluster)))
-        found.upgrade(CHART / "values-kind.yaml", file)
-    found.wait_ready()
+    found.install(values(cluster))
     return found
 
 
