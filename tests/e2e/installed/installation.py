@@ -54,10 +54,10 @@ class Installation:
     starts: int = 5
     """Of one container: so many are taken for one that never comes up."""
 
-    def make_namespace(self) -> None:
-        """Make the namespace anew, which takes pods of the Pod Security level `restricted` alone."""
+    def make_namespace(self, level: str = "restricted") -> None:
+        """Make the namespace anew, which takes pods of a Pod Security level alone."""
         self.cluster.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", f"--timeout={READY_LIMIT}s")
-        labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+        labels = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn")}
         namespace = {
             "apiVersion": "v1",
             "kind": "Namespace",
