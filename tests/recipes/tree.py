@@ -4,9 +4,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.warm import run_warm
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
@@ -68,9 +69,7 @@ def run(root: Path, program: str, **variables: str) -> str:
     """Run a program over the copy's packages and return what it prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(HOME_VARIABLES)}
     environment = {**kept, "PYTHONPATH": str(root), "MOLINO_HOME": str(root / "home"), **variables}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, env=environment, capture_output=True, text=True, check=False
-    )
+    done = run_warm(["-c", program], cwd=root, env=environment)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
 

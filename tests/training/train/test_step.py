@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from molino.contracts.record import Record
 from molino.contracts.release import Reference
 from molino.contracts.results import TrainResult, VersionResult
 from molino.contracts.settings import Settings
+from tests.warm import run_warm
 from training.step import read_record, run_step
 from training.stores.file import FolderStore
 from training.tracking.registry import onnx_model_uri
@@ -79,13 +78,8 @@ class Run:
         """Run steps as processes, and return what they logged."""
         heard = ""
         for name in names:
-            command = [sys.executable, "-m", "molino", "step", name, "--model", self.model, "--run-id", self.run_id]
-            ended = subprocess.run(
-                command,
-                env={**os.environ, **self.environment(), "PYTHONPATH": str(ROOT)},
-                capture_output=True,
-                text=True,
-            )
+            command = ["-m", "molino", "step", name, "--model", self.model, "--run-id", self.run_id]
+            ended = run_warm(command, env={**os.environ, **self.environment(), "PYTHONPATH": str(ROOT)})
             assert ended.returncode == 0, ended.stderr
             heard += ended.stderr
         return heard
