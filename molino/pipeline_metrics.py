@@ -17,9 +17,11 @@ from molino.contracts.approval import Approval, approval_key
 from molino.contracts.errors import MolinoError
 from molino.contracts.listening import listen_address
 from molino.contracts.reading import read_json, read_object
-from molino.contracts.results import EvaluateResult, IngestResult, RegisterResult, VersionResult
+from molino.contracts.refusal import Refusal
+from molino.contracts.results import Change, EvaluateResult, IngestResult, RegisterResult, VersionResult
 from molino.contracts.run import Run, RunSummary
 from molino.contracts.steps import STEP_NAMES
+from training.refusals import read_refusal
 from training.run_index import models_with_runs, read_run, summaries
 from training.stores.contract import Store
 
@@ -77,7 +79,7 @@ class PipelineMetrics:
                 last = listed[-1]
                 yield from _interval(model, listed[-REGULAR_RUNS:])
                 newest[last] = self._read.get(last) or read_run(self._store, model, last.run_id)
-                yield from _of_run(newest[last], self._approval(newest[last]))
+                yield from _of_run(newest[last], self._approval(newest[last]), read_refusal(self._store, newest[last]))
         self._read = newest
 
     def _approval(self, run: Run) -> Approval | None:
@@ -102,8 +104,8 @@ def _asks(run: Run) -> bool:
     return isinstance(registered, RegisterResult) and bool(registered.waits) and "deploy" not in run.records
 
 
-def _of_run(run: Run, said: Approval | None) -> Iterator[Sample]:
-    """Yield what the newest run of a model tells, and what was said of it."""
+def _of_run(run: Run, said: Approval | None, refusal: Refusal | None) -> Iterator[Sample]:
+    """Yield what the newest run of a model tells, what was said of it, and why its data was refused."""
     model = {"model": run.model}
     for state in STATES:
         yield "molino_pipeline_last_run_state", model | {"state": state}, float(run.state == state)
@@ -111,13 +113,16 @@ def _of_run(run: Run, said: Approval | None) -> Iterator[Sample]:
         return
     yield "molino_pipeline_last_run_started_timestamp_seconds", model, _seconds(run.started)
     ended = [record.ended for record in run.records.values()]
-    yield "molino_pipeline_last_record_timestamp_seconds", model, _seconds(max([*ended, said.at] if said else ended))
+    beside = [one.at for one in (said, refusal) if one]
+    yield "molino_pipeline_last_record_timestamp_seconds", model, _seconds(max([*ended, *beside]))
     yield "molino_pipeline_waits_for_approval", model, float(_asks(run) and said is None)
     for step in STEP_NAMES:
         yield "molino_pipeline_step_done", model | {"step": step}, float(step in run.records)
         if step in run.records:
             yield "molino_pipeline_step_seconds", model | {"step": step}, run.records[step].seconds
     yield from _of_results(model, {step: record.result for step, record in run.records.items()})
+    if refusal:
+        yield from _of_changes(model, refusal.changes)
 
 
 def _of_results(model: dict[str, str], results: Mapping[str, Any]) -> Iterator[Sample]:
@@ -128,14 +133,19 @@ def _of_results(model: dict[str, str], results: Mapping[str, Any]) -> Iterator[S
             yield "molino_data_rows", model | {"kind": kind}, float(getattr(ingest, f"rows_{kind}"))
     version = read_object(VersionResult, results.get("version"))
     if isinstance(version, VersionResult):
-        refused = Counter(change.refused for change in version.changes)
-        for whether in (False, True):
-            yield "molino_data_changes", model | {"refused": str(whether).lower()}, float(refused[whether])
+        yield from _of_changes(model, version.changes)
     evaluate = read_object(EvaluateResult, results.get("evaluate"))
     if isinstance(evaluate, EvaluateResult):
         yield "molino_gate_accepted", model, float(evaluate.verdict.accepted)
         for metric, score in evaluate.scores.get(evaluate.best, {}).items():
             yield "molino_candidate_score", model | {"candidate": evaluate.best, "metric": metric}, score.value
+
+
+def _of_changes(model: dict[str, str], changes: Sequence[Change]) -> Iterator[Sample]:
+    """Yield how many differences to the last data version the model file warns of, and how many it refuses."""
+    refused = Counter(change.refused for change in changes)
+    for whether in (False, True):
+        yield "molino_data_changes", model | {"refused": str(whether).lower()}, float(refused[whether])
 
 
 def serve(store: Store, host: str, port: int) -> ThreadingHTTPServer:

@@ -10,6 +10,7 @@ from molino.contracts.steps import STEP_NAMES
 
 if TYPE_CHECKING:
     from molino.contracts.record import Record
+    from molino.contracts.refusal import Refusal
     from molino.contracts.run import Run, RunSummary
     from training.stores.contract import Store
 
@@ -62,17 +63,20 @@ def show(
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
     from molino.runs import find_run
+    from training.refusals import read_refusal
     from training.stores.opening import open_store
 
     configure_logs()
     store = open_store(load_settings())
     run = find_run(store, run_id, model)
     promoted = _promoted(store, run.model)
+    refusal = read_refusal(store, run)
     if as_json:
         records = {step: run.records[step].model_dump(mode="json") for step in run.done}
-        print(json.dumps({**_summary(run.summary, promoted), "records": records}, indent=2))
+        told = {"refusal": refusal.model_dump(mode="json")} if refusal else {}
+        print(json.dumps({**_summary(run.summary, promoted), **told, "records": records}, indent=2))
         return
-    _print_lineage(run, promoted.get((run.model, run.run_id), []))
+    _print_lineage(run, refusal, promoted.get((run.model, run.run_id), []))
 
 
 def _promoted(store: "Store", model: str | None) -> Promoted:
@@ -115,7 +119,7 @@ def _print_table(runs: "list[RunSummary]", promoted: Promoted) -> None:
     Console().print(table)
 
 
-def _print_lineage(run: "Run", promoted: list[str]) -> None:
+def _print_lineage(run: "Run", refusal: "Refusal | None", promoted: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -131,6 +135,8 @@ def _print_lineage(run: "Run", promoted: list[str]) -> None:
         table.add_row(step, f"{record.seconds:.1f} s", first)
         for line in rest:
             table.add_row("", "", line)
+    for line in refusal.told if refusal else ():
+        table.add_row("version", "", line)
     for told in promoted:
         table.add_row("by hand", "", told)
     for step, cause in run.unread.items():

@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from molino.contracts.approval import Approval, approval_key
 from molino.contracts.record import Record, record_key
+from molino.contracts.refusal import Refusal, refusal_key
+from molino.contracts.results import Change
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES
 from molino.pipeline_metrics import HELP, PipelineMetrics, serve
@@ -32,7 +34,7 @@ RESULTS: dict[str, dict[str, Any]] = {
     },
     "version": {
         "git_remote": "data.git", "revision": "2" * 40, "path": "rows.parquet", "md5": "3" * 32, "rows": 90,
-        "created": True, "changes": [{"check": "rows", "refused": True, "told": "half the rows"}],
+        "created": True, "changes": [{"check": "rows", "told": "half the rows"}],
     },
     "evaluate": {
         "metric": "rmse", "best": "mlp", "champion_version": None, "champion_scores": None, "importance": {},
@@ -96,7 +98,7 @@ def test_a_refused_model_is_told_with_its_rows_and_scores(store: FolderStore) ->
     assert told["molino_pipeline_runs"][("done",)] == told["molino_pipeline_runs"][("rejected",)] == 1
     assert [state for (state,), on in told["molino_pipeline_last_run_state"].items() if on] == ["rejected"]
     assert told["molino_data_rows"] == {("read",): 100, ("clean",): 90, ("quarantined",): 7, ("dropped",): 3}
-    assert told["molino_data_changes"] == {("false",): 0, ("true",): 1}
+    assert told["molino_data_changes"] == {("false",): 1, ("true",): 0}
     assert told["molino_gate_accepted"] == {(): 0}
     assert told["molino_candidate_score"] == {("mlp", "rmse"): 3.5}
     assert told["molino_pipeline_step_seconds"] == dict.fromkeys(((step,) for step in STEP_NAMES), 10)
@@ -124,6 +126,24 @@ def test_a_run_waits_for_an_approval_until_somebody_has_answered(store: FolderSt
     assert (before[waits], after[waits]) == ({(): 1}, {(): 0})
     assert after["molino_pipeline_last_record_timestamp_seconds"] == {(): last.timestamp()}
     assert after["molino_pipeline_last_run_state"] == before["molino_pipeline_last_run_state"]
+
+
+def test_data_that_was_refused_is_told_until_its_run_has_a_version(store: FolderStore) -> None:
+    metrics, at = PipelineMetrics(store), BEGAN + timedelta(hours=30)
+    keep(store, "a", 6)
+    keep(store, "b", 1, hour=1)
+    found = [
+        Change(check="fewer_rows", refused=True, told="half the rows"),
+        Change(check="new_values", told="one more"),
+    ]
+    said = Refusal(at=at, compared_with="2" * 40, changes=tuple(found))
+    store.write(refusal_key("rows", "b"), said.model_dump_json().encode())
+    refused = read(metrics.expose())
+    keep(store, "b", 2, hour=1)
+
+    assert refused["molino_data_changes"] == {("false",): 1, ("true",): 1}
+    assert refused["molino_pipeline_last_record_timestamp_seconds"] == {(): at.timestamp()}
+    assert read(metrics.expose())["molino_data_changes"] == {("false",): 1, ("true",): 0}
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import random
 import shutil
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from molino.contracts.errors import VersionError
 from molino.contracts.model_file import ModelFile
+from molino.contracts.refusal import Refusal, refusal_key
 from molino.contracts.results import Change, IngestResult, VersionResult
 from training.data_repository.repository import DataRepository, cloned, link, md5_of
 from training.profiles.changes import changes, read_summary
@@ -86,7 +88,7 @@ def _compared(context: Context, repository: DataRepository, rows: _VersionedData
     """Compare the data with its last version, which a killed step that is run again may have made itself.
 
     Raises:
-        VersionError: it differs as the model file refuses.
+        VersionError: it differs as the model file refuses, which is kept with the run.
     """
     revision, last = _last_version(context, repository, rows)
     if revision is None:
@@ -100,6 +102,9 @@ def _compared(context: Context, repository: DataRepository, rows: _VersionedData
         return _told(context, _Comparison(cause=f"the last version, {revision[:12]}, has no summary that can be read"))
     found = changes(before, now, context.model.quality.checks)
     if refused := [change for change in found if change.refused]:
+        refusal = Refusal(at=datetime.now(UTC), compared_with=revision, changes=found)
+        key = refusal_key(context.model.name, context.run_id)
+        context.store.write(key, refusal.model_dump_json(indent=2).encode())
         told = "; ".join(map(str, refused[:SHOWN_CHANGES]))
         more = f"; and {len(refused) - SHOWN_CHANGES} more" if len(refused) > SHOWN_CHANGES else ""
         keys = ", ".join(dict.fromkeys(f"quality.checks.{change.check}" for change in refused))

@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from tables import Homes, csv_text, good_rows
+from typer.testing import CliRunner
 
+from molino.cli import app
 from molino.cli.runs import lineage
 from molino.contracts.errors import VersionError
 from molino.contracts.record import Record
 from molino.contracts.results import VersionResult
 from molino.contracts.run import Run
 from molino.run_end import tell_end
+from training.refusals import read_refusal
+from training.run_index import read_run
 from training.step import run_step
 from training.stores.opening import open_store
 
@@ -98,6 +102,20 @@ def test_a_refused_difference_makes_no_version(tmp_path: Path) -> None:
     with pytest.raises(VersionError, match=r'area: 100\.0% .* lacks: "east" .*quality\.checks\.new_values') as caught:
         versions.run("r2", *STRANGE)
     assert "\n" not in str(caught.value)
+    store = open_store(versions.homes.settings)
+    refusal = read_refusal(store, read_run(store, "homes", "r2"))
+    assert refusal is not None
+    assert refusal.compared_with == made.revision
+    assert [(change.check, change.column) for change in refusal.changes if change.refused] == [("new_values", "area")]
+    assert any(not change.refused for change in refusal.changes)
+    assert any("refused: area: 100.0%" in line for line in refusal.told)
+    assert read_refusal(store, read_run(store, "homes", "r1")) is None
+    home = {"MOLINO_HOME": str(versions.homes.settings.home)}
+    plain, parsed = (
+        CliRunner().invoke(app, ["runs", "show", "r2", *more], env=home).output for more in ((), ("--json",))
+    )
+    assert "no new version" in plain
+    assert json.loads(parsed)["refusal"] == refusal.model_dump(mode="json")
     versions.homes.source.write_bytes(csv_text(*good_rows(ROWS)))
     assert versions.result("r3", *good_rows(ROWS)).revision == made.revision
 
