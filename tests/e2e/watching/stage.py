@@ -46,7 +46,7 @@ def cut_off(found: list[models.Row]) -> None:
 
 BAD_RUNS: Mapping[str, tuple[Callable[[list[models.Row]], None], tuple[str, ...]]] = {
     "watching-worse": (worse, ("MolinoRowsSetAside", "MolinoModelRefused")),
-    "watching-cut-off": (cut_off, ("MolinoDagFailed",)),
+    "watching-cut-off": (cut_off, ("MolinoDataRefused", "MolinoDagFailed")),
 }
 """Runs of rows that aren't well: what was changed, and the alerts that tell of it."""
 
