@@ -8,16 +8,6 @@ SERVICE = {
     "metadata": {"namespace": "shop", "name": "web"},
     "spec": {"clusterIP": "10.96.0.7", "ports": [{"name": "http", "port": 80}, {"name": "admin", "port": 8081}]},
 }
-SLICE = {
-    "metadata": {"namespace": "shop", "name": "web-x1", "labels": {"kubernetes.io/service-name": "web"}},
-    "addressType": "IPv4",
-    "ports": [{"name": "http", "port": 8000}, {"name": "admin", "port": 8081}],
-    "endpoints": [
-        {"addresses": ["10.244.0.9"], "conditions": {"ready": True}},
-        {"addresses": ["10.244.0.7"], "conditions": {"ready": True}},
-        {"addresses": ["10.244.0.8"], "conditions": {"ready": False}},
-    ],
-}
 
 
 def ingress(**changes: Any) -> dict[str, Any]:
@@ -37,7 +27,7 @@ def ingress(**changes: Any) -> dict[str, Any]:
 
 def only(*ingresses: dict[str, Any], certificates: frozenset[tuple[str, str]] = frozenset()) -> Host:
     """Return the only host of these."""
-    [host] = hosts(ingresses, [SERVICE], [SLICE], set(certificates))
+    [host] = hosts(ingresses, [SERVICE], set(certificates))
     return host
 
 
@@ -47,39 +37,26 @@ def location(*ingresses: dict[str, Any]) -> Location:
     return found
 
 
-def test_path_goes_to_the_ready_pods_of_its_service() -> None:
-    assert location(ingress()).targets == ("10.244.0.7:8000", "10.244.0.9:8000")
+def test_path_goes_to_the_address_of_its_service() -> None:
+    assert location(ingress()).target == "10.96.0.7:80"
 
 
 def test_port_can_be_named() -> None:
-    assert location(ingress(port={"name": "admin"})).targets == ("10.244.0.7:8081", "10.244.0.9:8081")
-
-
-def test_pods_of_all_slices_are_found_and_ipv6_stands_in_brackets() -> None:
-    more = {**SLICE, "addressType": "IPv6", "endpoints": [{"addresses": ["fd00::7"]}]}
-    [host] = hosts([ingress()], [SERVICE], [SLICE, more], set())
-    [found] = host.locations.values()
-    assert found.targets == ("10.244.0.7:8000", "10.244.0.9:8000", "[fd00::7]:8000")
-
-
-def test_service_without_a_pod_has_no_targets() -> None:
-    other = {**SLICE, "metadata": {**SLICE["metadata"], "labels": {"kubernetes.io/service-name": "other"}}}
-    [host] = hosts([ingress()], [SERVICE], [other, {**SLICE, "endpoints": None}], set())
-    assert [found.targets for found in host.locations.values()] == [()]
+    assert location(ingress(port={"name": "admin"})).target == "10.96.0.7:8081"
 
 
 @pytest.mark.parametrize("changes", [{"port": {"number": 99}}, {"port": {"name": "none"}}, {"namespace": "other"}])
-def test_backend_that_is_not_there_has_no_targets(changes: dict[str, Any]) -> None:
-    assert location(ingress(**changes)).targets == ()
+def test_backend_that_is_not_there_has_no_target(changes: dict[str, Any]) -> None:
+    assert location(ingress(**changes)).target is None
 
 
 def test_other_classes_are_left_alone() -> None:
-    assert hosts([ingress(ingressClassName="other")], [SERVICE], [SLICE], set()) == []
+    assert hosts([ingress(ingressClassName="other")], [SERVICE], set()) == []
 
 
 def test_older_ingress_has_the_path() -> None:
     young, old = ingress(created="2026-02-01T00:00:00Z", port={"name": "admin"}), ingress()
-    assert location(young, old).targets == location(old).targets
+    assert location(young, old).target == "10.96.0.7:80"
 
 
 def test_ingresses_of_one_host_share_it() -> None:
@@ -87,9 +64,7 @@ def test_ingresses_of_one_host_share_it() -> None:
 
 
 def test_default_backend_takes_every_other_host() -> None:
-    found = hosts(
-        [ingress(defaultBackend={"service": {"name": "web", "port": {"number": 80}}})], [SERVICE], [SLICE], set()
-    )
+    found = hosts([ingress(defaultBackend={"service": {"name": "web", "port": {"number": 80}}})], [SERVICE], set())
     assert [host.name for host in found] == ["", "a.test"]
 
 

@@ -1,5 +1,5 @@
 """An ingress controller for tests: the standard Ingress API of class `nginx`, and nothing that needs a cloud.
 
-Backends are the ready pods of a Service, by its EndpointSlices: a request that one of them doesn't take up goes to the
-next. It stands for F5's NGINX Ingress Controller, which knows the pods too and is reloaded when they change.
+Backends are reached through their Services' addresses, so that nginx is reloaded when an Ingress, a Service or a
+certificate changes, not when a pod does. It stands for F5's NGINX Ingress Controller with `nginx.org/use-cluster-ip`.
 """

@@ -30,14 +30,13 @@ class Controller:
         note = self._changed.set
         self._ingresses = Mirror(api, "/apis/networking.k8s.io/v1/ingresses", note)
         self._services = Mirror(api, "/api/v1/services", note)
-        self._slices = Mirror(api, "/apis/discovery.k8s.io/v1/endpointslices", note)
         self._secrets = Mirror(api, "/api/v1/secrets", note, selector="type=kubernetes.io/tls")
         self._written: dict[Path, str] = {}
         self._nginx: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
         """Follow the objects until nginx ends, and return its exit code."""
-        for mirror in (self._ingresses, self._services, self._slices, self._secrets):
+        for mirror in (self._ingresses, self._services, self._secrets):
             mirror.listed.wait()
         while self._nginx is None or self._nginx.poll() is None:
             if self._changed.wait(timeout=1):
@@ -56,7 +55,7 @@ class Controller:
 
     def _configure(self) -> None:
         secrets = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in self._secrets.objects()}
-        served = hosts(self._ingresses.objects(), self._services.objects(), self._slices.objects(), set(secrets))
+        served = hosts(self._ingresses.objects(), self._services.objects(), set(secrets))
         files = _files(served, secrets, self._health)
         if files == self._written:
             return

@@ -1,6 +1,6 @@
 """Write nginx's configuration for the hosts. Nothing here touches the world."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePath
 
 from .routes import Host, Location
@@ -62,10 +62,8 @@ def render(hosts: Iterable[Host], folder: PurePath, health: str) -> str:
         parts.append(NO_HOST)
     if not any(host.certificate for host in served if not host.name):
         parts.append(NO_CERTIFICATE)
-    upstreams = _upstreams(served)
-    parts += [_upstream(name, targets) for targets, name in upstreams.items()]
     for host in served:
-        parts += _servers(host, folder, upstreams)
+        parts += _servers(host, folder)
     return "".join(parts) + "}\n"
 
 
@@ -74,20 +72,9 @@ def certificate_file(folder: PurePath, secret: tuple[str, str], suffix: str) -> 
     return folder / f"{secret[0]}_{secret[1]}.{suffix}"
 
 
-def _upstreams(hosts: Iterable[Host]) -> dict[tuple[str, ...], str]:
-    """Return a name for each group of pods that a path leads to."""
-    groups = dict.fromkeys(location.targets for host in hosts for location in host.locations.values())
-    return {targets: f"pods_{number}" for number, targets in enumerate(targets for targets in groups if targets)}
-
-
-def _upstream(name: str, targets: Iterable[str]) -> str:
-    servers = "".join(f"        server {target};\n" for target in targets)
-    return f"    upstream {name} {{\n        zone {name} 64k;\n{servers}    }}\n"
-
-
-def _servers(host: Host, folder: PurePath, upstreams: Mapping[tuple[str, ...], str]) -> list[str]:
+def _servers(host: Host, folder: PurePath) -> list[str]:
     name, default = (host.name, "") if host.name else ("_", " default_server")
-    routes = "".join(_route(location, upstreams) for location in host.locations.values())
+    routes = "".join(_route(location) for location in host.locations.values())
     fallback = "" if ("/", "Prefix") in host.locations or ("/", "ImplementationSpecific") in host.locations else (
         "        location / { return 404; }\n"
     )  # fmt: skip
@@ -103,13 +90,13 @@ def _servers(host: Host, folder: PurePath, upstreams: Mapping[tuple[str, ...], s
     return [f"{head}{plain}    }}\n", f"{secure}{routes}{fallback}    }}\n"]
 
 
-def _route(location: Location, upstreams: Mapping[tuple[str, ...], str]) -> str:
-    if not location.targets:
+def _route(location: Location) -> str:
+    if location.target is None:
         action = "return 503;"
     else:
         action = (
             f"client_max_body_size {location.body_size}; proxy_read_timeout {location.read_timeout}; "
-            f"proxy_pass http://{upstreams[location.targets]};"
+            f"proxy_pass http://{location.target};"
         )
     return "".join(f"        location {match} {{ {action} }}\n" for match in _matches(location))
 

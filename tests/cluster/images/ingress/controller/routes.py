@@ -10,12 +10,7 @@ READ_TIMEOUT = "nginx.org/proxy-read-timeout"
 REDIRECT = "nginx.org/ssl-redirect"
 """The annotations that are followed: names and defaults are those of F5's controller."""
 
-SERVICE = "kubernetes.io/service-name"
-"""The label of an EndpointSlice that names its Service."""
-
 Object = Mapping[str, Any]
-Named = tuple[str, str]
-"""Namespace and name."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +20,8 @@ class Location:
     path: str
     kind: str
     """`Exact`, `Prefix` or `ImplementationSpecific`."""
-    targets: tuple[str, ...]
-    """`address:port` of each ready pod, sorted; none when there is no such Service or port."""
+    target: str | None
+    """`address:port` of the Service, None when there is no such Service or port."""
     body_size: str = "1m"
     read_timeout: str = "60s"
 
@@ -50,31 +45,21 @@ def chosen(ingresses: Iterable[Object]) -> list[Object]:
     return sorted(mine, key=lambda ingress: (ingress["metadata"]["creationTimestamp"], ingress["metadata"]["uid"]))
 
 
-def hosts(
-    ingresses: Iterable[Object],
-    services: Iterable[Object],
-    slices: Iterable[Object],
-    certificates: set[tuple[str, str]],
-) -> list[Host]:
+def hosts(ingresses: Iterable[Object], services: Iterable[Object], certificates: set[tuple[str, str]]) -> list[Host]:
     """Return all hosts by name.
 
     Args:
         ingresses: Of every namespace and class.
         services: Of every namespace.
-        slices: EndpointSlices of every namespace.
         certificates: Namespace and name of every TLS Secret that can be used.
     """
     known = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in services}
-    pods: dict[tuple[str, str], list[Object]] = {}
-    for item in slices:
-        service = item["metadata"].get("labels", {}).get(SERVICE, "")
-        pods.setdefault((item["metadata"]["namespace"], service), []).append(item)
     found: dict[str, Host] = {}
     for ingress in chosen(ingresses):
         for rule in _rules(ingress):
             host = found.setdefault(rule.get("host", ""), Host(rule.get("host", "")))
             for path in rule["http"]["paths"]:
-                location = _location(ingress, path, known, pods)
+                location = _location(ingress, path, known)
                 host.locations.setdefault((location.path, location.kind), location)
             _secure(ingress, host, certificates)
     return sorted(found.values(), key=lambda host: host.name)
@@ -90,42 +75,27 @@ def _rules(ingress: Object) -> list[Any]:
     return rules
 
 
-def _location(
-    ingress: Object, path: Object, services: Mapping[Named, Object], pods: Mapping[Named, Iterable[Object]]
-) -> Location:
+def _location(ingress: Object, path: Object, services: Mapping[tuple[str, str], Object]) -> Location:
     annotations = ingress["metadata"].get("annotations", {})
-    backend = path["backend"].get("service") or {"name": "", "port": {}}
-    service = (ingress["metadata"]["namespace"], backend["name"])
-    port = _port(services.get(service), backend["port"])
     return Location(
         path=path.get("path") or "/",
         kind=path["pathType"],
-        targets=() if port is None else tuple(sorted(_ready(pods.get(service, ()), port))),
+        target=_target(ingress["metadata"]["namespace"], path["backend"].get("service"), services),
         body_size=annotations.get(BODY_SIZE, Location.body_size),
         read_timeout=annotations.get(READ_TIMEOUT, Location.read_timeout),
     )
 
 
-def _port(service: Object | None, wanted: Object) -> str | None:
-    """Return the name of the Service's port, as its EndpointSlices have it, which may be empty."""
-    for port in service["spec"].get("ports", ()) if service else ():
-        name: str = port.get("name", "")
-        if port["port"] == wanted.get("number") or (name and name == wanted.get("name")):
-            return name
+def _target(namespace: str, backend: Object | None, services: Mapping[tuple[str, str], Object]) -> str | None:
+    service = services.get((namespace, backend["name"])) if backend else None
+    address = service["spec"].get("clusterIP") if service else None
+    if not service or not backend or address in (None, "", "None"):
+        return None
+    wanted = backend["port"]
+    for port in service["spec"].get("ports", ()):
+        if port["port"] == wanted.get("number") or port.get("name", "") == wanted.get("name", object()):
+            return f"[{address}]:{port['port']}" if ":" in address else f"{address}:{port['port']}"
     return None
-
-
-def _ready(slices: Iterable[Object], port: str) -> set[str]:
-    """Return `address:port` of the pods that take requests; an IPv6 address stands in brackets."""
-    return {
-        f"[{address}]:{offered['port']}" if item["addressType"] == "IPv6" else f"{address}:{offered['port']}"
-        for item in slices
-        for offered in item.get("ports") or ()
-        if (offered.get("name") or "") == port
-        for endpoint in item.get("endpoints") or ()
-        if endpoint.get("conditions", {}).get("ready", True)
-        for address in endpoint["addresses"]
-    }
 
 
 def _secure(ingress: Object, host: Host, certificates: set[tuple[str, str]]) -> None:
