@@ -34,8 +34,8 @@ run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_
 test: $(VENV)/.dev ## Run the tests, four at a time; ARGS="-k housing" picks some
 	@exec $(BIN)/pytest $(WORKERS) $(ARGS)
 
-embedded: $(VENV)/.dev ## Run whole pipelines as make run does, kill and restore them, and look at what they left
-	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m embedded $(ARGS) tests/e2e
+embedded: $(VENV)/.dev ## Run whole pipelines as make run does, of public tables too, kill and restore them
+	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m embedded $(ARGS) tests/e2e tests/bench
 
 coverage: $(VENV)/.dev ## Run the tests, and tell which lines they never reach
 	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m "not fuzz" --cov --cov-report=term-missing:skip-covered $(ARGS)

@@ -28,6 +28,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.read_text()
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("name", TABLES)
 def test_a_public_table_is_served(results: str, name: str) -> None:
     (line,) = re.findall(rf"^\| {re.escape(name)} \|.*$", results, re.MULTILINE)
