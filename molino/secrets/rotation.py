@@ -91,7 +91,9 @@ def turn(part: str, key: str, held: Held, release: str) -> Turn:
     if key in special:
         return special[key](held, release)
     new = {one: value(one) for one in _together(part, key)}
-    orders = ("kubectl apply this Secret", *_orders(part, key, held, release))
+    # Pods that start take the keys of the Secret at once: a store that can know both pairs is told first.
+    first = ("at the S3: give the new pair of keys the rights of the old one",) if part == "s3" else ()
+    orders = (*first, "kubectl apply this Secret", *_orders(part, key, held, release))
     return Turn(1, 1, {**held.data, **new}, f"{' and '.join(new)} of {held.name} made anew", orders, held.annotations)
 
 
@@ -132,9 +134,11 @@ def _orders(part: str, key: str, held: Held, release: str) -> tuple[str, ...]:
         user = key.removesuffix("-password").replace("-", "_")
         restart = _airflow(release) if user == "airflow" else _restart(release, "mlflow")
         return (f"at the server: ALTER ROLE {user} PASSWORD '…'; connections that are open go on", restart)
+    if key == "root-password":
+        started = f"kubectl rollout restart statefulset/{release}-minio"
+        return (f"{started}; what is asked meanwhile is tried again", upgrade)
     if part in ("minio", "s3"):
-        taken = upgrade if part == "minio" else "at the S3: give the new pair the rights of the old one"
-        return _storage(key, held, release, taken)
+        return _storage(key, held, release, (f"{upgrade}, beside the old pair",) if part == "minio" else ())
     if key == "password" and part != "tensorboard":
         return (upgrade, *([_restart(release, "mlflow")] if part == "mlflow" else []))
     ends = (
@@ -143,17 +147,14 @@ def _orders(part: str, key: str, held: Held, release: str) -> tuple[str, ...]:
     return (f"{_airflow(release) if part == 'airflow' else _restart(release, part)}; {ends}",)
 
 
-def _storage(key: str, held: Held, release: str, upgrade: str) -> tuple[str, ...]:
-    if key == "root-password":
-        started = f"kubectl rollout restart statefulset/{release}-minio"
-        return (f"{started}; what is asked meanwhile is tried again", upgrade)
+def _storage(key: str, held: Held, release: str, taken: tuple[str, ...]) -> tuple[str, ...]:
     service = key.removesuffix("-secret-key")
     at_the_start = f"nothing to restart: each pod of {service} reads its keys at its start"
     known = {"airflow": _airflow(release), "steps": at_the_start, "backup": at_the_start}
     restart = known.get(service) or _restart(release, service)
     old = held.data.get(f"{service}-access-key")
     gone = f"when no pod of before is left, remove the user {old} of the S3: its key is taken until then"
-    return (f"{upgrade}, beside the old pair", restart, gone)
+    return (*taken, restart, gone)
 
 
 def _fernet(held: Held, release: str) -> Turn:

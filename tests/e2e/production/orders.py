@@ -12,7 +12,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     "exec": re.compile(r"kubectl (exec deployment/\S+ -- .*)"),
     "upgrade": re.compile(r"helm upgrade \S+ with the values as they are: .*"),
     "password": re.compile(r"at the server: ALTER ROLE (\w+) PASSWORD .*"),
-    "rights": re.compile(r"at the S3: give the new pair the rights of the old one, .*"),
+    "rights": re.compile(r"at the S3: give the new pair of keys the rights of the old one"),
     "remove": re.compile(r"when no pod of before is left, remove the user (\S+) of the S3: .*"),
     "follow": re.compile(r"wait two minutes: servers follow the file, .*"),
     "give": re.compile(r"give the new key to those who ask with the old one; .*"),

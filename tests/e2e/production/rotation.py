@@ -3,9 +3,12 @@
 import subprocess
 import sys
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+
+import yaml
 
 from molino.contracts.api_keys import part_keys
 from molino.secrets.rotation import changeable
@@ -73,7 +76,7 @@ class Rotation:
             "password": lambda: self.beside.set_password(
                 order.about, held[f"{order.about.replace('_', '-')}-password"]
             ),
-            "rights": lambda: self.beside.give_rights(stage.storage(self.found, self.beside), held),
+            "rights": lambda: self.beside.give_rights(stage.storage(self.found, self.beside), _data(manifest)),
             "remove": lambda: self._remove(order.about),
             "follow": lambda: self._taken(part_keys(held["api-keys"])[0]),
             "give": lambda: setattr(self.api, "key", held["api-key"]),
@@ -99,3 +102,8 @@ class Rotation:
             return row[0] >= AGREED
 
         until("servers that take the new API key", taken, FOLLOWED_SECONDS)
+
+
+def _data(manifest: str) -> dict[str, str]:
+    """Return the values of a Secret's manifest."""
+    return {key: b64decode(one).decode() for key, one in yaml.safe_load(manifest)["data"].items()}
