@@ -30,6 +30,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("molino-test-ca")
         builder = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # Authorities of one name are told apart by their keys.
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         return cls(builder.sign(key, hashes.SHA256()), key)
 
     def issue(self, folder: Path, name: str, user: str, *, group: str = "", hosts: Sequence[str] = ()) -> None:
@@ -44,7 +46,9 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = _builder(_name(user, group), self.certificate.subject, key).add_extension(usage, critical=False)
+        builder = builder.add_extension(issuer, critical=False)
         if hosts:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_alternative(host) for host in hosts]), critical=False

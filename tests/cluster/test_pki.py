@@ -37,6 +37,14 @@ def handshake(keys: Path, name: str) -> None:
     assert server.getpeercert()
 
 
+def test_authorities_of_one_name_are_told_apart(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    pki.Authority.create().write(other)
+    trusted = keys / "ca.crt"
+    trusted.write_bytes((other / "ca.crt").read_bytes() + trusted.read_bytes())
+    handshake(keys, "localhost")
+
+
 @pytest.mark.parametrize("name", ["localhost", "10.0.0.1"])
 def test_client_and_server_trust_each_other(keys: Path, name: str) -> None:
     handshake(keys, name)
