@@ -64,7 +64,7 @@ class StartedRun:
     def end(self) -> PipelineRun:
         """Return both runs, once both have ended."""
         trained = self.airflow.wait(f"{self.model}_model", self.trained())
-        return PipelineRun(self.model, self.run_id, self.airflow.run(f"{self.model}_data", self.data), trained)
+        return PipelineRun(self.model, self.run_id, self.airflow.wait(f"{self.model}_data", self.data), trained)
 
 
 def start(airflow: Airflow, model: str, run_id: str, **parameters: object) -> StartedRun:

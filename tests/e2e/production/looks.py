@@ -23,7 +23,7 @@ ASKING = ("mlflow", "serving", "tensorboard")
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 KEPT = {"connection_id": "kept", "conn_type": "http", "host": "example.com", "password": "told-before"}
 """A connection of Airflow, whose password it keeps encrypted by its Fernet key."""
-SHOW = ("airflow", "connections", "get", KEPT["connection_id"], "--output", "json")
+SHOW = ("python", "/opt/molino/start.py", "connections", "get", KEPT["connection_id"], "--output", "json")
 
 
 def predictions(api: Api) -> tuple[int, object]:

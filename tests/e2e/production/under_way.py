@@ -2,10 +2,11 @@
 
 import threading
 
+from tests.cluster.waits import until
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
-from tests.e2e.installed.runs import PipelineRun
+from tests.e2e.installed.runs import PipelineRun, StartedRun
 from tests.e2e.login.site import MODEL
 from tests.e2e.production.outside import Outside
 
@@ -27,7 +28,16 @@ def run_once(found: Installation, beside: Outside, number: int) -> PipelineRun:
         airflow = client(found, port)
         airflow.wait_answer(PATIENCE)
         airflow.wait_dags({f"{MODEL}_data", f"{MODEL}_model"})
-        return runs.run_pipeline(airflow, MODEL, f"production-{number}", source=source)
+        started: list[StartedRun] = []
+
+        def begun() -> bool:
+            started.extend(
+                airflow.answer(lambda: [runs.start(airflow, MODEL, f"production-{number}", source=source)]) or []
+            )
+            return bool(started)
+
+        until("a run that Airflow has started", begun, PATIENCE)
+        return started[0].end()
 
 
 class Runs:
