@@ -25,7 +25,9 @@ from charts.sections import (
     GROUP_NAME,
     GROUP_SECTIONS,
     LABELS,
+    LONGEST_NAME,
     OBJECT,
+    OBJECT_NAME,
     OF_ALL,
     QUANTITIES,
     QUANTITY,
@@ -95,7 +97,6 @@ IMAGE = {
 ADDRESS = f"^({HOST}/)?{PATHS}(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@{DIGEST})?$"
 NAMES = {"caConfigMap", "className", "existingClaim", "externalSecrets.store", "tls.issuer"}
 """Values that name objects of Kubernetes, besides those of Secrets."""
-LONGEST_NAME = 253
 OF_STEPS = {"steps.image.names": ADDRESS, "steps.image.digests": f"^{DIGEST}$"}
 BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 CRON = r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)|\S+( +\S+){4})$"
@@ -207,7 +208,7 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
             properties[key.value] = _describe(key, lines) | told
         return _closed(properties)
     if isinstance(node, yaml.SequenceNode):
-        named = {"pattern": f"^{OBJECT}$", "maxLength": LONGEST_NAME} if path == "image.pullSecrets" else {}
+        named = OBJECT_NAME | {"pattern": f"^{OBJECT}$"} if path == "image.pullSecrets" else {}
         return {"type": "array", "items": {"type": "string"} | named}
     return _scalar(yaml.safe_load(yaml.serialize(node))) | _bounds(path)
 
@@ -218,9 +219,9 @@ def _bounds(path: str) -> dict[str, Any]:
     if above == "image" and name in IMAGE:
         return {"pattern": IMAGE[name]}
     if name.endswith("Secret") or name in NAMES or path in NAMES:
-        return {"pattern": f"^({OBJECT})?$", "maxLength": LONGEST_NAME}
+        return OBJECT_NAME
     if name == "storageClass":
-        return {"pattern": f"^(-|{OBJECT})?$", "maxLength": LONGEST_NAME}
+        return OBJECT_NAME | {"pattern": f"^(-|{OBJECT})?$"}
     if name == "jwtKey" or path.startswith("steps.gitAuth."):
         return {"pattern": "^[A-Za-z0-9._-]*$", "maxLength": LONGEST_NAME}
     if path.startswith("s3.buckets.") or name == "bucket":

@@ -28,8 +28,10 @@ LABELS = {
 }
 _PART = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 OBJECT = rf"{_PART}([.]{_PART})*"
-"""What Kubernetes lets objects be called, up to 253 characters of it."""
-OBJECT_NAME = {"type": ["string", "null"], "pattern": f"^({OBJECT})?$", "maxLength": 253}
+"""What Kubernetes lets objects be called, up to `LONGEST_NAME` characters of it."""
+LONGEST_NAME = 253
+OBJECT_NAME: dict[str, Any] = {"pattern": f"^({OBJECT})?$", "maxLength": LONGEST_NAME}
+_MAYBE_NAMED = {"type": ["string", "null"]} | OBJECT_NAME
 QUANTITY = r"^([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
 QUANTITIES = {
     "type": ["object", "null"],
@@ -53,7 +55,7 @@ SCHEDULING: dict[str, Any] = {
     "topologySpreadConstraints": _said(
         _list({}, "topologyKey"), "How replicas are spread; without a labelSelector, of the component's own pods."
     ),
-    "priorityClassName": _said(OBJECT_NAME, "Which pods go before others."),
+    "priorityClassName": _said(_MAYBE_NAMED, "Which pods go before others."),
 }
 
 
@@ -107,7 +109,7 @@ ACCOUNT_OF_ALL: dict[str, Any] = {
     "annotations": _said(ANNOTATIONS, "Such as eks.amazonaws.com/role-arn."),
 }
 ACCOUNT: dict[str, Any] = ACCOUNT_OF_ALL | {
-    "name": _said(OBJECT_NAME, "What it is called; one that is there already, unless create is true.")
+    "name": _said(_MAYBE_NAMED, "What it is called; one that is there already, unless create is true.")
 }
 BUDGET: dict[str, Any] = {
     "enabled": _said(_one("boolean"), "Whether there is one; by default, of several replicas."),
