@@ -13,16 +13,16 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from molino.contracts.approval import Approval, approval_key
+from molino.contracts.approval import Approval
 from molino.contracts.errors import MolinoError
 from molino.contracts.listening import listen_address
-from molino.contracts.reading import read_json, read_object
+from molino.contracts.reading import read_object
 from molino.contracts.refusal import Refusal
 from molino.contracts.results import Change, EvaluateResult, IngestResult, RegisterResult, VersionResult
 from molino.contracts.run import Run, RunSummary
 from molino.contracts.steps import STEP_NAMES
-from training.refusals import read_refusal
 from training.run_index import models_with_runs, read_run, summaries
+from training.run_notes import read_approval, read_refusal
 from training.stores.contract import Store
 
 STATES = ("done", "rejected", "unfinished", "unchanged", "unreadable")
@@ -84,11 +84,7 @@ class PipelineMetrics:
 
     def _approval(self, run: Run) -> Approval | None:
         """Return what a person has said of a run whose deploy step has no record yet."""
-        key = approval_key(run.model, run.run_id)
-        if not _asks(run) or key not in self._store.list(key):  # What may list asks nothing else.
-            return None
-        said = read_json(Approval, self._store.read(key))
-        return said if isinstance(said, Approval) else None
+        return read_approval(self._store, run) if _asks(run) else None
 
 
 def _interval(model: str, runs: Sequence[RunSummary]) -> Iterator[Sample]:

@@ -63,7 +63,7 @@ def show(
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
     from molino.runs import find_run
-    from training.refusals import read_refusal
+    from training.run_notes import read_refusal
     from training.stores.opening import open_store
 
     configure_logs()

@@ -16,8 +16,8 @@ from molino.contracts.record import Record
 from molino.contracts.results import VersionResult
 from molino.contracts.run import Run
 from molino.run_end import tell_end
-from training.refusals import read_refusal
 from training.run_index import read_run
+from training.run_notes import read_refusal
 from training.step import run_step
 from training.stores.opening import open_store
 
