@@ -19,7 +19,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from molino.contracts.loopback import unmapped
 from serving.http.exchange import Answer, refuse
 from serving.http.problems import Problem
-from serving.http.requests import Receive, Scope, Send
+from serving.http.requests import Receive, Scope, Send, Spare
 
 SEND_SECONDS = 20.0
 """How long a client may leave its answers unread once the buffers are full."""
@@ -162,6 +162,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         state = self._state = scope.setdefault("state", {})
         state["began"] = monotonic() if self.began is None else self.began
         state["stopping"] = self.worker.stopping
+        state["spare"] = self.worker.connections.spare
         state["whole"] = self._body_receiver._complete
         try:
             await self._asgi(scope, receive, send)
@@ -208,6 +209,7 @@ class Connections:
         self._keepalive = keepalive
         self._head_seconds = head_seconds
         self._request_seconds = request_seconds
+        self.spare = Spare()
         self._all: dict[Connection, None] = {}
         self._warned = -WARN_SECONDS
 
@@ -236,7 +238,8 @@ class Connections:
             self._all[connection] = None
 
     def sweep(self) -> None:
-        """End the connections whose client takes too long."""
+        """End the connections whose client takes too long; what may be read of unwanted bodies is counted anew."""
+        self.spare.renew()
         now = monotonic()
         for connection in list(self._all):
             began = connection.began

@@ -24,7 +24,26 @@ SMALL_BYTES = 64 * 1024
 """A body up to this size is read to its end even where nobody wants it."""
 LINGER_SECONDS = 2.0
 """How long a body that nobody wants is read, so that the client comes to read why."""
-LINGER_BYTES, LINGER_PIECES = 2**20, 1024
+LINGER_BYTES, PIECE_COST = 2**20, 1024
+"""How much of each such body is read; a piece of it counts for some bytes more than it has."""
+SPARE_BYTES = 24 * 2**20
+"""How much more a worker reads of all of them between two looks at its connections: the whole of a few."""
+
+
+class Spare:
+    """What a worker may still read of bodies that nobody wants, beyond `LINGER_BYTES` of each."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew."""
+        self._left = SPARE_BYTES
+
+    def take(self, size: int) -> bool:
+        """Tell whether so many bytes were left."""
+        self._left -= size
+        return self._left >= 0
 
 
 class Request:
@@ -183,15 +202,18 @@ class Request:
         self._state["close"] = self.closes or self.pending
 
     async def _drop(self, seconds: float) -> None:
-        dropped = pieces = 0
+        dropped = 0
+        spare: Spare = self._state.get("spare") or Spare()
         try:
             async with asyncio.timeout(seconds):
-                while self.pending and dropped < LINGER_BYTES and pieces < LINGER_PIECES:
+                while self.pending:
                     message = await self._receive()
                     if message["type"] != "http.request":
                         return
-                    dropped += len(message.get("body", b""))
-                    pieces += 1
+                    cost = len(message.get("body", b"")) + PIECE_COST
+                    dropped += cost
+                    if dropped > LINGER_BYTES and not spare.take(cost):
+                        return
                     self.pending = bool(message.get("more_body"))
         except TimeoutError:
             return

@@ -36,7 +36,9 @@ class Caller:
         self._connection.close()
 
     def send(self, sent: Sent) -> Reply:
-        self._connection.request(sent.method, sent.path, sent.body, {**JSON, **sent.headers})
+        """Ask. A server that refuses a body by its head may end the connection while that is sent (RFC 9112, 9.6)."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.request(sent.method, sent.path, sent.body, {**JSON, **sent.headers})
         answer = self._connection.getresponse()
         return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, StorageState
 
+from tests.chromium import open_browser
 from tests.cluster.cluster import Cluster
 from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.airflow import Airflow
@@ -19,7 +20,7 @@ from tests.e2e.installed.broken import Broken, run_broken
 from tests.e2e.installed.installation import CHART, PASSWORD, USER, Installation
 from tests.e2e.installed.killed import Killed, kill_scheduler, kill_step, run_and_kill
 from tests.e2e.installed.outage import Outage, run_without
-from tests.e2e.installed.pages import log_in_to_airflow, open_browser, open_page, press_trigger
+from tests.e2e.installed.pages import log_in_to_airflow, open_page, press_trigger
 from tests.e2e.installed.report import LINES, show
 from tests.e2e.installed.runs import FIRST, UNCHANGED, PipelineRun
 from tests.e2e.installed.watch import PodWatch

@@ -1,29 +1,17 @@
-"""A real browser, and what a person does in it first."""
+"""What a person does in a browser first."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, HttpCredentials, Page, StorageState, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, Page, StorageState, ViewportSize, expect
 
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import USER, Installation
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LIMIT_MS = 60_000
 WINDOW: ViewportSize = {"width": 1440, "height": 900}
-
-
-@contextmanager
-def open_browser(*options: str) -> Iterator[Browser]:
-    """Hand out a browser, started with these options."""
-    assert CHROMIUM, "no Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *options])
-        yield chromium
-        chromium.close()
 
 
 @contextmanager

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from playwright.sync_api import Browser
 
+from tests.chromium import open_browser
 from tests.cluster.cluster import Cluster
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import PASSWORD, USER, Installation
-from tests.e2e.installed.pages import open_browser
 from tests.e2e.login import provider, site
 from tests.e2e.login.site import Programs
 

@@ -11,6 +11,7 @@ import time
 from datetime import date
 
 from molino.contracts.steps import STEP_NAMES
+from tests.chromium import open_browser
 from tests.cluster import addons
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
@@ -19,7 +20,6 @@ from tests.e2e.installed import images, runs
 from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.load import Load
-from tests.e2e.installed.pages import open_browser
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.login.site import MODEL, PROXIED
 from tests.e2e.production import looks, outside, rotation, stage

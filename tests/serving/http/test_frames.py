@@ -142,6 +142,19 @@ def test_a_refused_body_that_has_come_leaves_the_connection_usable(server: Runni
     assert statuses == [(401, None), (401, None)]
 
 
+@pytest.mark.parametrize(
+    ("key", "mebibytes", "status"), [("wrong", 6, 401), ("wrong", 16, 401), ("mercadolibre", 17, 413)]
+)
+def test_a_client_that_sends_a_large_body_gets_to_read_why_it_is_refused(
+    server: RunningServer, key: str, mebibytes: int, status: int
+) -> None:
+    """One that reads nothing until it has sent everything, as most do."""
+    body = b" " * (mebibytes * 2**20)
+    answer = server.ask("POST", "/predict", body, {"X-API-KEY": key, "Content-Type": "application/json"})
+
+    assert (answer.status, answer.headers.get("connection")) == (status, "close")
+
+
 @pytest.mark.parametrize("frames", [2000, pytest.param(20_000, marks=pytest.mark.fuzz)])
 def test_the_server_lives_through_broken_frames(server: RunningServer, frames: int) -> None:
     """Requests with bytes changed, taken out or doubled: each is answered or its connection closed."""
