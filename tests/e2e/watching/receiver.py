@@ -12,7 +12,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take a message."""
-        TAKEN[self.path].append(self.rfile.read(int(self.headers["Content-Length"])))
+        TAKEN[self.path].append(self.rfile.read(int(self.headers["Content-Length"])).rstrip())
         self._answer(b"")
 
     def do_GET(self) -> None:
