@@ -25,7 +25,7 @@ export UV_SYSTEM_CERTS := 1
 unexport PYTHONDONTWRITEBYTECODE
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades production login watching clean help
+.PHONY: run test pages embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades production login watching clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -34,8 +34,11 @@ run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_
 test: $(VENV)/.dev ## Run the tests, four at a time; ARGS="-k housing" picks some
 	@exec $(BIN)/pytest $(WORKERS) $(ARGS)
 
-embedded: $(VENV)/.dev ## Run whole pipelines as make run does, of public tables too, kill and restore them
-	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m embedded $(ARGS) tests/e2e tests/bench
+pages: $(VENV)/.dev ## Open the pages of serving in Chromium, on a desktop's and on a phone's width
+	@exec $(BIN)/pytest $(WORKERS) -m pages $(ARGS) tests/serving/pages
+
+embedded: $(VENV)/.dev ## Run whole pipelines as make run does, by each recipe and of public tables too, kill and restore them
+	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m embedded $(ARGS) tests/e2e tests/bench tests/recipes
 
 coverage: $(VENV)/.dev ## Run the tests, and tell which lines they never reach
 	@exec $(BIN)/pytest $(WORKER_PER_CORE) -m "not fuzz" --cov --cov-report=term-missing:skip-covered $(ARGS)

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from tree import changed_files, copy_with_recipe, give_database, run, steps
 
+pytestmark = pytest.mark.embedded
+
 CHOSEN = [{"name": "median", "kind": "quantile", "share": 0.5}, {"name": "linear", "kind": "linear"}]
 
 

@@ -14,6 +14,8 @@ from tree import ROOT, copy_with, give_database, steps
 
 from molino.contracts.steps import STEP_NAMES
 
+pytestmark = pytest.mark.embedded
+
 TARGET = '''
 import json
 

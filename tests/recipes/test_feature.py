@@ -9,6 +9,8 @@ import pytest
 import yaml
 from tree import changed_files, copy_with_recipe, give_database, run, steps
 
+pytestmark = pytest.mark.embedded
+
 MODEL = {
     "name": "loans",
     "title": "Loans",

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tree import changed_files, copy_with_recipe, run
 
+pytestmark = pytest.mark.embedded
+
 PARSE = """
 from molino.contracts.model_file import parse_model
 text = open('pipelines/models/housing/model.yaml', 'rb').read().replace(b'metric: rmse', b'metric: within_tenth')

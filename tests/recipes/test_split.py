@@ -9,6 +9,8 @@ import pytest
 import yaml
 from tree import ROOT, copy_with, give_database, run, steps
 
+pytestmark = pytest.mark.embedded
+
 KEYS = '''
 from typing import Literal
 

@@ -10,6 +10,8 @@ from tree import changed_files, copy_with_recipe, molino, run
 from molino.contracts.model_file.json_schema import model_file_schema
 from molino.contracts.settings import Settings
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:

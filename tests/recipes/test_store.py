@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tree import ROOT, copy_with, molino, run
 
+pytestmark = pytest.mark.embedded
+
 STORE = '''
 import hashlib
 import sqlite3

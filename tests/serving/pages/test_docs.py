@@ -13,6 +13,8 @@ from running_server import RunningServer
 from serving.routes.table import ROUTES
 from tests.serving.pages.browsing import cut, open_docs, violations
 
+pytestmark = pytest.mark.pages
+
 
 def open_route(page: Any, path: str) -> Any:
     card = page.locator(".route", has=page.locator(".path", has_text=re.compile(f"^{re.escape(path)}$"))).last

@@ -10,6 +10,8 @@ from running_server import RunningServer, run_server
 
 from tests.serving.pages.browsing import cut, enter_key, open_home, violations
 
+pytestmark = pytest.mark.pages
+
 
 def predict(page: Any, model: str) -> None:
     page.click(f"#{model} .features button")

@@ -18,6 +18,8 @@ from running_server import JSON, RunningServer, run_server
 from tests.ports import free_port
 from tests.serving.pages.browsing import open_docs, open_home
 
+pytestmark = pytest.mark.pages
+
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 PREFIXES = ("/ml", "/a/b.c", "/set")
 CONFIGURATION = """\

@@ -8,6 +8,8 @@ from werkzeug.test import Client
 
 from tests.serving.pages.browsing import cut, violations
 
+pytestmark = pytest.mark.pages
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 HTML, PROBLEM = "text/html; charset=utf-8", "application/problem+json"
 
