@@ -37,6 +37,7 @@ LOGIN = (
     "oidc.enabled=true", "oidc.config.issuer=https://login.example.com", "oidc.auth.existingSecret=own",
     "oidc.airflow.roles.Admin={admins}", "oidc.mlflow.groups={admins,users}", "oidc.tensorboard.groups={users}",
     "oidc.serving.groups={users}", "oidc.serving.host=people.example.com", "oidc.serving.tlsSecret=own",
+    "oidc.minio.enabled=true", "oidc.minio.groups={users}",
 )  # fmt: skip
 ALWAYS = (
     "models.own=content", "prune.enabled=true", "notices.enabled=true", "notices.slack.enabled=true",

@@ -10,8 +10,8 @@ from network_policies import End, allowed
 from rendering import INGRESSES, LOGIN, pods, refusal, render
 from test_parts import ALWAYS_THERE, references
 
-PROXIED = {"mlflow": 4180, "tensorboard": 4181, "serving": 4182}
-SERVERS = {"mlflow": 5000, "tensorboard": 8090, "serving": 8000}
+PROXIED = {"mlflow": 4180, "tensorboard": 4181, "serving": 4182, "minio": 4183}
+SERVERS = {"mlflow": 5000, "tensorboard": 8090, "serving": 8000, "minio": 9001}
 ON = (*INGRESSES, *LOGIN)
 
 
@@ -52,7 +52,33 @@ def test_each_proxy_lets_in_its_groups_alone(component: str, documents: list[dic
     assert upstream["uri"] == f"http://molino-{component}:{SERVERS[component]}"
 
 
-@pytest.mark.parametrize("component", ["mlflow", "tensorboard"])
+@pytest.mark.parametrize(
+    ("component", "sent"),
+    [("mlflow", ["Authorization"]), ("tensorboard", ["Authorization"]), ("serving", ["X-API-KEY"]), ("minio", [])],
+)
+def test_a_proxy_logs_in_at_what_is_behind_it_and_minio_asks_for_itself(
+    component: str, sent: list[str], documents: list[dict[str, Any]]
+) -> None:
+    assert [one["name"] for one in settings(documents, component)["injectRequestHeaders"]] == sent
+    (spec,) = (spec for name, spec, _ in pods(documents) if name == "Deployment/molino-oidc")
+    made = {one["name"] for one in spec["initContainers"]}
+    assert (f"{component}-header" in made) == bool(sent)
+
+
+def test_minios_console_alone_wants_no_password_of_ours() -> None:
+    off = [f"oidc.{one}.enabled=false" for one in ("airflow", "mlflow", "tensorboard", "serving")]
+    (spec,) = (spec for name, spec, _ in pods(render("defaults", *ON, *off)) if name == "Deployment/molino-oidc")
+    assert "initContainers" not in spec
+    assert [one["name"] for one in spec["containers"]] == ["minio"]
+
+
+def test_a_console_that_has_a_certificate_is_asked_by_https() -> None:
+    documents = render("defaults", *ON, "minio.tlsSecret=own", "network.caConfigMap=own")
+    (upstream,) = settings(documents, "minio")["upstreamConfig"]["upstreams"]
+    assert upstream["uri"] == "https://molino-minio:9001"
+
+
+@pytest.mark.parametrize("component", ["mlflow", "tensorboard", "minio"])
 def test_the_ingress_leads_through_the_proxy(component: str, documents: list[dict[str, Any]]) -> None:
     (rule,) = of_kind(documents, "Ingress")[f"molino-{component}"]["spec"]["rules"]
     leads = {one["path"]: one["backend"]["service"] for one in rule["http"]["paths"]}
@@ -111,6 +137,7 @@ def test_the_network_lets_a_login_through(component: str, documents: list[dict[s
     assert allowed(rules, there["oidc"], outside, 443)
     assert allowed(rules, there["airflow-api-server"], outside, 443)
     assert not allowed(rules, there["oidc"], there["minio"], 9000)
+    assert not allowed(rules, there["oidc"], there["postgres"], 5432)
 
 
 def test_the_api_server_alone_knows_airflows_secret(documents: list[dict[str, Any]]) -> None:
@@ -161,7 +188,8 @@ def test_mlflow_answers_at_an_address_that_its_ingress_does_not_tell() -> None:
     hosts = variables(documents, "Deployment/molino-mlflow")["MOLINO_ALLOWED_HOSTS"].split(",")
     assert {"mlflow.example.com", "runs.example.com:8443"} <= set(hosts)
     (spec,) = (spec for name, spec, _ in pods(documents) if name == "Deployment/molino-oidc")
-    assert "--redirect-url=https://runs.example.com:8443/oauth2/callback" in spec["containers"][0]["args"]
+    (proxy,) = (one for one in spec["containers"] if one["name"] == "mlflow")
+    assert "--redirect-url=https://runs.example.com:8443/oauth2/callback" in proxy["args"]
 
 
 def test_the_operator_makes_its_secret() -> None:
@@ -179,6 +207,8 @@ def test_the_operator_makes_its_secret() -> None:
         ("oidc.config.issuer=http://login.example.com", "an http provider"),
         ("oidc.auth.existingSecret=", "a Secret with the keys client-secret, cookie-secret"),
         ("oidc.mlflow.groups=null", "oidc.mlflow.groups: name the groups that may log in"),
+        ("oidc.minio.groups=null", "oidc.minio.groups: name the groups that may log in"),
+        ("minio.ingress.enabled=false", "oidc.minio: set minio.ingress or oidc.minio.url"),
         ("oidc.airflow.roles=null", "oidc.airflow.roles: name the groups of a role"),
         ("oidc.serving.host=Own_Host", "oidc.serving.host: Own_Host is no host name"),
         ("oidc.serving.host=mlflow.example.com", "mlflow.ingress and oidc.serving both take mlflow.example.com/"),

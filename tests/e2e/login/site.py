@@ -10,10 +10,17 @@ from tests.e2e.installed.installation import PASSWORD, USER, Installation
 from tests.e2e.login import provider
 from tests.e2e.login.people import ADMIN, ENGINEER
 
-HOSTS = {name: f"{name}.molino.test" for name in ("airflow", "mlflow", "tensorboard", "models", "api")}
+HOSTS = {name: f"{name}.molino.test" for name in ("airflow", "mlflow", "tensorboard", "minio", "models", "api")}
 """`models` is serving's host for people, `api` the one for programs."""
-PROXIED = ("mlflow", "tensorboard", "models")
-SHOWN = {"mlflow": "Experiments", "tensorboard": "TensorBoard", "models": "Models in service"}
+PAGES = ("airflow", "mlflow", "tensorboard", "minio")
+"""Those with an ingress of their own for people."""
+PROXIED = ("mlflow", "tensorboard", "minio", "models")
+SHOWN = {
+    "mlflow": "Experiments",
+    "tensorboard": "TensorBoard",
+    "minio": "High-Performance Object Store",
+    "models": "Models in service",
+}
 """What a page shows those who may see it."""
 MODEL = "homes"
 SECRET, AUTHORITY = "login", "login-ca"
@@ -35,7 +42,7 @@ def values(session_seconds: int = SESSION_SECONDS) -> dict[str, Any]:
     namespace = {"matchLabels": {"kubernetes.io/metadata.name": provider.NAMESPACE}}
     proxied = {"groups": [ADMINS, ENGINEERS]}
     return {
-        **{page: {"ingress": {"enabled": True, "host": HOSTS[page]}} for page in ("airflow", "mlflow", "tensorboard")},
+        **{page: {"ingress": {"enabled": True, "host": HOSTS[page]}} for page in PAGES},
         "serving": {"ingress": {"allHosts": False, "host": HOSTS["api"]}},
         "models": {MODEL: models.small(MODEL)},
         "networkPolicies": {"enabled": True, "to": {"issuer": {"peers": [{"namespaceSelector": namespace}]}}},
@@ -48,6 +55,7 @@ def values(session_seconds: int = SESSION_SECONDS) -> dict[str, Any]:
             "airflow": {"roles": {"Admin": [ADMINS], "User": [ENGINEERS]}},
             "mlflow": proxied,
             "tensorboard": proxied,
+            "minio": {**proxied, "enabled": True},
             "serving": {**proxied, "host": HOSTS["models"]},
         },
     }

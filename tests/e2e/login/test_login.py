@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.e2e.installed.installation import PASSWORD
 from tests.e2e.installed.pages import LIMIT_MS, shoot
 from tests.e2e.login.browsing import browse, log_in, sign_in, status_of
 from tests.e2e.login.people import ADMIN, ENGINEER, GUEST, OTHER, Person
@@ -72,6 +73,16 @@ def test_without_a_login_nothing_is_shown(name: str, browser: Browser) -> None:
         page.goto(address(name))
         expect(sign_in(page, name)).to_be_visible(timeout=LIMIT_MS)
         expect(page.get_by_text(SHOWN[name])).to_have_count(0)
+
+
+def test_minio_asks_who_is_let_in_for_its_own_password_and_shows_the_buckets(browser: Browser) -> None:
+    with browse(browser, ENGINEER) as page:
+        log_in(page, "minio", ENGINEER)
+        page.locator("#accessKey").fill("minio")
+        page.locator("#secretKey").fill(PASSWORD)
+        page.get_by_role("button", name="Login").click()
+        expect(page.get_by_text("molino-dvc").first).to_be_visible(timeout=LIMIT_MS)
+        shoot(page, "login-minio-buckets")
 
 
 def test_mlflow_shows_the_model_that_was_registered(browser: Browser) -> None:

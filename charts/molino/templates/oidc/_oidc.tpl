@@ -2,7 +2,7 @@
 
 {{/* The components whose pages have oauth2-proxy in front of them, as JSON: by name, its port. */}}
 {{- define "molino.oidcProxied" -}}
-{{- $ports := dict "mlflow" 4180 "tensorboard" 4181 "serving" 4182 -}}
+{{- $ports := dict "mlflow" 4180 "tensorboard" 4181 "serving" 4182 "minio" 4183 -}}
 {{- $found := dict -}}
 {{- if .Values.oidc.enabled -}}
 {{- range $component, $port := $ports -}}
@@ -53,22 +53,30 @@ serving.ingress, and so is tlsSecret where neither it nor `tls` says another.
 {{- $keys | uniq | sortAlpha | toJson -}}
 {{- end -}}
 
-{{/* The address of a component's own server, and of the header by which oauth2-proxy logs in there. */}}
+{{/* The address of a component's own server, and the header by which oauth2-proxy logs in there: at MinIO none does. */}}
 {{- define "molino.oidcUpstream" -}}
-http://{{ include "molino.name" . }}:{{ (index .root.Values .component).service.port | toJson }}
+{{- $values := index .root.Values .component -}}
+{{- if eq .component "minio" -}}
+http{{ empty $values.tlsSecret | ternary "" "s" }}://{{ include "molino.name" . }}:{{ $values.service.consolePort | toJson }}
+{{- else -}}
+http://{{ include "molino.name" . }}:{{ $values.service.port | toJson }}
+{{- end -}}
 {{- end -}}
 {{- define "molino.oidcHeader" -}}
-{{- eq .component "serving" | ternary "X-API-KEY" "Authorization" -}}
+{{- get (dict "mlflow" "Authorization" "tensorboard" "Authorization" "serving" "X-API-KEY") .component -}}
 {{- end -}}
 
 {{/* What oauth2-proxy is told of a component; wants root, component, port. */}}
 {{- define "molino.oidcSettings" -}}
 {{- $config := .root.Values.oidc.config -}}
 {{- $upstream := dict "id" .component "path" "/" "uri" (include "molino.oidcUpstream" .) -}}
-{{- $header := dict "name" (include "molino.oidcHeader" .) "values" (list (dict "secretSource" (dict "fromFile" (printf "/run/molino/%s" .component)))) -}}
+{{- $headers := list -}}
+{{- with include "molino.oidcHeader" . -}}
+{{- $headers = list (dict "name" . "values" (list (dict "secretSource" (dict "fromFile" (printf "/run/molino/%s" $.component))))) -}}
+{{- end -}}
 {{- $claims := dict "issuerURL" $config.issuer "emailClaim" $config.usernameClaim "userIDClaim" $config.usernameClaim "groupsClaim" $config.groupsClaim "audienceClaims" (list "aud") "insecureSkipNonce" false -}}
 {{- $provider := dict "id" "oidc" "provider" "oidc" "name" "OpenID" "clientID" (include "molino.oidcClient" .) "clientSecretFile" (printf "/etc/molino-oidc/%s" (include "molino.oidcSecretKey" .)) "scope" $config.scopes "allowedGroups" (index .root.Values.oidc .component).groups "code_challenge_method" "S256" "oidcConfig" $claims -}}
-{{- dict "server" (dict "bindAddress" (printf ":%v" .port)) "upstreamConfig" (dict "proxyRawPath" true "upstreams" (list $upstream)) "injectRequestHeaders" (list $header) "providers" (list $provider) | toYaml -}}
+{{- dict "server" (dict "bindAddress" (printf ":%v" .port)) "upstreamConfig" (dict "proxyRawPath" true "upstreams" (list $upstream)) "injectRequestHeaders" $headers "providers" (list $provider) | toYaml -}}
 {{- end -}}
 
 {{/* Refuse, in a line, a login that can't be. */}}
