@@ -1,17 +1,21 @@
-"""What the records in the store tell of the pipelines, in the text format of Prometheus.
+"""What the records in the store tell of the pipelines, for Prometheus.
 
 The records are the truth of what became of a run, on Kubernetes and on one machine alike, and nothing else knows of the
 gate's verdict, of rows set aside, or that a release was put back: so they are read here, and not what Airflow counts.
 """
 
-import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from statistics import median
 from typing import Any
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from molino.contracts.approval import Approval
 from molino.contracts.errors import MolinoError
@@ -29,7 +33,6 @@ STATES = ("done", "rejected", "unfinished", "unchanged", "unreadable")
 """What a run may be (`Run.state`)."""
 REGULAR_RUNS = 6
 """Newest runs that tell whether a model runs regularly."""
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HELP = {
     "molino_store_up": "1 where the records could be read.",
     "molino_pipeline_runs": "Runs that have a record, by what became of them.",
@@ -48,7 +51,7 @@ HELP = {
 Sample = tuple[str, dict[str, str], float]
 
 
-class PipelineMetrics:
+class PipelineMetrics(Collector):
     """Reads a store at each scrape: two listings for a model, and the newest run where it has changed."""
 
     def __init__(self, store: Store) -> None:
@@ -56,17 +59,19 @@ class PipelineMetrics:
         self._read: dict[RunSummary, Run] = {}
         """The newest run of each model, by what its marker says."""
 
-    def expose(self) -> str:
-        """Return the metrics; a store that doesn't answer is one of them."""
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metrics; a store that doesn't answer is one of them."""
         try:
             samples = [*self._samples(), ("molino_store_up", {}, 1.0)]
         except (MolinoError, OSError):
             samples = [("molino_store_up", {}, 0.0)]
-        lines: list[str] = []
         for name, told in HELP.items():
-            found = [f"{name}{_labels(labels)} {value!r}" for known, labels, value in samples if known == name]
-            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *found] if found else []
-        return "\n".join([*lines, ""])
+            gauge = GaugeMetricFamily(name, told)
+            for known, labels, value in samples:
+                if known == name:
+                    gauge.add_sample(name, labels, value)
+            if gauge.samples:
+                yield gauge
 
     def _samples(self) -> Iterator[Sample]:
         newest: dict[RunSummary, Run] = {}
@@ -144,44 +149,17 @@ def _of_changes(model: dict[str, str], changes: Sequence[Change]) -> Iterator[Sa
         yield "molino_data_changes", model | {"refused": str(whether).lower()}, float(refused[whether])
 
 
-def serve(store: Store, host: str, port: int) -> ThreadingHTTPServer:
-    """Return a server of `GET /metrics`, bound and not yet running."""
-    metrics = PipelineMetrics(store)
+def serve(store: Store, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
+    """Answer scrapes at an address, and return the server and the thread that it runs in."""
+    return start_http_server(port, listen_address(host), registry_of(store))
 
-    class Handler(BaseHTTPRequestHandler):
-        """Answers a scrape, and nothing else."""
 
-        def do_GET(self) -> None:
-            """Answer."""
-            known = self.path in ("/metrics", "/ping")
-            body = (metrics.expose() if self.path == "/metrics" else "").encode()
-            self.send_response(200 if known else 404)
-            self.send_header("Content-Type", CONTENT_TYPE)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Keep scrapes out of the log."""
-
-    address = listen_address(host)
-
-    class Server(ThreadingHTTPServer):
-        """Of the address's family."""
-
-        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-    return Server((address, port), Handler)
+def registry_of(store: Store) -> CollectorRegistry:
+    """Return what asks a store at each scrape."""
+    registry = CollectorRegistry()
+    registry.register(PipelineMetrics(store))
+    return registry
 
 
 def _seconds(moment: datetime) -> float:
     return round(moment.timestamp(), 3)
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{told}}}" if told else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -13,15 +13,19 @@ def metrics(
 
     Example: `molino metrics --port 9464`
     """
+    import structlog
+    from prometheus_client import generate_latest
+
     from molino.contracts.settings import load_settings
     from molino.logs import configure_logs
-    from molino.pipeline_metrics import PipelineMetrics, serve
+    from molino.pipeline_metrics import registry_of, serve
     from training.stores.opening import open_store
 
     configure_logs()
     store = open_store(load_settings())
     if port is None:
-        print(PipelineMetrics(store).expose(), end="")
+        print(generate_latest(registry_of(store)).decode(), end="")
         return
-    with serve(store, host, port) as server:
-        server.serve_forever()
+    _, thread = serve(store, host, port)
+    structlog.get_logger().info("metrics are served", host=host, port=port, path="/metrics")
+    thread.join()

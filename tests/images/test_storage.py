@@ -17,7 +17,7 @@ from test_pipeline_metrics import keep, read
 
 from molino.contracts.errors import StoreError
 from molino.contracts.settings import Settings
-from molino.pipeline_metrics import PipelineMetrics
+from molino.pipeline_metrics import registry_of
 from molino.secrets.making import made
 from molino.secrets.rotation import Held, turn
 from tests.conftest import S3
@@ -119,7 +119,7 @@ def test_metrics_of_runs_want_a_reader_s_key_alone(s3: S3, setup: dict[str, str]
         return open_store(Settings(store=f"s3://{setup['bucket']}", s3_endpoint=s3.endpoint, **keys))
 
     keep(store("steps"), "waits", 5)
-    told = read(PipelineMetrics(store("metrics")).expose())
+    told = read(registry_of(store("metrics")))
     assert told["molino_store_up"] == {(): 1}
     assert told["molino_pipeline_waits_for_approval"] == {(): 1}
     with pytest.raises(StoreError, match=r"Access ?Denied"):

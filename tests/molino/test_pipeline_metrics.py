@@ -1,7 +1,6 @@
 """What the records of runs tell Prometheus."""
 
 import shutil
-import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from molino.contracts.approval import Approval, approval_key
@@ -17,7 +17,7 @@ from molino.contracts.refusal import Refusal, refusal_key
 from molino.contracts.results import Change
 from molino.contracts.settings import Settings
 from molino.contracts.steps import STEP_NAMES
-from molino.pipeline_metrics import HELP, PipelineMetrics, serve
+from molino.pipeline_metrics import HELP, registry_of, serve
 from tests.ports import free_port
 from training.run_index import keep_record
 from training.stores.contract import Store
@@ -76,10 +76,10 @@ def keep(store: Store, run_id: str, steps: int, hour: int = 0, status: str = "do
         earlier[step] = record
 
 
-def read(text: str) -> Told:
+def read(metrics: CollectorRegistry) -> Told:
     """Return value by labels, without the model's, and by name."""
     told: Told = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(generate_latest(metrics).decode()):
         for sample in family.samples:
             labels = tuple(value for name, value in sample.labels.items() if name != "model")
             told.setdefault(sample.name, {})[labels] = sample.value
@@ -87,13 +87,13 @@ def read(text: str) -> Told:
 
 
 def test_an_empty_store_tells_that_it_answers(store: FolderStore) -> None:
-    assert read(PipelineMetrics(store).expose()) == {"molino_store_up": {(): 1}}
+    assert read(registry_of(store)) == {"molino_store_up": {(): 1}}
 
 
 def test_a_refused_model_is_told_with_its_rows_and_scores(store: FolderStore) -> None:
     keep(store, "a", 6)
     keep(store, "b", 6, hour=1, status="rejected")
-    told = read(PipelineMetrics(store).expose())
+    told = read(registry_of(store))
 
     assert told["molino_pipeline_runs"][("done",)] == told["molino_pipeline_runs"][("rejected",)] == 1
     assert [state for (state,), on in told["molino_pipeline_last_run_state"].items() if on] == ["rejected"]
@@ -107,7 +107,7 @@ def test_a_refused_model_is_told_with_its_rows_and_scores(store: FolderStore) ->
 
 def test_a_release_that_was_not_deployed_is_told(store: FolderStore) -> None:
     keep(store, "a", 5)
-    told = read(PipelineMetrics(store).expose())
+    told = read(registry_of(store))
 
     assert [step for (step,), done in told["molino_pipeline_step_done"].items() if not done] == ["deploy"]
     assert told["molino_pipeline_last_run_state"][("unfinished",)] == 1
@@ -116,12 +116,12 @@ def test_a_release_that_was_not_deployed_is_told(store: FolderStore) -> None:
 
 
 def test_a_run_waits_for_an_approval_until_somebody_has_answered(store: FolderStore) -> None:
-    metrics, waits, last = PipelineMetrics(store), "molino_pipeline_waits_for_approval", BEGAN + timedelta(hours=30)
+    metrics, waits, last = registry_of(store), "molino_pipeline_waits_for_approval", BEGAN + timedelta(hours=30)
     keep(store, "a", 5)
-    before = read(metrics.expose())
+    before = read(metrics)
     said = Approval(approved=True, by="ann", at=last)
     store.write(approval_key("rows", "a"), said.model_dump_json().encode())
-    after = read(metrics.expose())
+    after = read(metrics)
 
     assert (before[waits], after[waits]) == ({(): 1}, {(): 0})
     assert after["molino_pipeline_last_record_timestamp_seconds"] == {(): last.timestamp()}
@@ -129,7 +129,7 @@ def test_a_run_waits_for_an_approval_until_somebody_has_answered(store: FolderSt
 
 
 def test_data_that_was_refused_is_told_until_its_run_has_a_version(store: FolderStore) -> None:
-    metrics, at = PipelineMetrics(store), BEGAN + timedelta(hours=30)
+    metrics, at = registry_of(store), BEGAN + timedelta(hours=30)
     keep(store, "a", 6)
     keep(store, "b", 1, hour=1)
     found = [
@@ -138,12 +138,12 @@ def test_data_that_was_refused_is_told_until_its_run_has_a_version(store: Folder
     ]
     said = Refusal(at=at, compared_with="2" * 40, changes=tuple(found))
     store.write(refusal_key("rows", "b"), said.model_dump_json().encode())
-    refused = read(metrics.expose())
+    refused = read(metrics)
     keep(store, "b", 2, hour=1)
 
     assert refused["molino_data_changes"] == {("false",): 1, ("true",): 1}
     assert refused["molino_pipeline_last_record_timestamp_seconds"] == {(): at.timestamp()}
-    assert read(metrics.expose())["molino_data_changes"] == {("false",): 1, ("true",): 0}
+    assert read(metrics)["molino_data_changes"] == {("false",): 1, ("true",): 0}
 
 
 @pytest.mark.parametrize(
@@ -154,16 +154,16 @@ def test_the_interval_of_a_model_that_runs_regularly_is_told(
 ) -> None:
     for hour in hours:
         keep(store, f"r{hour:02}", 1, hour)
-    told = read(PipelineMetrics(store).expose())
+    told = read(registry_of(store))
     assert told.get("molino_pipeline_interval_seconds") == (interval and {(): interval})
 
 
 def test_a_run_that_goes_on_is_read_again(store: FolderStore) -> None:
-    metrics = PipelineMetrics(store)
+    metrics = registry_of(store)
     keep(store, "a", 1)
-    before = read(metrics.expose())
+    before = read(metrics)
     keep(store, "a", 2)
-    after = read(metrics.expose())
+    after = read(metrics)
 
     assert (before["molino_pipeline_step_done"][("version",)], after["molino_pipeline_step_done"][("version",)]) == (
         0,
@@ -176,7 +176,7 @@ def test_a_record_that_cannot_be_read_is_told(store: FolderStore) -> None:
     store.write(record_key("rows", "a", "version"), b"no record")
     shutil.rmtree(store.root / "runs" / ".markers")
 
-    told = read(PipelineMetrics(store).expose())
+    told = read(registry_of(store))
     assert told["molino_pipeline_last_run_state"][("unreadable",)] == 1
 
 
@@ -187,17 +187,16 @@ def test_a_store_that_does_not_answer_is_told() -> None:
         s3_access_key="own",
         s3_secret_key="secret-key",
     )
-    assert read(PipelineMetrics(open_store(settings)).expose()) == {"molino_store_up": {(): 0}}
+    assert read(registry_of(open_store(settings))) == {"molino_store_up": {(): 0}}
 
 
 @pytest.fixture
 def url(store: FolderStore) -> Iterator[str]:
-    with serve(store, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server, thread = serve(store, "127.0.0.1", 0)
+    with server:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
-        thread.join()
+    thread.join()
 
 
 def test_they_are_served(store: FolderStore, url: str) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -121,12 +120,11 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     store = FolderStore(tmp_path_factory.mktemp("store"))
     for hour in range(6):
         keep(store, f"r{hour}", 6, hour)
-    with serve(store, "127.0.0.1", 0) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
+    listening, thread = serve(store, "127.0.0.1", 0)
+    with listening:
         yield int(listening.server_address[1])
         listening.shutdown()
-        thread.join()
+    thread.join()
 
 
 @pytest.fixture(scope="module")
