@@ -14,7 +14,7 @@ from pathlib import Path
 
 import database
 
-from molino.contracts.listening import uvicorn_host
+from molino.contracts.listening import EVERYWHERE, listen_address, uvicorn_host
 
 SCHEMA_OF = ("mlflow",)
 AUTH_CONFIG = Path("/tmp/basic_auth.ini")  # noqa: S108  # the pod's own emptyDir
@@ -100,7 +100,7 @@ def metrics() -> None:
     MultiProcessCollector(registry, path=os.environ["MOLINO_METRICS"])
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    start_http_server(METRICS_PORT, registry=registry)
+    start_http_server(METRICS_PORT, listen_address(EVERYWHERE), registry)
     signal.sigwait(ends)
 
 

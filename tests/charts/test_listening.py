@@ -27,6 +27,7 @@ async def app(scope, receive, send):
 """
 HEALTH = "import start; start.have_health_page_listen(); from airflow.utils import scheduler_health as page; "
 HEALTH += "page.serve_health_check()"
+METRICS = "import server; server.METRICS_PORT = 9465; server.metrics()"
 AS_NOBODY = ["runuser", "-u", "nobody", "--"]
 
 
@@ -53,6 +54,10 @@ def planned(folder: Path) -> dict[str, dict[str, Any]]:
         "pipeline-metrics": server(
             [sys.executable, "-m", "molino", *containers["pipeline-metrics"]["args"]], 9464, "/ping",
             env={"MOLINO_HOME": str(folder / "state")},
+        ),
+        "metrics of mlflow": server(
+            [sys.executable, "-c", METRICS], 9465, "/metrics",
+            env={"PYTHONPATH": f"{IMAGES}:{IMAGES / 'mlflow'}:{IMAGES.parent}", "MOLINO_METRICS": str(folder)},
         ),
         "uvicorn of one process": server([sys.executable, "-c", UVICORN, 1, 5000], 5000),
         "uvicorn of two": server([sys.executable, "-c", UVICORN, 2, 5001], 5001),
