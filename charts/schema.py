@@ -232,6 +232,8 @@ def _bounds(path: str) -> dict[str, Any]:
         return {"pattern": f"^(latest|{MOMENT})?$"}
     if name in ("size", "sizeLimit"):
         return {"pattern": QUANTITY if name == "size" else f"^$|{QUANTITY}"}
+    if path == "minio.distributed.replicas":
+        return {"minimum": 4, "maximum": 16}
     if name.lower().endswith("port"):
         return {"minimum": 1, "maximum": 65535}
     return {}

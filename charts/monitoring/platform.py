@@ -154,8 +154,8 @@ PLATFORM = Dashboard(
         Panel("Hours since the last backup that went well", {"{{cronjob}}": BACKUP_AGE}, "h"),
         Panel("Days until certificates expire", {"{{name}}": CERTIFICATE_DAYS}, "d"),
         Panel("MinIO: objects, bytes and free space", {
-            "bytes": f"sum(minio_cluster_usage_total_bytes{{{ALL}}})",
-            "objects": f"sum(minio_cluster_usage_object_total{{{ALL}}})",
+            "bytes": f"max(minio_cluster_usage_total_bytes{{{ALL}}})",
+            "objects": f"max(minio_cluster_usage_object_total{{{ALL}}})",
             "free": OBJECTS_FREE,
         }),
         Panel("Postgres: share of connections, and bytes by database", {

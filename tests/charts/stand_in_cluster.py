@@ -80,14 +80,21 @@ def namespace(name: str) -> tuple[str, dict[str, Any]]:
     return f"/api/v1/namespaces/{name}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def claims(size: str, now: str = "") -> tuple[tuple[str, dict[str, Any]], ...]:
-    """Return MinIO's StatefulSet with the size that its claim was made with, and the claim as it is now."""
+def claims(size: str, now: str = "", stores: str = "/data") -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return MinIO's StatefulSet with the size that its claim was made with, and the claim as it is now.
+
+    `stores` is where MinIO stores.
+    """
+    container = {"name": "minio", "args": ["minio", "server", stores]}
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
     grown = spec | {"resources": {"requests": {"storage": now or size}}}
     return (
         ("/apis/apps/v1/namespaces/molino/statefulsets/molino-minio", {
             "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": of_the_release("molino-minio"),
-            "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": spec}]},
+            "spec": {
+                "template": {"spec": {"containers": [container]}},
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": spec}],
+            },
         }),
         ("/api/v1/namespaces/molino/persistentvolumeclaims/data-molino-minio-0", {
             "apiVersion": "v1", "kind": "PersistentVolumeClaim",

@@ -163,6 +163,24 @@ def test_what_a_volume_cannot_become_is_said(setting: str, said: str, tmp_path: 
     assert said in install(tmp_path, storage_class("fast"), *claims("5Gi"), settings=settings)[1]
 
 
+SPREAD = "http://molino-minio-{0...3}.molino-minio-pods.molino.svc:9000/data"
+
+
+@pytest.mark.parametrize(
+    ("stores", "setting", "said"),
+    [
+        ("/data", "enabled=true", "minio.distributed: MinIO has 1 pods there"),
+        (SPREAD, "enabled=false", "minio.distributed: MinIO has 4 pods there"),
+        (SPREAD, "enabled=true,minio.distributed.replicas=5", "minio.distributed: MinIO has 4 pods there"),
+        (SPREAD, "enabled=true", ""),
+        ("/data", "enabled=false", ""),
+    ],
+)
+def test_what_is_stored_stays_spread_as_it_is(stores: str, setting: str, said: str, tmp_path: Path) -> None:
+    rendered, told = install(tmp_path, *claims("5Gi", stores=stores), settings=(f"minio.distributed.{setting}",))
+    assert (said in told, bool(rendered), bool(told)) == (True, not said, bool(said))
+
+
 OLD = (deployed("molino-mlflow", "mlflow", "molino-mlflow:0.0.9"),)
 SAME = (
     deployed("molino-mlflow", "mlflow", "molino-mlflow:0.1.0"),

@@ -1,6 +1,8 @@
 import contextlib
 import shutil
+import socketserver
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,8 +23,32 @@ def host(name: str, *locations: Location, certificate: tuple[str, str] | None = 
     return Host(name, {(location.path, location.kind): location for location in locations}, certificate)
 
 
+class Failing(socketserver.StreamRequestHandler):
+    """Ends the first connections at once, as a pod that is gone."""
+
+    taken = 0
+
+    def handle(self) -> None:
+        type(self).taken += 1
+        asked = self.rfile.readline().split()[1]
+        if type(self).taken >= 3:
+            self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + asked)
+
+
 @pytest.fixture
-def answers(tmp_path: Path) -> Iterator[str]:
+def failing() -> Iterator[tuple[str, type[Failing]]]:
+    """A server that fails twice: where it is, and what counts its connections."""
+    handler = type("Handler", (Failing,), {})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}", handler
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def answers(tmp_path: Path, failing: tuple[str, type[Failing]]) -> Iterator[str]:
     """Run nginx, with a backend that tells which path it was asked for, and return the address of nginx."""
     if NGINX is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
@@ -31,6 +57,7 @@ def answers(tmp_path: Path) -> Iterator[str]:
         "a.test",
         Location("/exact", "Exact", behind),
         Location("/deep", "Prefix", behind),
+        Location("/failing", "Prefix", failing[0]),
         Location("/gone", "Prefix", None),
         Location("/small", "Prefix", behind, body_size="1k"),
     )
@@ -79,6 +106,13 @@ def ask(address: str, path: str, *, name: str = "a.test", body: bytes | None = N
 @pytest.mark.parametrize("path", ["/exact", "/exact?x=1", "/deep", "/deep/er", "/deep/er/still?x=%20y"])
 def test_path_reaches_its_backend_as_it_was_asked(answers: str, path: str) -> None:
     assert ask(answers, path) == (200, path)
+
+
+def test_a_service_is_asked_again_where_one_of_its_pods_ends_the_connection(
+    answers: str, failing: tuple[str, type[Failing]]
+) -> None:
+    assert ask(answers, "/failing") == (200, "/failing")
+    assert failing[1].taken == 3
 
 
 @pytest.mark.parametrize("path", ["/", "/exact/", "/exactly", "/deeper"])

@@ -273,6 +273,8 @@
   "minio.image.repository": "molino-minio",
   "minio.image.tag": "",
   "minio.image.digest": "",
+  "minio.distributed.enabled": false,
+  "minio.distributed.replicas": 4,
   "minio.config": {"MINIO_BROWSER": "on"},
   "minio.auth.existingSecret": "",
   "minio.auth.rootUser": "minio",

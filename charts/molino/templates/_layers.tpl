@@ -8,7 +8,8 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- $found := list -}}
 {{- range $part := list "postgres" "minio" "mlflow" "tensorboard" -}}
 {{- $values := index $v $part -}}
-{{- if $values.enabled }}{{ $found = append $found (dict "component" $part "of" $part "replicas" ($values.replicas | default 1)) }}{{ end -}}
+{{- $replicas := eq $part "minio" | ternary (include "molino.minioReplicas" $ | int) ($values.replicas | default 1) -}}
+{{- if $values.enabled }}{{ $found = append $found (dict "component" $part "of" $part "replicas" $replicas) }}{{ end -}}
 {{- end -}}
 {{- if ne "{}" (include "molino.oidcProxied" .) }}{{ $found = append $found (dict "component" "oidc" "of" "oidc" "replicas" $v.oidc.replicas) }}{{ end -}}
 {{- range include "molino.servingGroups" . | fromJsonArray }}{{ $found = append $found (pick . "component" "of" "replicas") }}{{ end -}}

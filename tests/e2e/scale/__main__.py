@@ -1,8 +1,9 @@
 """`make scale`: two of everything that may be two, under load that doubles, and with a pod of each kind killed.
 
 `python -m tests.e2e.scale [--requests N] [--keep]`. Serving's pods come and go by metrics-server and Kubernetes' own
-autoscaler; of Airflow's two schedulers one is killed while four models' runs are at work. What happened is the section
-"scale" of `tests/e2e/results.md`; the exit code is 1 where a promise was broken.
+autoscaler; of Airflow's two schedulers one is killed while four models' runs are at work, and one of MinIO's four pods
+is away for a run. What happened is the section "scale" of `tests/e2e/results.md`; the exit code is 1 where a promise
+was broken.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from tests.cluster import addons
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
-from tests.e2e.installed import runs
+from tests.e2e.installed import models, runs
 from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import PASSWORD, USER, Installation
@@ -72,6 +73,7 @@ def prove(cluster: Cluster, report: Report, requests: int) -> None:
         airflow = Airflow(f"http://127.0.0.1:{port}", USER, PASSWORD)
         airflow.wait_dags({f"{model}_{group}" for model in MODELS for group in ("data", "model")})
         schedulers(found, airflow, watch, report)
+        without_a_volume(found, airflow, report)
     load_doubles(found, report, requests)
 
 
@@ -102,6 +104,27 @@ def schedulers(found: Installation, airflow: Airflow, watch: PodWatch, report: R
     served = {model: runs.served_version(found, model) for model in MODELS}
     report.promise(set(served.values()) == {"1"}, "Served", f"version 1 of {list(served.values()).count('1')} models")
     found.wait_ready()
+
+
+def without_a_volume(found: Installation, airflow: Airflow, report: Report) -> None:
+    """Take one of MinIO's pods away, run a model on other rows meanwhile, and bring it back."""
+    name, last = found.name("minio"), stage.OF_MINIO - 1
+    found.kubectl("scale", f"--replicas={last}", "statefulset", name)
+    until("one of MinIO's pods gone", lambda: len(found.component_pods("minio")) == last, 120)
+    source = runs.put_rows(found, "scale-again", models.dearer)
+    ended = runs.run_pipeline(airflow, WATCHED, "scale-without", source=source)
+    report.promise(
+        ended.states == ("success", "success"),
+        f"A run without one of MinIO's {stage.OF_MINIO} pods and its volume",
+        " and ".join(ended.states),
+    )
+    with runs.store(found) as store:
+        kept = runs.records(store, WATCHED, "scale-without")
+    report.promise(list(kept) == list(STEP_NAMES), "Its records, read without it", f"{len(kept)} of {len(STEP_NAMES)}")
+    began = time.monotonic()
+    found.kubectl("scale", f"--replicas={stage.OF_MINIO}", "statefulset", name)
+    found.wait_ready()
+    report.say("The pod back, until all are ready", f"{time.monotonic() - began:.0f} s")
 
 
 def load_doubles(found: Installation, report: Report, requests: int) -> None:

@@ -10,6 +10,7 @@ MODELS = ("homes", "rooms", "lofts", "barns")
 SEVERAL = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "mlflow", "serving")
 PODS = 2
 MOST = 5
+OF_MINIO = 4
 UNREACHED_PERCENT = 1000
 """Until it is known what the first load takes."""
 
@@ -21,6 +22,7 @@ def values(cluster: Cluster, cpu_percent: int) -> dict[str, object]:
     return {
         **images.values(cluster),
         "airflow": {"parts": parts},
+        "minio": {"distributed": {"enabled": True, "replicas": OF_MINIO}},
         "mlflow": {"replicas": PODS},
         "serving": {"autoscaling": scaling},
         "models": {name: models.small(name) for name in MODELS},
@@ -43,4 +45,4 @@ def install(cluster: Cluster, cpu_percent: int = UNREACHED_PERCENT) -> Installat
 
 def replicas(found: Installation) -> dict[str, int]:
     """Return how many pods each part has that may have several."""
-    return {part: len(found.component_pods(part)) for part in SEVERAL}
+    return {part: len(found.component_pods(part)) for part in (*SEVERAL, "minio")}

@@ -1,5 +1,6 @@
 """Write nginx's configuration for the hosts. Nothing here touches the world."""
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
@@ -21,6 +22,7 @@ http {{
     map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
     proxy_http_version 1.1;
     proxy_connect_timeout 60s;
+    proxy_next_upstream error;
     proxy_set_header Host $http_host;
     proxy_set_header Upgrade $http_upgrade;
     proxy_set_header Connection $connection_upgrade;
@@ -34,6 +36,12 @@ http {{
         location = /healthz {{ access_log off; return 200; }}
     }}
 """
+UPSTREAM = """\
+    upstream {name} {{
+{servers}    }}
+"""
+TRIES = 5
+"""How often a Service is asked where nobody takes the connection: another of its pods may be behind the next try."""
 NO_HOST = """\
     server {
         listen 80 default_server;
@@ -58,6 +66,8 @@ def render(hosts: Iterable[Host], folder: PurePath, health: str) -> str:
     """
     served = list(hosts)
     parts = [HEAD.format(folder=folder, health=health)]
+    targets = {location.target for host in served for location in host.locations.values() if location.target}
+    parts += [_upstream(target) for target in sorted(targets)]
     if all(host.name for host in served):
         parts.append(NO_HOST)
     if not any(host.certificate for host in served if not host.name):
@@ -70,6 +80,15 @@ def render(hosts: Iterable[Host], folder: PurePath, health: str) -> str:
 def certificate_file(folder: PurePath, secret: tuple[str, str], suffix: str) -> PurePath:
     """Return where a Secret's certificate (`crt`) or key (`key`) is."""
     return folder / f"{secret[0]}_{secret[1]}.{suffix}"
+
+
+def _upstream(target: str) -> str:
+    return UPSTREAM.format(name=_name(target), servers=f"        server {target} max_fails=0;\n" * TRIES)
+
+
+def _name(target: str) -> str:
+    """Return what an upstream is called: nginx takes no address for a name."""
+    return "to_" + re.sub(r"[^0-9a-z]+", "_", target)
 
 
 def _servers(host: Host, folder: PurePath) -> list[str]:
@@ -96,7 +115,7 @@ def _route(location: Location) -> str:
     else:
         action = (
             f"client_max_body_size {location.body_size}; proxy_read_timeout {location.read_timeout}; "
-            f"proxy_pass http://{location.target};"
+            f"proxy_pass http://{_name(location.target)};"
         )
     return "".join(f"        location {match} {{ {action} }}\n" for match in _matches(location))
 
