@@ -111,7 +111,7 @@ def without_a_volume(found: Installation, airflow: Airflow, report: Report) -> N
     name, last = found.name("minio"), stage.OF_MINIO - 1
     found.kubectl("scale", f"--replicas={last}", "statefulset", name)
     until("one of MinIO's pods gone", lambda: len(found.component_pods("minio")) == last, 120)
-    source = runs.put_rows(found, "scale-again", models.dearer)
+    source = runs.put_rows(found, "scale-again", models.dearer())
     ended = runs.run_pipeline(airflow, WATCHED, "scale-without", source=source)
     report.promise(
         ended.states == ("success", "success"),
