@@ -37,12 +37,24 @@ class VersionError(MolinoError):
     """Git or DVC refused, or a data revision can't be had."""
 
 
+class RefusedDataError(VersionError):
+    """The data differs from its last version as the model file refuses; another try finds the same data."""
+
+    exit_code = NOT_AGAIN
+
+
 class TrackingError(MolinoError):
     """MLflow can't be reached or refused."""
 
 
 class StepError(MolinoError):
     """A step can't start or can't hold its contract."""
+
+
+class NoCandidateError(StepError):
+    """None of the candidates could be trained on the rows; another try has the same rows and the same seed."""
+
+    exit_code = NOT_AGAIN
 
 
 class ReleaseError(MolinoError):

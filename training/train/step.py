@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from molino.contracts.contradictions import Contradiction
-from molino.contracts.errors import ModelFileError, StepError
+from molino.contracts.errors import ModelFileError, NoCandidateError, StepError
 from molino.contracts.model_file import Candidate, LoadedModel, ModelFile, place_of
 from molino.contracts.record import Artifact
 from molino.contracts.results import IngestResult, TrainResult, VersionResult
@@ -210,7 +210,7 @@ def _train_all(session: Session) -> tuple[dict[str, Trial], dict[str, str]]:
     """Train each candidate, and return those that could be, and the causes of those that couldn't, by name.
 
     Raises:
-        StepError: none could be trained; names each cause.
+        NoCandidateError: none could be trained; names each cause.
     """
     trials: dict[str, Trial] = {}
     failed: dict[str, str] = {}
@@ -223,7 +223,7 @@ def _train_all(session: Session) -> tuple[dict[str, Trial], dict[str, str]]:
             session.context.log.warning("candidate failed", candidate=candidate.name, cause=failed[candidate.name])
     if not trials:
         causes = "; ".join(f"candidate {name}: {cause}" for name, cause in failed.items())
-        raise StepError(f"no candidate of {session.context.model.name} could be trained: {causes}")
+        raise NoCandidateError(f"no candidate of {session.context.model.name} could be trained: {causes}")
     session.context.log.info("trained", candidates=len(trials), revision=session.version.revision)
     return trials, failed
 

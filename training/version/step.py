@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from molino.contracts.errors import VersionError
+from molino.contracts.errors import RefusedDataError, VersionError
 from molino.contracts.model_file import ModelFile
 from molino.contracts.refusal import Refusal, refusal_key
 from molino.contracts.results import Change, IngestResult, VersionResult
@@ -108,7 +108,7 @@ def _compared(context: Context, repository: DataRepository, rows: _VersionedData
         told = "; ".join(map(str, refused[:SHOWN_CHANGES]))
         more = f"; and {len(refused) - SHOWN_CHANGES} more" if len(refused) > SHOWN_CHANGES else ""
         keys = ", ".join(dict.fromkeys(f"quality.checks.{change.check}" for change in refused))
-        raise VersionError(
+        raise RefusedDataError(
             f"the data of {context.model.name} differs from its last version, {revision[:12]}: {told}{more}; mend the "
             f"source, or let it pass by {keys} of the model file"
         )
