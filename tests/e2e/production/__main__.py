@@ -21,7 +21,7 @@ from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.load import Load
 from tests.e2e.installed.test_install import EXAMPLE
-from tests.e2e.login.site import MODEL, PROXIED
+from tests.e2e.login.site import MODEL
 from tests.e2e.production import looks, outside, rotation, stage
 from tests.e2e.production.outside import Outside
 from tests.e2e.production.rotation import Rotation
@@ -67,7 +67,7 @@ def prove(cluster: Cluster, report: Report) -> None:
     works(found, beside, api, report)
     with open_browser(f"--host-resolver-rules=MAP * {cluster.address}") as browser:
         pages = looks.opened(browser)
-        report.promise(pages == ["airflow", *PROXIED], "Pages that open by login at the provider", ", ".join(pages))
+        report.promise(pages == [*looks.PAGES], "Pages that open by login at the provider", ", ".join(pages))
         refused = looks.refused(browser)
         report.promise(refused == 401, "Airflow's answer to who is in none of the groups", str(refused))
     secrets_change(found, beside, api, report)

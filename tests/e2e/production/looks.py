@@ -15,10 +15,12 @@ from tests.e2e.installed.pages import LIMIT_MS, shoot
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.login.browsing import browse, log_in, status_of
 from tests.e2e.login.people import ADMIN, OTHER
-from tests.e2e.login.site import MODEL, PROXIED, SHOWN, address
+from tests.e2e.login.site import MODEL, SHOWN, address
 from tests.e2e.production.outside import Outside
 from tests.e2e.production.stage import Api
 
+PAGES = ("airflow", "mlflow", "tensorboard", "models")
+"""Those with a login; MinIO's console is none of this installation's."""
 ASKING = ("mlflow", "serving", "tensorboard")
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 KEPT = {"connection_id": "kept", "conn_type": "http", "host": "example.com", "password": "told-before"}
@@ -48,7 +50,7 @@ def reaching(found: Installation, host: str, port: int) -> set[str]:
 
 def opened(browser: Browser) -> list[str]:
     """Return the pages that open for who is in a group, by login at the provider."""
-    return [name for name in ("airflow", *PROXIED) if _shows(browser, name)]
+    return [name for name in PAGES if _shows(browser, name)]
 
 
 def _shows(browser: Browser, name: str) -> bool:
