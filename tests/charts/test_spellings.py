@@ -99,7 +99,6 @@ LOGINS_UNUSED = {
 ELSEWHERE = ("database.host", "database.auth", "database.caSecret", "s3.endpoint", "s3.auth", "mlflow.externalUrl")
 BUILT_IN = ("postgres.auth.existingSecret", "minio.auth.existingSecret")
 LARGE = 33554432
-PORTS = (1, 65535)
 FREE_KEYS = {"models": "own", "modelCode": "own.code.py", "names": "train", "annotations": "example.com/own"}
 
 
@@ -122,7 +121,7 @@ def spellings(path: str, schema: dict[str, Any]) -> Sequence[Any]:
     if name == "consolePort":
         return (2, 65534)
     if kind == "integer":
-        return PORTS if "ort" in name else (1, LARGE)
+        return max(1, schema.get("minimum", 1)), schema.get("maximum", LARGE)
     if kind == "array":
         of_lists = {"hosts": HOSTS, "pullSecrets": OBJECTS}
         return [[text] for text in of_lists.get(name, ANY)]
