@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.bench.machine import describe_machine
 from tests.bench.results import write_section
+from tests.cluster.fault import ClusterError
 
 RESULTS = Path(__file__).with_name("results.md")
 SHOWN = 300
@@ -44,6 +45,15 @@ class Report:
         if not kept:
             self.faults.append(f"{what}: {figure}")
         self.say(what, figure if kept else f"**{figure}**")
+
+    @contextmanager
+    def broken_off(self) -> Iterator[None]:
+        """Keep the figures of what went before where the rest can't be done, which is a fault."""
+        try:
+            yield
+        except ClusterError as error:
+            told = str(error).replace("|", "/").partition("\n")[0]
+            self.promise(False, "Broken off", told[:SHOWN])
 
     def write(self, section: str, title: str, told: str) -> None:
         """Write the section."""

@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the cluster up")
     options = parser.parse_args()
     report = Report()
-    with cluster_with_images(keep=options.keep) as cluster:
+    with cluster_with_images(keep=options.keep) as cluster, report.broken_off():
         drill(cluster, report, options.runs, options.gigabytes)
     again = (
         f"`make drill` on {date.today()}"

@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the cluster and the installation up")
     options = parser.parse_args()
     report = Report()
-    with cluster_with_images((*images.LOGIN, addons.METRICS_SERVER), keep=options.keep) as cluster:
+    with cluster_with_images((*images.LOGIN, addons.METRICS_SERVER), keep=options.keep) as cluster, report.broken_off():
         prove(cluster, report)
     report.write(
         "production",

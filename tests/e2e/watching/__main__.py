@@ -50,7 +50,7 @@ def main() -> int:
     options = parser.parse_args()
     report = Report()
     try:
-        with cluster_with_images(images.WATCHING, keep=options.keep) as cluster:
+        with cluster_with_images(images.WATCHING, keep=options.keep) as cluster, report.broken_off():
             watch(cluster, report)
     finally:
         stage.clear()
