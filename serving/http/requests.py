@@ -26,7 +26,7 @@ LINGER_SECONDS = 2.0
 """How long a body that nobody wants is read, so that the client comes to read why."""
 LINGER_BYTES, PIECE_COST = 2**20, 1024
 """How much of each such body is read; a piece of it counts for some bytes more than it has."""
-SPARE_BYTES = 24 * 2**20
+SPARE_BYTES = 48 * 2**20
 """How much more a worker reads of all of them between two looks at its connections: the whole of a few."""
 
 

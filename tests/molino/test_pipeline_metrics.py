@@ -199,6 +199,12 @@ def url(store: FolderStore) -> Iterator[str]:
     thread.join()
 
 
+def test_the_path_of_the_probe_reads_nothing(store: FolderStore, url: str) -> None:
+    keep(store, "a", 6)
+    with urllib.request.urlopen(f"{url}/favicon.ico", timeout=10) as answer:
+        assert (answer.status, answer.read()) == (200, b"")
+
+
 def test_they_are_served(store: FolderStore, url: str) -> None:
     keep(store, "a", 6)
     with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
