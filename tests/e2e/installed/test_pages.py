@@ -90,6 +90,18 @@ def test_the_serving_page_answers(installation: Installation, browser: Browser) 
         shoot(page, "serving")
 
 
+def status_of(page: Page, url: str) -> int:
+    """Return how a page is answered; a browser with a window, which would ask for a password, makes an error of it."""
+    try:
+        answer = page.goto(url)
+    except Error as error:
+        if "ERR_INVALID_AUTH_CREDENTIALS" not in str(error):
+            raise
+        return 401
+    assert answer
+    return answer.status
+
+
 ASKING = pytest.mark.parametrize(("service", "port"), [("mlflow", 5000), ("tensorboard", 8090)])
 """The pages for which the browser itself asks for the password."""
 
@@ -98,12 +110,8 @@ ASKING = pytest.mark.parametrize(("service", "port"), [("mlflow", 5000), ("tenso
 def test_a_page_without_a_password_is_refused(
     service: str, port: int, installation: Installation, browser: Browser
 ) -> None:
-    with (
-        installation.forward(service, port) as local,
-        open_page(browser) as page,
-        pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"),
-    ):
-        page.goto(f"http://127.0.0.1:{local}/")
+    with installation.forward(service, port) as local, open_page(browser) as page:
+        assert status_of(page, f"http://127.0.0.1:{local}/") == 401
 
 
 @ASKING
