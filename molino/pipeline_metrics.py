@@ -65,13 +65,10 @@ class PipelineMetrics(Collector):
             samples = [*self._samples(), ("molino_store_up", {}, 1.0)]
         except (MolinoError, OSError):
             samples = [("molino_store_up", {}, 0.0)]
-        for name, told in HELP.items():
-            gauge = GaugeMetricFamily(name, told)
-            for known, labels, value in samples:
-                if known == name:
-                    gauge.add_sample(name, labels, value)
-            if gauge.samples:
-                yield gauge
+        gauges = {name: GaugeMetricFamily(name, told) for name, told in HELP.items()}
+        for name, labels, value in samples:
+            gauges[name].add_sample(name, labels, value)
+        yield from (gauge for gauge in gauges.values() if gauge.samples)
 
     def _samples(self) -> Iterator[Sample]:
         newest: dict[RunSummary, Run] = {}

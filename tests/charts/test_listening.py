@@ -52,7 +52,8 @@ def planned(folder: Path) -> dict[str, dict[str, Any]]:
             env={"MOLINO_SERVING_HOST": variables["MOLINO_SERVING_HOST"], "MOLINO_HOME": str(folder / "state")},
         ),
         "pipeline-metrics": server(
-            [sys.executable, "-m", "molino", *containers["pipeline-metrics"]["args"]], 9464, "/ping",
+            [sys.executable, "-m", "molino", *containers["pipeline-metrics"]["args"]], 9464,
+            containers["pipeline-metrics"]["readinessProbe"]["httpGet"]["path"],
             env={"MOLINO_HOME": str(folder / "state")},
         ),
         "metrics of mlflow": server(

@@ -145,10 +145,15 @@ and the names of the two variables. */}}
 {{- toJson $rights -}}
 {{- end -}}
 
+{{/* By which scheme the built-in MinIO is asked, at its console too. */}}
+{{- define "molino.minioScheme" -}}
+{{- empty .Values.minio.tlsSecret | ternary "http" "https" -}}
+{{- end -}}
+
 {{/* URL and Secret of the object storage, built in or external. */}}
 {{- define "molino.s3Endpoint" -}}
 {{- if .Values.minio.enabled -}}
-{{ empty .Values.minio.tlsSecret | ternary "http" "https" }}://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Values.minio.service.port | toJson }}
+{{ include "molino.minioScheme" . }}://{{ include "molino.name" (dict "root" . "component" "minio") }}:{{ .Values.minio.service.port | toJson }}
 {{- else -}}
 {{- .Values.s3.endpoint -}}
 {{- end -}}

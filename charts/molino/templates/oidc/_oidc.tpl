@@ -55,12 +55,9 @@ serving.ingress, and so is tlsSecret where neither it nor `tls` says another.
 
 {{/* The address of a component's own server, and the header by which oauth2-proxy logs in there: at MinIO none does. */}}
 {{- define "molino.oidcUpstream" -}}
-{{- $values := index .root.Values .component -}}
-{{- if eq .component "minio" -}}
-http{{ empty $values.tlsSecret | ternary "" "s" }}://{{ include "molino.name" . }}:{{ $values.service.consolePort | toJson }}
-{{- else -}}
-http://{{ include "molino.name" . }}:{{ $values.service.port | toJson }}
-{{- end -}}
+{{- $service := (index .root.Values .component).service -}}
+{{- $scheme := eq .component "minio" | ternary (include "molino.minioScheme" .root) "http" -}}
+{{ $scheme }}://{{ include "molino.name" . }}:{{ $service.consolePort | default $service.port | toJson }}
 {{- end -}}
 {{- define "molino.oidcHeader" -}}
 {{- get (dict "mlflow" "Authorization" "tensorboard" "Authorization" "serving" "X-API-KEY") .component -}}
