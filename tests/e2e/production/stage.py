@@ -46,7 +46,7 @@ def peers(namespace: str) -> dict[str, Any]:
 
 def values(beside: Outside) -> dict[str, Any]:
     """Return what is set over values-production.yaml and over the values that name the images."""
-    login = site.values()["oidc"]
+    login = {part: given for part, given in site.values()["oidc"].items() if part != "minio"}
     pages = {page: {"ingress": {"host": HOSTS[page]}} for page in ("airflow", "mlflow", "tensorboard")}
     return {
         "database": {"host": beside.database_host, "sslmode": "verify-full", "caSecret": DATABASE_AUTHORITY},
