@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from charts.monitoring.__main__ import GROUPS
+from charts.monitoring.parts import alerts
 from charts.network import NETWORK, network
 from charts.readme import readme
 from charts.sections import (
@@ -26,6 +28,7 @@ from charts.sections import (
     GROUP_SECTIONS,
     LABELS,
     LONGEST_NAME,
+    NAME,
     OBJECT,
     OBJECT_NAME,
     OF_ALL,
@@ -100,9 +103,22 @@ NAMES = {"caConfigMap", "className", "existingClaim", "externalSecrets.store", "
 OF_STEPS = {"steps.image.names": ADDRESS, "steps.image.digests": f"^{DIGEST}$"}
 BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 CRON = r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)|\S+( +\S+){4})$"
+NUMBER = r"^-?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+DURATION = r"^(0|[1-9][0-9]*)(ms|[smhdwy])$"
+"""Prometheus' duration, of one unit."""
 MOMENT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})"
 TOLD = {"annotations": ANNOTATIONS, "labels": LABELS, "limits": QUANTITIES, "requests": QUANTITIES}
 """Free sections whose keys and values Kubernetes bounds."""
+ALERT: dict[str, Any] = {
+    "enabled": {"type": ["boolean", "null"]},
+    "for": {"type": ["string", "null"], "pattern": DURATION},
+    "severity": {"type": ["string", "null"], "pattern": f"^{NAME}$"},
+}
+ALERTS: dict[str, dict[str, Any]] = {
+    "alert": ALERT,
+    "alertBeyondThreshold": ALERT | {"threshold": {"type": ["number", "string", "null"], "pattern": NUMBER}},
+}
+"""What values may change of an alert; `--set` makes texts of numbers that aren't whole."""
 SHARED = {
     "probes": SECTIONS["pod"]["probes"],
     "texts": TEXTS,
@@ -115,7 +131,7 @@ SHARED = {
 
 def written() -> dict[str, Any]:
     """Return the schema as the file has it: sections once among its definitions, and referred to where they stand."""
-    named = SHARED | {name: _maybe(_closed(keys)) for name, keys in SECTIONS.items()}
+    named = SHARED | {name: _maybe(_closed(keys)) for name, keys in (SECTIONS | ALERTS).items()}
     names = {_compared(one): name for name, one in named.items()}
     made = {
         name: one | {"properties": _referring(one["properties"], names)} if "properties" in one else one
@@ -184,6 +200,9 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
     if path == "extraObjects":
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
+    if path == "monitoring.rules.alerts":
+        kinds = {alert.name: "alertBeyondThreshold" if alert.has_threshold else "alert" for alert in alerts(GROUPS)}
+        return _maybe(_closed({name: _maybe(_closed(ALERTS[kind])) for name, kind in kinds.items()}))
     if path == "monitoring.prometheus.scrapeConfigs":
         return {"type": ["array", "null"], "items": {"type": "object", "required": ["job_name"]}}
     if path == "monitoring.alertmanager.config":

@@ -4,6 +4,7 @@ In an expression `$namespace` stands for the namespace of the release: dashboard
 `molino`, in whose place the chart puts the one that it is installed in.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,11 @@ class Alert:
     summary: str
     lasting: str = "0m"
     """How long it must be so."""
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether it rings beyond a number that values may change, with which its rule then ends."""
+        return re.fullmatch(r"[<>] [0-9.]+", self.beyond) is not None
 
     def rule(self) -> dict[str, Any]:
         """Return it as a rule."""

@@ -217,6 +217,7 @@
   "monitoring.rules.enabled": false,
   "monitoring.rules.labels": {},
   "monitoring.rules.runbooks": "",
+  "monitoring.rules.alerts": {},
   "monitoring.dashboards.enabled": false,
   "monitoring.dashboards.labels": {"grafana_dashboard": "1"},
   "environment": "production",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from rendering import ROOT, render
+from rendering import ROOT, refusal, render
 
 from charts.monitoring.__main__ import DASHBOARDS, GROUPS, RULES, stale
 from charts.monitoring.parts import RUNBOOKS, Alert, Dashboard, alerts
@@ -69,6 +69,73 @@ def test_rules_follow_the_namespace_of_the_release(tmp_path: Path) -> None:
 
     assert 'namespace=\\"team-a\\"' in text
     assert 'namespace=\\"molino\\"' not in text
+
+
+def rules(*settings: str) -> dict[str, dict[str, Any]]:
+    """Return the alerts by name, as the chart renders them for prometheus-operator."""
+    (made,) = rendered("PrometheusRule", "monitoring.rules.enabled=true", *settings)
+    return {rule["alert"]: rule for group in made["spec"]["groups"] for rule in group["rules"] if "alert" in rule}
+
+
+def test_values_change_single_alerts_and_no_other() -> None:
+    here = "monitoring.rules.alerts"
+    changed = rules(
+        f"{here}.MolinoModelOld.threshold=90",
+        f"{here}.MolinoModelOld.for=2h",
+        f"{here}.MolinoModelOld.severity=info",
+        f"{here}.MolinoRowsSetAside.threshold=0.25",
+        f"{here}.MolinoServingDown.for=0s",
+        f"{here}.MolinoApprovalWaiting.enabled=false",
+    )
+    usual = rules()
+    old, aside, down = (changed.pop(name) for name in ("MolinoModelOld", "MolinoRowsSetAside", "MolinoServingDown"))
+
+    aside_before = usual.pop("MolinoRowsSetAside")
+
+    assert old["expr"] == usual.pop("MolinoModelOld")["expr"].removesuffix("> 45") + "> 90"
+    assert (old["for"], old["labels"]) == ("2h", {"severity": "info"})
+    assert aside == aside_before | {"expr": aside_before["expr"].removesuffix("> 0.05") + "> 0.25"}
+    assert down == usual.pop("MolinoServingDown") | {"for": "0s"}
+    assert usual.pop("MolinoApprovalWaiting")
+    assert changed == usual
+
+
+def test_a_threshold_is_changed_of_each_alert_that_has_one() -> None:
+    beyond = {alert.name: alert for alert in alerts(GROUPS) if alert.has_threshold}
+    changed = rules(*(f"monitoring.rules.alerts.{name}.threshold=1e6" for name in beyond))
+    found = {name: changed[name]["expr"] for name in beyond}
+
+    assert len(beyond) > 10
+    assert found == {
+        name: f"{alert.value} {alert.beyond[0]} 1e6".replace("$namespace", "molino") for name, alert in beyond.items()
+    }
+
+
+def test_the_release_s_own_prometheus_has_the_same_rules() -> None:
+    settings = ("monitoring.rules.alerts.MolinoModelOld.threshold=90", "monitoring.rules.alerts.MolinoRunStuck=null")
+    (made,) = (
+        one
+        for one in rendered("ConfigMap", "monitoring.prometheus.enabled=true", *settings)
+        if one["metadata"]["name"] == "molino-prometheus"
+    )
+    groups = yaml.safe_load(made["data"]["rules.yaml"])["groups"]
+    assert {r["alert"]: r for group in groups for r in group["rules"] if "alert" in r} == rules(*settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "place", "named"),
+    [
+        ("MolinoModelYoung.enabled=false", "alerts'", "MolinoModelYoung"),
+        ("MolinoModelRefused.threshold=2", "alerts/MolinoModelRefused'", "threshold"),
+        ("MolinoModelOld.labels.team=own", "alerts/MolinoModelOld'", "labels"),
+        ("MolinoModelOld.threshold=soon", "alerts/MolinoModelOld/threshold'", "soon"),
+        ("MolinoModelOld.for=1 hour", "alerts/MolinoModelOld/for'", "1 hour"),
+    ],
+)
+def test_what_cannot_be_changed_of_an_alert_is_refused(setting: str, place: str, named: str) -> None:
+    told = refusal("defaults", "monitoring.rules.enabled=true", f"monitoring.rules.alerts.{setting}")
+    assert f"/monitoring/rules/{place}" in told
+    assert named in told
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda one: one.name)

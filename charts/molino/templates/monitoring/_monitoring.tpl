@@ -29,10 +29,30 @@ What gives metrics, as JSON: its component, the port of its pods, the path; `ser
 {{- toJson $found -}}
 {{- end -}}
 
-{{/* The alerts, for the namespace of the release: charts/molino/monitoring/rules.yaml is written for `molino`, and names runbooks by their path in the repository. */}}
+{{/*
+The alerts, for the namespace of the release, with what values change of single ones: charts/molino/monitoring/rules.yaml is
+written for `molino`, and names runbooks by their path in the repository.
+*/}}
 {{- define "molino.alertingRules" -}}
 {{- $rules := .Files.Get "monitoring/rules.yaml" | replace "namespace=\"molino\"" (printf "namespace=%q" .Release.Namespace) -}}
-{{- replace "runbook_url: " (printf "runbook_url: %s" .Values.monitoring.rules.runbooks) $rules -}}
+{{- $rules = replace "runbook_url: " (printf "runbook_url: %s" .Values.monitoring.rules.runbooks) $rules | fromYaml -}}
+{{- $groups := list -}}
+{{- range $group := $rules.groups -}}
+{{- $kept := list -}}
+{{- range $rule := $group.rules -}}
+{{- $own := get ($.Values.monitoring.rules.alerts | default dict) ($rule.alert | default "") | default dict -}}
+{{- if ne (toString $own.enabled) "false" -}}
+{{- with $own.for -}}{{- $_ := set $rule "for" . -}}{{- end -}}
+{{- with $own.severity -}}{{- $_ := set $rule.labels "severity" . -}}{{- end -}}
+{{- if not (kindIs "invalid" $own.threshold) -}}
+{{- $_ := set $rule "expr" (regexReplaceAll "[0-9.]+$" $rule.expr (toString $own.threshold)) -}}
+{{- end -}}
+{{- $kept = append $kept $rule -}}
+{{- end -}}
+{{- end -}}
+{{- $groups = append $groups (dict "name" $group.name "rules" $kept) -}}
+{{- end -}}
+{{- dict "groups" $groups | toYaml -}}
 {{- end -}}
 
 {{/*
