@@ -42,8 +42,14 @@ OBJECTS_FREE = (
 CONNECTIONS = (
     f"sum by (namespace) (pg_stat_activity_count{{{ALL}}}) / max by (namespace) (pg_settings_max_connections{{{ALL}}})"
 )
-ARCHIVE_AGE = f"max by (namespace) (pg_stat_archiver_last_archive_age{{{ALL}}}) / 60"
-"""Minutes since the log was last archived; nothing of a Postgres that isn't."""
+ARCHIVE_AGE = (
+    f"(max by (namespace) (pg_stat_archiver_last_archive_age{{{ALL}}} >= 0) "
+    f"or (max by (namespace) (pg_stat_archiver_failed_count{{{ALL}}}) > 0) * Inf) / 60"
+)
+"""Minutes since the log was last archived, without end where it fails and never was: its age is no number then.
+
+Nothing of a Postgres whose log isn't archived.
+"""
 REQUESTS = f"sum by (namespace) (rate(mlflow_http_request_total{{{ALL}}}[5m]))"
 REQUESTS_FAIL = (
     f'(sum by (namespace) (rate(mlflow_http_request_total{{{ALL}, status=~"5.."}}[5m])) or 0 * {REQUESTS}) '

@@ -54,6 +54,15 @@ def created(values: str, version: str = "1") -> Series:
     return gauge("molino_model_created_timestamp_seconds", values, model="m", version=version, pod="a")
 
 
+def never(minutes: int) -> str:
+    """Return the age of what has never been: promtool repeats no such number."""
+    return " ".join(["NaN"] * minutes)
+
+
+def archiver(age: str, failed: str) -> Series:
+    return gauge("pg_stat_archiver_last_archive_age", age) | gauge("pg_stat_archiver_failed_count", failed)
+
+
 def drift(values: str) -> Series:
     return gauge("molino_drift_level", values, model="m", version="1", feature="f", window="3600", pod="a")
 
@@ -371,7 +380,16 @@ CASES = {
     "MolinoLogNotArchived": Case(
         gauge("pg_stat_archiver_last_archive_age", "0+60x40"),
         "32m",
-        {"one minute after the other": (gauge("pg_stat_archiver_last_archive_age", "60x40"), "32m")},
+        {
+            "one minute after the other": (gauge("pg_stat_archiver_last_archive_age", "60x40"), "32m"),
+            "none is wanted": (archiver(never(40), "0x40"), "32m"),
+            "some failed, and it goes on": (archiver("60x40", "7x40"), "32m"),
+        },
+    ),
+    "MolinoLogNotArchived, never": Case(
+        archiver(never(40), "0+3x40"),
+        "10m",
+        {"the first ones failed": (archiver(f"{never(2)} 60x40", "1x60"), "10m")},
     ),
     "MolinoDatabaseConnections": Case(connections("90x30"), "25m", {"half of them": (connections("50x30"), "25m")}),
     "MolinoTrackingFails": Case(

@@ -65,7 +65,7 @@ DOCUMENTED = {
     "pg_database_": ((*EXPORTER, "collector/pg_database.go"), "pg_database_"),
     "pg_settings_": ((*EXPORTER, "CHANGELOG.md"), "pg_settings_"),
     "pg_stat_activity_": ((*EXPORTER, "cmd/postgres_exporter/queries.go"), "pg_stat_activity_"),
-    "pg_stat_archiver_": ((*EXPORTER, "cmd/postgres_exporter/queries.go"), "pg_stat_archiver_"),
+    "pg_stat_archiver_": ((*EXPORTER, "cmd/postgres_exporter/postgres_exporter.go"), "pg_stat_archiver_"),
     "pg_up": ((*EXPORTER, "cmd/postgres_exporter/postgres_exporter.go"), "pg_"),
 }
 """By how metrics begin: the file that documents or makes them, and what that leaves out of their names."""

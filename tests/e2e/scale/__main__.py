@@ -144,24 +144,27 @@ def load_doubles(found: Installation, report: Report, requests: int) -> None:
         report.say("Load doubled, until the autoscaler adds a pod", f"{time.monotonic() - began:.0f} s")
         until("all of its pods ready", lambda: autoscaler.ready() == autoscaler.wanted() > least, 300, interval=1)
         report.say("… until the pod is ready", f"{time.monotonic() - began:.0f} s; {autoscaler.ready()} pods")
-        killed, at = pods.kill(found, "serving")
+        killed, death = pods.kill(found, "serving")
         until(
             "a container in its place",
             lambda: pods.is_replaced(found, "serving", killed) and autoscaler.ready() >= autoscaler.wanted(),
             300,
             interval=0.5,
         )
-        report.say("A pod of serving killed by KILL, until as many are ready again", f"{time.monotonic() - at:.0f} s")
+        report.say("A pod of serving killed by KILL, until as many are ready again", f"{time.monotonic() - death.sent:.0f} s")
         until(f"{requests} requests", lambda: load.answered + len(load.faults) >= requests, requests / PER_SECOND + 300)
-    before = [fault for fault in load.faults if fault.ended < at]
-    in_flight = [fault for fault in load.faults if fault.asked <= at <= fault.ended]
-    after = [fault for fault in load.faults if fault.asked > at]
+    before = [fault for fault in load.faults if fault.ended < death.sent]
+    in_flight = [fault for fault in load.faults if fault.asked <= death.sent <= fault.ended]
+    taken = [fault for fault in load.faults if death.sent < fault.asked <= death.gone]
+    after = [fault for fault in load.faults if fault.asked > death.gone]
     report.say("Requests", f"{load.answered + len(load.faults):,}, {load.answered:,} answered")
-    report.say(f"In flight when {killed} was killed, and lost", str(len(in_flight)))
-    last = f", the last {max(fault.ended for fault in after) - at:.1f} s after it" if after else ""
-    report.promise(not before and not after, "Failed beside those", f"{len(before)} before, {len(after)} after{last}")
+    report.say(f"In flight when {killed} was sent KILL, and lost", str(len(in_flight)))
+    dying = f"{death.gone - death.sent:.2f} s later"
+    report.say(f"Sent until its last process was gone, {dying}, and lost", str(len(taken)))
+    report.promise(not before and not after, "Failed beside those", f"{len(before)} before, {len(after)} after")
     for fault in (before + after)[:5]:
-        print(f"scale: {fault.asked - at:+.2f} to {fault.ended - at:+.2f} s: {fault.text}", file=sys.stderr)
+        told = f"{fault.asked - death.sent:+.2f} to {fault.ended - death.sent:+.2f} s: {fault.text}"
+        print(f"scale: {told}", file=sys.stderr)
 
 
 if __name__ == "__main__":

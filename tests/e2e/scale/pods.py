@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.cluster.waits import until
 from tests.e2e.installed.installation import Installation
-from tests.e2e.installed.killed import kill_container
+from tests.e2e.installed.killed import Death, kill_container
 
 STEADY = 3
 """Samples of metrics-server, one each 15 s, that must agree."""
@@ -65,7 +65,7 @@ def is_replaced(installation: Installation, component: str, name: str) -> bool:
     return not left or left[0]["status"]["containerStatuses"][0]["restartCount"] > 0
 
 
-def kill(installation: Installation, component: str) -> tuple[str, float]:
-    """Kill a container of a part by KILL; return its pod's name and the moment, by `time.monotonic`."""
+def kill(installation: Installation, component: str) -> tuple[str, Death]:
+    """Kill a container of a part by KILL; return its pod's name, and when that was."""
     pod = next(one for one in installation.component_pods(component) if "deletionTimestamp" not in one["metadata"])
     return str(pod["metadata"]["name"]), kill_container(installation, pod)

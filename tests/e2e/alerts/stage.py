@@ -1,0 +1,126 @@
+"""The installation whose alerts ring: with its own Prometheus, and with alerts that wait for seconds, not for hours."""
+
+from typing import Any
+
+import yaml
+
+from charts.monitoring.__main__ import GROUPS
+from charts.monitoring.parts import alerts
+from tests.cluster.cluster import Cluster
+from tests.e2e.chaos.disks import Disk
+from tests.e2e.installed import images, models
+from tests.e2e.installed.installation import Installation
+from tests.e2e.watching import stage as watching
+
+NAMESPACE = "alerts"
+STARTS = 50
+"""Of one container: here it is causes that have them start."""
+MODEL, OTHER, ASKED = watching.MODEL, "rooms", "flats"
+"""The one that most is done to, one beside it, and one whose releases a person must approve."""
+PARTS = ("pipelines", "airflow", "mlflow", "postgres", "kubernetes", "prometheus")
+LASTING = "15s"
+"""How long what is wrong must last here, of all alerts for which it must last at all."""
+THRESHOLDS = {
+    "MolinoApprovalWaiting": 0.02,
+    "MolinoRunStuck": 0.02,
+    "MolinoRunLate": 0.05,
+    "MolinoModelOld": 0.008,
+    "MolinoLogNotArchived": 2,
+}
+"""Instead of days, hours and 15 minutes: about a minute of hours and of the hour that a run's interval has at least, eleven
+minutes of days, and two minutes."""
+POOL = "narrow"
+"""A pool of one slot, for all steps."""
+DISK = "minio"
+"""The component whose volume is a small disk of its own."""
+PROMETHEUS = "molino-monitoring-prometheus"
+"""Its service account."""
+
+
+def changes() -> dict[str, dict[str, Any]]:
+    """Return what is changed of alerts."""
+    lasting = {alert.name: {"for": LASTING} for alert in alerts(GROUPS) if alert.lasting != "0m"}
+    return {
+        name: lasting.get(name, {}) | ({"threshold": THRESHOLDS[name]} if name in THRESHOLDS else {})
+        for name in sorted(lasting.keys() | THRESHOLDS.keys())
+    }
+
+
+def approved() -> str:
+    """Return a model file whose releases wait for a person."""
+    found = yaml.safe_load(models.small(OTHER)) | {"name": ASKED}
+    found["gate"] |= {"approval": "required"}
+    return yaml.safe_dump(found, sort_keys=False)
+
+
+def values(cluster: Cluster, well: bool) -> dict[str, Any]:
+    """Return the values of the installation.
+
+    Args:
+        cluster: Where it is.
+        well: Whether backups arrive and all model files can be read.
+    """
+    own = images.values(cluster)
+    named: dict[str, Any] = own.get("monitoring", {})
+    nowhere = {"destination": {"endpoint": "http://127.0.0.1:9"}, "auth": {"existingSecret": "molino-minio"}}
+    kept = {MODEL: watching.model(), OTHER: models.small(OTHER), ASKED: approved()}
+    return {
+        **own,
+        "models": kept if well else {**kept, models.WRONG: models.wrong()},
+        "airflow": {"pools": {POOL: {"slots": 1}}},
+        "steps": {"task": {"pool": POOL}},
+        "monitoring": {
+            **{part: {**named.get(part, {}), "enabled": True} for part in PARTS},
+            "prometheus": {**named.get("prometheus", {}), "enabled": True, "scrapeConfigs": [kubelet(cluster)]},
+            "monitors": {"interval": watching.INTERVAL},
+            "rules": {"alerts": changes()},
+        },
+        "backup": {"enabled": True, "config": {"schedule": "* * * * *"}, **({} if well else nowhere)},
+        "postgres": {**own.get("postgres", {}), "archive": {"enabled": True, "timeoutSeconds": 20}},
+    }
+
+
+def kubelet(cluster: Cluster) -> dict[str, Any]:
+    """Return the job that scrapes the kubelet of each node, which knows how full volumes are."""
+    nodes = cluster.kubectl.get("nodes")["items"]
+    addresses = [
+        one["address"] for node in nodes for one in node["status"]["addresses"] if one["type"] == "InternalIP"
+    ]
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"
+    return {
+        "job_name": "kubelet",
+        "scheme": "https",
+        "honor_labels": True,
+        "authorization": {"credentials_file": f"{account}/token"},
+        "tls_config": {"ca_file": f"{account}/ca.crt"},
+        "static_configs": [{"targets": [f"{address}:10250" for address in addresses]}],
+    }
+
+
+def rights() -> list[dict[str, Any]]:
+    """Return the right to read the kubelets' figures, in the whole cluster, and who has it."""
+    group, name = "rbac.authorization.k8s.io", f"{NAMESPACE}-kubelets"
+    rule = {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]}
+    account = {"kind": "ServiceAccount", "name": PROMETHEUS, "namespace": NAMESPACE}
+    return [
+        {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": [rule]},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "subjects": [account],
+        },
+    ]
+
+
+def install(cluster: Cluster, well: bool = False) -> Installation:
+    """Return the installation, ready: a new one, or with other values the one that is there."""
+    found = Installation(cluster, NAMESPACE, starts=STARTS)
+    if not well:
+        found.make_namespace()
+        cluster.kubectl.apply(yaml.safe_dump_all(rights()))
+        if not cluster.in_docker:
+            Disk.of(cluster, DISK).make(found)
+    found.install(values(cluster, well))
+    return found
