@@ -25,7 +25,7 @@ export UV_SYSTEM_CERTS := 1
 unexport PYTHONDONTWRITEBYTECODE
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test pages embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades production login watching clean help
+.PHONY: run test pages embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades production login watching alerts clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -118,6 +118,9 @@ login: $(VENV)/.dev ## Log in by a real OpenID provider on that cluster, in Chro
 
 watching: $(VENV)/.dev ## Ask every rule and panel of a Prometheus on that cluster, and have alerts ring; writes tests/e2e/results.md
 	@$(BIN)/python -m tests.e2e.watching $(ARGS)
+
+alerts: $(VENV)/.dev ## Have each alert ring by its cause on that cluster, and end; ARGS="--only drift,full" some of them
+	@$(BIN)/python -m tests.e2e.alerts $(ARGS)
 
 clean: ## Remove the environment and caches; .molino/, with all runs and data, stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.watch import PodWatch
-from tests.e2e.watching.prometheus import Prometheus
 
 
 @dataclass(frozen=True)
@@ -17,14 +16,12 @@ class Scene:
 
     installation: Installation
     airflow: Airflow
-    prometheus: Prometheus
     pods: PodWatch
     executor: ThreadPoolExecutor
 
 
 Again = Callable[[], object]
 """What goes on being done until the alerts ring."""
-Brought = AbstractContextManager[Again | None]
 
 
 @dataclass(frozen=True)
@@ -35,9 +32,7 @@ class Cause:
     what: str
     """What is done, as the table has it."""
     alerts: tuple[str, ...]
-    brought: Callable[[Scene], Brought]
+    brought: Callable[[Scene], AbstractContextManager[Again | None]]
     """Has it be so as long as its context lasts."""
-    stays: frozenset[str] = field(default=frozenset())
-    """Those that ring on for a while once it is over, since they look at an hour or more."""
-    late: bool = False
-    """Takes minutes: it is begun before others, and waited for after them."""
+    stays: tuple[str, ...] = ()
+    """Those that ring on when it is over: they look at an hour or more, or nothing ends them here."""

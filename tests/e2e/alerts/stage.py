@@ -25,14 +25,15 @@ THRESHOLDS = {
     "MolinoRunStuck": 0.02,
     "MolinoRunLate": 0.05,
     "MolinoModelOld": 0.008,
-    "MolinoLogNotArchived": 2,
 }
-"""Instead of days, hours and 15 minutes: about a minute of hours and of the hour that a run's interval has at least, eleven
-minutes of days, and two minutes."""
+"""Instead of hours and days: some 72 seconds of a day or six hours, three minutes of the two hours after which a run is
+late at the earliest, twelve minutes of 45 days."""
 POOL = "narrow"
 """A pool of one slot, for all steps."""
 DISK = "minio"
 """The component whose volume is a small disk of its own."""
+NOWHERE, KEYS = "http://127.0.0.1:9", "nowhere"
+"""An S3 that doesn't answer, and the Secret with its keys."""
 PROMETHEUS = "molino-monitoring-prometheus"
 """Its service account."""
 
@@ -58,11 +59,11 @@ def values(cluster: Cluster, well: bool) -> dict[str, Any]:
 
     Args:
         cluster: Where it is.
-        well: Whether backups arrive and all model files can be read.
+        well: Whether backups and the log arrive, and all model files can be read.
     """
     own = images.values(cluster)
     named: dict[str, Any] = own.get("monitoring", {})
-    nowhere = {"destination": {"endpoint": "http://127.0.0.1:9"}, "auth": {"existingSecret": "molino-minio"}}
+    nowhere = {"destination": {"endpoint": NOWHERE}, "auth": {"existingSecret": KEYS}}
     kept = {MODEL: watching.model(), OTHER: models.small(OTHER), ASKED: approved()}
     return {
         **own,
@@ -83,9 +84,7 @@ def values(cluster: Cluster, well: bool) -> dict[str, Any]:
 def kubelet(cluster: Cluster) -> dict[str, Any]:
     """Return the job that scrapes the kubelet of each node, which knows how full volumes are."""
     nodes = cluster.kubectl.get("nodes")["items"]
-    addresses = [
-        one["address"] for node in nodes for one in node["status"]["addresses"] if one["type"] == "InternalIP"
-    ]
+    addresses = [one["address"] for node in nodes for one in node["status"]["addresses"] if one["type"] == "InternalIP"]
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
     return {
         "job_name": "kubelet",
@@ -119,6 +118,8 @@ def install(cluster: Cluster, well: bool = False) -> Installation:
     found = Installation(cluster, NAMESPACE, starts=STARTS)
     if not well:
         found.make_namespace()
+        keys = [f"--from-literal={key}=none-at-all" for key in ("access-key", "secret-key")]
+        found.kubectl("create", "secret", "generic", KEYS, *keys)
         cluster.kubectl.apply(yaml.safe_dump_all(rights()))
         if not cluster.in_docker:
             Disk.of(cluster, DISK).make(found)

@@ -63,6 +63,7 @@ class Disk:
     def _volume(self, installation: Installation) -> dict[str, object]:
         name = installation.name(self.component)
         claim = {"namespace": installation.namespace, "name": f"data-{name}-0"}
+        nodes = {"key": "kubernetes.io/hostname", "operator": "Exists"}
         return {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
@@ -72,7 +73,8 @@ class Disk:
                 "accessModes": ["ReadWriteOnce"],
                 "storageClassName": "standard",
                 "persistentVolumeReclaimPolicy": "Retain",
-                "hostPath": {"path": str(self.folder)},
+                "local": {"path": str(self.folder)},  # of which the kubelet tells how full it is
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [nodes]}]}},
                 "claimRef": claim,
             },
         }

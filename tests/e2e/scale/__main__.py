@@ -151,7 +151,9 @@ def load_doubles(found: Installation, report: Report, requests: int) -> None:
             300,
             interval=0.5,
         )
-        report.say("A pod of serving killed by KILL, until as many are ready again", f"{time.monotonic() - death.sent:.0f} s")
+        report.say(
+            "A pod of serving killed by KILL, until as many are ready again", f"{time.monotonic() - death.sent:.0f} s"
+        )
         until(f"{requests} requests", lambda: load.answered + len(load.faults) >= requests, requests / PER_SECOND + 300)
     before = [fault for fault in load.faults if fault.ended < death.sent]
     in_flight = [fault for fault in load.faults if fault.asked <= death.sent <= fault.ended]

@@ -1,4 +1,4 @@
-"""What only time brings: it is so from the installation on, and waited for at the end."""
+"""What is so from the installation on: it is waited for at the end, and a better installation ends it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,32 +8,22 @@ from tests.e2e.alerts.contract import Again, Cause, Scene
 
 
 @contextmanager
-def _backups_fail(scene: Scene) -> Iterator[Again | None]:
-    """They have since the installation, and do no more afterwards."""
+def _ill(scene: Scene) -> Iterator[Again | None]:
     yield None
     stage.install(scene.installation.cluster, well=True)
 
 
 @contextmanager
 def _time(_: Scene) -> Iterator[Again | None]:
-    """Nothing else is wanted."""
     yield None
 
 
 CAUSES = (
+    Cause("model-old", "time, since its release was made", ("MolinoModelOld",), _time, stays=("MolinoModelOld",)),
     Cause(
-        "backups",
-        "no backup goes well: where they go nobody listens",
-        ("MolinoBackupOld",),
-        _backups_fail,
-        late=True,
-    ),
-    Cause(
-        "model-old",
-        "time, since a release was made",
-        ("MolinoModelOld",),
-        _time,
-        stays=frozenset({"MolinoModelOld"}),
-        late=True,
+        "nowhere",
+        "backups and Postgres' log go where nobody listens, and one model file is wrong",
+        ("MolinoBackupOld", "MolinoLogNotArchived", "MolinoDagImportFailed"),
+        _ill,
     ),
 )

@@ -1,0 +1,74 @@
+"""Parts that are scaled to nothing."""
+
+import base64
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from tests.e2e.alerts.contract import Again, Cause, Scene
+from tests.e2e.installed.installation import PASSWORD, USER
+
+EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
+SECONDS = 10
+
+
+def without(scene: Scene, workload: str) -> AbstractContextManager[Again | None]:
+    """Scale a workload to nothing, as long as the context lasts."""
+
+    @contextmanager
+    def away() -> Iterator[Again | None]:
+        name = workload.replace("/", f"/{scene.installation.release}-")
+        scene.installation.kubectl("scale", name, "--replicas=0")
+        try:
+            yield None
+        finally:
+            scene.installation.kubectl("scale", name, "--replicas=1")
+        scene.installation.wait_ready()
+
+    return away()
+
+
+@contextmanager
+def _no_database(scene: Scene) -> Iterator[Again | None]:
+    """Take Postgres away, and ask MLflow meanwhile."""
+    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    with scene.installation.forward("mlflow", 5000) as port:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}{EXPERIMENTS}", headers={"Authorization": f"Basic {login}"}
+        )
+
+        def ask() -> None:
+            try:
+                urllib.request.urlopen(request, timeout=SECONDS).close()
+            except OSError:  # that it fails is what is wanted
+                return
+
+        with without(scene, "statefulset/postgres"):
+            yield ask
+
+
+CAUSES = (
+    Cause(
+        "serving", "serving is scaled to nothing", ("MolinoServingDown",), lambda s: without(s, "deployment/serving")
+    ),
+    Cause(
+        "scheduler",
+        "Airflow's scheduler is scaled to nothing",
+        ("MolinoSchedulerStill",),
+        lambda s: without(s, "deployment/airflow-scheduler"),
+    ),
+    Cause(
+        "minio",
+        "MinIO is scaled to nothing",
+        ("MolinoStoreUnreachable",),
+        lambda s: without(s, "statefulset/minio"),
+    ),
+    Cause(
+        "postgres",
+        "Postgres is scaled to nothing, and MLflow is asked",
+        ("MolinoDatabaseDown", "MolinoTrackingFails"),
+        _no_database,
+        stays=("MolinoTrackingFails",),
+    ),
+)
