@@ -24,12 +24,14 @@ from tests.e2e.watching import stage as watching
 
 NODE = {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.2"}]}}
 OUTSIDE = cast(Outside, SimpleNamespace(database_host="db.outside.svc", s3_endpoint="https://s3.outside.svc:9000"))
+ISSUED = {"tls": {"selfSigned": False, "issuer": "own"}}
+"""A certificate of the chart's own wants a cluster that keeps it."""
 Values = tuple[Mapping[str, Any], ...]
 PROOFS: dict[str, tuple[str, Callable[[Cluster], Values]]] = {
     "alerts": ("kind", lambda cluster: (alerts.values(cluster, well=False),)),
     "alerts, once they have rung": ("kind", lambda cluster: (alerts.values(cluster, well=True),)),
     "chaos": ("kind", lambda cluster: (chaos.values(cluster),)),
-    "login": ("kind", lambda cluster: (images.values(cluster), login.values())),
+    "login": ("kind", lambda cluster: (images.values(cluster), login.values(), ISSUED)),
     "production": ("production", lambda cluster: (images.values(cluster), production.values(OUTSIDE))),
     "scale": ("kind", lambda cluster: (scale.values(cluster, scale.UNREACHED_PERCENT),)),
     "watching": ("kind", lambda cluster: (watching.values(cluster),)),
