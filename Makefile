@@ -25,7 +25,7 @@ export UV_SYSTEM_CERTS := 1
 unexport PYTHONDONTWRITEBYTECODE
 export MOLINO_CODE_REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: run test pages embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades production login watching alerts clean help
+.PHONY: run test chart pages embedded coverage fuzz lint lock bench samples schema docs sbom monitoring images cluster cluster-down e2e chaos drill scale upgrades production login watching alerts clean help
 
 run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_PORT=5000 TENSORBOARD_PORT=8090 ONCE=1
 	@exec $(BIN)/molino run --model $(MODEL) --port $(PORT) --mlflow-port $(MLFLOW_PORT) \
@@ -33,6 +33,9 @@ run: $(VENV)/.run ## Run the pipeline and serve: MODEL=housing PORT=8000 MLFLOW_
 
 test: $(VENV)/.dev ## Run the tests, four at a time; ARGS="-k housing" picks some
 	@exec $(BIN)/pytest $(WORKERS) $(ARGS)
+
+chart: $(VENV)/.dev ## Render the chart in every way, and look at what comes of it, four tests at a time
+	@exec $(BIN)/pytest $(WORKERS) -m chart $(ARGS) tests/charts
 
 pages: $(VENV)/.dev ## Open the pages of serving in Chromium, on a desktop's and on a phone's width
 	@exec $(BIN)/pytest $(WORKERS) -m pages $(ARGS) tests/serving/pages

@@ -41,6 +41,6 @@ def test_a_release_builds_an_image_on_its_own_base(image: str):
     assert ("BASE=registry.example.com/molino/molino-base:0.1.0" in said) == (declared == ["molino-base"])
 
 
-@pytest.mark.parametrize("command", ["make lint", "make test", "make embedded", "make fuzz", "make e2e"])
+@pytest.mark.parametrize("command", ["make lint", "make test", "make chart", "make embedded", "make fuzz", "make e2e"])
 def test_ci_runs_each_stage(command: str):
     assert f"{command}\n" in (FOLDER / "workflows" / "ci.yml").read_text()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import date
+from http.client import HTTPException
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
@@ -31,6 +32,7 @@ from tests.e2e.watching.prometheus import Prometheus
 
 SECTION = "alerts"
 RING_LIMIT, CALM_LIMIT, LATE_LIMIT = 600.0, 420.0, 1800.0
+SETTLE_LIMIT = 90.0
 PAUSE = 1.0
 
 
@@ -114,11 +116,23 @@ class Rings:
         while not self._stopped.wait(PAUSE):
             try:
                 found = self._prometheus.firing()
-            except OSError:  # its port is being forwarded anew
+            except (OSError, HTTPException):  # its port is being forwarded anew
                 continue
             for alert in found - self.now:
                 self.first[alert] = time.monotonic()
             self.now = found
+
+
+def ringing(cause: Cause, rings: Rings) -> set[str]:
+    """Return the alerts of a cause that ring before it, once what came before it has had time to be forgotten."""
+    forgotten = time.monotonic() + SETTLE_LIMIT
+    until(
+        f"what came before {cause.name} forgotten",
+        lambda: not rings.now & set(cause.alerts) or time.monotonic() > forgotten,
+        SETTLE_LIMIT + 5,
+        interval=PAUSE,
+    )
+    return rings.now & set(cause.alerts)
 
 
 def ring(cause: Cause, found: Scene, rings: Rings, report: Report, began: float | None = None) -> None:
@@ -131,9 +145,9 @@ def ring(cause: Cause, found: Scene, rings: Rings, report: Report, began: float 
         report: where it is told.
         began: since when it has been so, of what is there from the beginning; nothing asks then whether it rang before.
     """
-    before = rings.now & set(cause.alerts) if began is None else set()
+    before = set() if began else ringing(cause, rings)
     try:
-        began = time.monotonic() if began is None else began
+        began = began or time.monotonic()
         with cause.brought(found) as again:
 
             def all_ring() -> bool:

@@ -20,6 +20,8 @@ MODEL, OTHER, ASKED = watching.MODEL, "rooms", "flats"
 PARTS = ("pipelines", "airflow", "mlflow", "postgres", "kubernetes", "prometheus")
 LASTING = "15s"
 """How long what is wrong must last here, of all alerts for which it must last at all."""
+LONGER = {"MolinoReleasePutBack": "2m"}
+"""Longer than a deploy step takes, for which it is as if its release had been put back."""
 THRESHOLDS = {
     "MolinoApprovalWaiting": 0.02,
     "MolinoRunStuck": 0.02,
@@ -40,7 +42,9 @@ PROMETHEUS = "molino-monitoring-prometheus"
 
 def changes() -> dict[str, dict[str, Any]]:
     """Return what is changed of alerts."""
-    lasting = {alert.name: {"for": LASTING} for alert in alerts(GROUPS) if alert.lasting != "0m"}
+    lasting = {
+        alert.name: {"for": LONGER.get(alert.name, LASTING)} for alert in alerts(GROUPS) if alert.lasting != "0m"
+    }
     return {
         name: lasting.get(name, {}) | ({"threshold": THRESHOLDS[name]} if name in THRESHOLDS else {})
         for name in sorted(lasting.keys() | THRESHOLDS.keys())

@@ -1,13 +1,11 @@
 """Parts that are scaled to nothing."""
 
 import base64
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from tests.e2e.alerts.contract import Again, Cause, Scene
-from tests.e2e.installed.installation import PASSWORD, USER
 
 EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
 SECONDS = 10
@@ -32,7 +30,8 @@ def without(scene: Scene, workload: str) -> AbstractContextManager[Again | None]
 @contextmanager
 def _no_database(scene: Scene) -> Iterator[Again | None]:
     """Take Postgres away, and ask MLflow meanwhile."""
-    login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    held = scene.installation.secret(scene.installation.name("mlflow"))
+    login = base64.b64encode(f"{held['username']}:{held['password']}".encode()).decode()
     with scene.installation.forward("mlflow", 5000) as port:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}{EXPERIMENTS}", headers={"Authorization": f"Basic {login}"}

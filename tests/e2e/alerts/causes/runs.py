@@ -1,12 +1,10 @@
 """Runs that aren't well."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from molino.contracts.record import record_key
-from tests.cluster.waits import until
 from tests.e2e.alerts import stage
 from tests.e2e.alerts.contract import Again, Cause, Scene
 from tests.e2e.installed import broken, models, runs
@@ -84,7 +82,7 @@ def _no_room(scene: Scene) -> Iterator[Again | None]:
     try:
         (page,) = scene.installation.component_pods("tensorboard")
         scene.installation.kubectl("delete", "pod", page["metadata"]["name"], "--wait=false")
-        beside = start(scene, "beside-no-room", models.dearer(1), stage.OTHER)
+        beside = start(scene, "beside-no-room", models.dearer(6), stage.OTHER)
         yield None
     finally:
         kubectl("uncordon", node)
@@ -109,17 +107,19 @@ def _strange(scene: Scene) -> Iterator[Again | None]:
 
 @contextmanager
 def _regular(scene: Scene) -> Iterator[Again | None]:
-    """Run regularly, and then no more."""
-    gap = 0.0
+    """Run regularly on unchanged data, of which no model is trained, and then no more."""
+    start(scene, "before-regular", models.dearer(7), stage.OTHER).end()
     for number in range(REGULAR):
-        began = time.monotonic()
-        data = scene.airflow.trigger(f"{stage.OTHER}_data", run_id=f"alerts-regular-{number}")
-        scene.airflow.wait(f"{stage.OTHER}_data", data)
-        gap = gap or time.monotonic() - began
-        until("the next run's time", lambda due=began + gap: time.monotonic() > due, gap + 5)
+        _run_again(scene, f"alerts-regular-{number}")
     yield None
-    data = scene.airflow.trigger(f"{stage.OTHER}_data", run_id="alerts-regular-again")
-    scene.airflow.wait(f"{stage.OTHER}_data", data)
+    _run_again(scene, "alerts-regular-again")
+
+
+def _run_again(scene: Scene, run_id: str) -> None:
+    """Run over the rows of the run before."""
+    dag = f"{stage.OTHER}_data"
+    source = f"s3://{runs.BUCKET}/sources/before-regular.csv"
+    scene.airflow.wait(dag, scene.airflow.trigger(dag, run_id=run_id, source=source))
 
 
 CAUSES = (

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +71,9 @@ def pointing(scene: Scene, text: str) -> Iterator[None]:
 def _replace(file: Path, text: str) -> None:
     new = file.with_suffix(".new")
     new.write_text(text)
-    new.chmod(file.stat().st_mode)
+    old = file.stat()
+    new.chmod(old.st_mode)
+    os.chown(new, old.st_uid, old.st_gid)
     new.replace(file)
 
 
