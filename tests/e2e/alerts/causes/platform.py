@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 
 import psycopg2
 
@@ -47,21 +48,17 @@ def _restarts(scene: Scene) -> Iterator[Again | None]:
         for container in CONTAINERS:
             (pod,) = scene.installation.component_pods("tensorboard")
             kill_container(scene.installation, pod, container)
-            until(
-                f"{container} started anew",
-                lambda name=container, times=number: _starts(scene.installation, name) >= times,
-                COME_LIMIT,
-                interval=0.5,
-            )
+            again = partial(_has_started, scene.installation, container, number)
+            until(f"{container} started anew", again, COME_LIMIT, interval=0.5)
     yield None
     scene.installation.wait_ready()
 
 
-def _starts(installation: Installation, container: str) -> int:
-    """Return how often a container that runs has been started anew."""
+def _has_started(installation: Installation, container: str, times: int) -> bool:
+    """Tell whether a container runs that has been started anew so often."""
     (pod,) = installation.component_pods("tensorboard")
     (found,) = (one for one in pod["status"]["containerStatuses"] if one["name"] == container)
-    return int(found["restartCount"]) if "running" in found["state"] else 0
+    return "running" in found["state"] and int(found["restartCount"]) >= times
 
 
 @contextmanager
