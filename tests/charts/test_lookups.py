@@ -169,9 +169,9 @@ SPREAD = "http://molino-minio-{0...3}.molino-minio-pods.molino.svc:9000/data"
 @pytest.mark.parametrize(
     ("stores", "setting", "said"),
     [
-        ("/data", "enabled=true", "minio.distributed: the number of MinIO's pods there is 1"),
-        (SPREAD, "enabled=false", "minio.distributed: the number of MinIO's pods there is 4"),
-        (SPREAD, "enabled=true,minio.distributed.replicas=5", "minio.distributed: the number of MinIO's pods there is 4"),
+        ("/data", "enabled=true", "the number of MinIO's pods there is 1"),
+        (SPREAD, "enabled=false", "the number of MinIO's pods there is 4"),
+        (SPREAD, "enabled=true,minio.distributed.replicas=5", "the number of MinIO's pods there is 4"),
         (SPREAD, "enabled=true", ""),
         ("/data", "enabled=false", ""),
     ],

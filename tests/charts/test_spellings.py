@@ -33,6 +33,7 @@ ANY = (
 ONE_LINE = tuple(text for text in ANY if text.isascii() and text.isprintable())
 LONG = tuple(text * 13 for text in ONE_LINE)
 """Passwords that are long enough for those who ask for that."""
+LARGE = 33554432
 NAMES = ("2025", "1e3", "true", "null", "0x1f")
 HOSTS = ("*.models.example.com", *NAMES)
 WITHOUT_COLON = tuple(text for text in ONE_LINE if ":" not in text)
@@ -42,6 +43,7 @@ OBJECTS = (*NAMES, "a.b-c")
 OF_OBJECTS = ("caConfigMap", "className", "existingClaim", "storageClass", "externalSecrets.store", "tls.issuer")
 """Values that name objects of Kubernetes, besides those whose names end with Secret."""
 SECRET_KEYS = ("serving.auth.jwtKey", "steps.gitAuth.sshKey", "steps.gitAuth.credentials")
+OF_ALERTS = {"for": ("0s", "90s", "1h", "1d"), "severity": LABELS, "threshold": (LARGE, 0.5, "1e3", ".5", "45.")}
 AMOUNTS = ("2025", "1e3", "1.5", ".5", "500m", "2Gi", "1E")
 IMAGES = {
     "registry": ("2025", "1e3", "null", "r.example:5000/a-b/", "[fd00::1]:5000", "R.example"),
@@ -98,7 +100,6 @@ LOGINS_UNUSED = {
 }
 ELSEWHERE = ("database.host", "database.auth", "database.caSecret", "s3.endpoint", "s3.auth", "mlflow.externalUrl")
 BUILT_IN = ("postgres.auth.existingSecret", "minio.auth.existingSecret")
-LARGE = 33554432
 FREE_KEYS = {"models": "own", "modelCode": "own.code.py", "names": "train", "annotations": "example.com/own"}
 
 
@@ -135,6 +136,8 @@ def spellings(path: str, schema: dict[str, Any]) -> Sequence[Any]:
         return []
     if path.startswith("serving.config."):
         return [] if name in ("HOME", "HOST", "JWT_KEYS", "PORT") else (*ANY, LARGE, 0.5, True)
+    if path.startswith("monitoring.rules.alerts."):
+        return OF_ALERTS[name]
     if path.startswith(("steps.image.names.", "steps.image.digests.")):
         return IMAGES["digest" if "digests" in path else "names"]
     if path.split(".")[-2:-1] == ["image"]:
@@ -232,6 +235,8 @@ def test_a_large_number_is_written_out(tmp_path: Path) -> None:
     values = {"serving.config": {"MAX_BODY_BYTES": LARGE}, "airflow.config": {"AIRFLOW__CORE__MAX_MAP_LENGTH": 1000000}}
     text = rendered(tmp_path, values)
     assert f'value: "{LARGE}"' in text
+    of_alerts = {"monitoring.rules.enabled": True, "monitoring.rules.alerts.MolinoDatabaseConnections.threshold": LARGE}
+    assert f" > {LARGE}\n" in rendered(tmp_path, of_alerts)
     assert '"AIRFLOW__CORE__MAX_MAP_LENGTH": "1000000"' in text
 
 

@@ -45,7 +45,7 @@ written for `molino`, and names runbooks by their path in the repository.
 {{- with $own.for -}}{{- $_ := set $rule "for" . -}}{{- end -}}
 {{- with $own.severity -}}{{- $_ := set $rule.labels "severity" . -}}{{- end -}}
 {{- if not (kindIs "invalid" $own.threshold) -}}
-{{- $_ := set $rule "expr" (regexReplaceAll "[0-9.]+$" $rule.expr (toString $own.threshold)) -}}
+{{- $_ := set $rule "expr" (regexReplaceAll "[0-9.]+$" $rule.expr (include "molino.text" $own.threshold)) -}}
 {{- end -}}
 {{- $kept = append $kept $rule -}}
 {{- end -}}
