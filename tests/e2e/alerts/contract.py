@@ -4,10 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
+from tests.cluster.waits import until
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.watch import PodWatch
+
+GONE_LIMIT = 120.0
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,17 @@ class Scene:
     airflow: Airflow
     pods: PodWatch
     executor: ThreadPoolExecutor
+
+    def pod(self, component: str) -> dict[str, Any]:
+        """Return the pod of a component that has one, once those before it are gone."""
+        found: list[dict[str, Any]] = []
+
+        def alone() -> bool:
+            found[:] = self.installation.component_pods(component)
+            return len(found) == 1
+
+        until(f"one pod of {component}", alone, GONE_LIMIT, interval=0.5)
+        return found[0]
 
 
 Again = Callable[[], object]

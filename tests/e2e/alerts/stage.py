@@ -20,16 +20,16 @@ MODEL, OTHER, ASKED = watching.MODEL, "rooms", "flats"
 PARTS = ("pipelines", "airflow", "mlflow", "postgres", "kubernetes", "prometheus")
 LASTING = "15s"
 """How long what is wrong must last here, of all alerts for which it must last at all."""
-LONGER = {"MolinoReleasePutBack": "2m"}
+LONGER = {"MolinoReleasePutBack": "1m"}
 """Longer than a deploy step takes, for which it is as if its release had been put back."""
 THRESHOLDS = {
     "MolinoApprovalWaiting": 0.02,
     "MolinoRunStuck": 0.02,
-    "MolinoRunLate": 0.05,
+    "MolinoRunLate": 0.03,
     "MolinoModelOld": 0.008,
 }
-"""Instead of hours and days: some 72 seconds of a day or six hours, three minutes of the two hours after which a run is
-late at the earliest, twelve minutes of 45 days."""
+"""Instead of hours and days: 72 seconds of a day or six hours, 108 of the two hours after which a run is late at the
+earliest, twelve minutes of 45 days."""
 POOL = "narrow"
 """A pool of one slot, for all steps."""
 DISK = "minio"

@@ -47,27 +47,25 @@ def _no_database(scene: Scene) -> Iterator[Again | None]:
             yield ask
 
 
-CAUSES = (
-    Cause(
-        "serving", "serving is scaled to nothing", ("MolinoServingDown",), lambda s: without(s, "deployment/serving")
-    ),
-    Cause(
-        "scheduler",
-        "Airflow's scheduler is scaled to nothing",
-        ("MolinoSchedulerStill",),
-        lambda s: without(s, "deployment/airflow-scheduler"),
-    ),
-    Cause(
-        "minio",
-        "MinIO is scaled to nothing",
-        ("MolinoStoreUnreachable",),
-        lambda s: without(s, "statefulset/minio"),
-    ),
-    Cause(
-        "postgres",
-        "Postgres is scaled to nothing, and MLflow is asked",
-        ("MolinoDatabaseDown", "MolinoTrackingFails"),
-        _no_database,
-        stays=("MolinoTrackingFails",),
-    ),
+SERVING = Cause(
+    "serving", "serving is scaled to nothing", ("MolinoServingDown",), lambda s: without(s, "deployment/serving")
+)
+SCHEDULER = Cause(
+    "scheduler",
+    "Airflow's scheduler is scaled to nothing",
+    ("MolinoSchedulerStill",),
+    lambda s: without(s, "deployment/airflow-scheduler"),
+)
+MINIO = Cause(
+    "minio",
+    "MinIO is scaled to nothing",
+    ("MolinoStoreUnreachable",),
+    lambda s: without(s, "statefulset/minio"),
+)
+POSTGRES = Cause(
+    "postgres",
+    "Postgres is scaled to nothing, and MLflow is asked",
+    ("MolinoDatabaseDown", "MolinoTrackingFails"),
+    _no_database,
+    stays=("MolinoTrackingFails",),
 )

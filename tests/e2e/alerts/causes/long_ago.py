@@ -18,12 +18,10 @@ def _time(_: Scene) -> Iterator[Again | None]:
     yield None
 
 
-CAUSES = (
-    Cause("model-old", "time, since its release was made", ("MolinoModelOld",), _time, stays=("MolinoModelOld",)),
-    Cause(
-        "nowhere",
-        "backups and Postgres' log go where nobody listens, and one model file is wrong",
-        ("MolinoBackupOld", "MolinoLogNotArchived", "MolinoDagImportFailed"),
-        _ill,
-    ),
+OLD = Cause("model-old", "time, since its release was made", ("MolinoModelOld",), _time, stays=("MolinoModelOld",))
+NOWHERE = Cause(
+    "nowhere",
+    "backups and Postgres' log go where nobody listens, and one model file is wrong",
+    ("MolinoBackupOld", "MolinoLogNotArchived", "MolinoDagImportFailed"),
+    _ill,
 )

@@ -46,8 +46,7 @@ def _connections(scene: Scene) -> Iterator[Again | None]:
 def _restarts(scene: Scene) -> Iterator[Again | None]:
     for number in range(1, TIMES + 1):
         for container in CONTAINERS:
-            (pod,) = scene.installation.component_pods("tensorboard")
-            kill_container(scene.installation, pod, container)
+            kill_container(scene.installation, scene.pod("tensorboard"), container)
             again = partial(_has_started, scene.installation, container, number)
             until(f"{container} started anew", again, COME_LIMIT, interval=0.5)
     yield None
@@ -74,14 +73,14 @@ def _full(scene: Scene) -> Iterator[Again | None]:
     scene.installation.wait_ready()
 
 
-CAUSES = (
-    Cause("connections", f"all connections but {LEFT} are taken", ("MolinoDatabaseConnections",), _connections),
-    Cause(
-        "restarts",
-        f"each of a pod's containers is ended by KILL, {TIMES} times",
-        ("MolinoPodRestarts",),
-        _restarts,
-        stays=("MolinoPodRestarts",),
-    ),
-    Cause("full", "MinIO's volume is filled", ("MolinoVolumeFull", "MolinoObjectStorageFull"), _full),
+CONNECTIONS = Cause(
+    "connections", f"all connections but {LEFT} are taken", ("MolinoDatabaseConnections",), _connections
 )
+RESTARTS = Cause(
+    "restarts",
+    f"each of a pod's containers is ended by KILL, {TIMES} times",
+    ("MolinoPodRestarts",),
+    _restarts,
+    stays=("MolinoPodRestarts",),
+)
+FULL = Cause("full", "MinIO's volume is filled", ("MolinoVolumeFull", "MolinoObjectStorageFull"), _full)

@@ -12,9 +12,9 @@ from tests.e2e.installed.models import Row
 from tests.e2e.installed.runs import StartedRun
 from tests.e2e.watching import stage as watching
 
-REGULAR = 6
+IN_A_ROW = 6
 """So many runs begin about as far apart as they last."""
-STRANGE = "alerts-strange"
+STRANGE_RUN = "alerts-strange"
 
 
 def start(scene: Scene, name: str, change: Callable[[list[Row]], None], model: str = stage.MODEL) -> StartedRun:
@@ -80,8 +80,8 @@ def _no_room(scene: Scene) -> Iterator[Again | None]:
     trained = started.trained()
     kubectl("cordon", node)
     try:
-        (page,) = scene.installation.component_pods("tensorboard")
-        scene.installation.kubectl("delete", "pod", page["metadata"]["name"], "--wait=false")
+        page = scene.pod("tensorboard")["metadata"]["name"]
+        scene.installation.kubectl("delete", "pod", page, "--wait=false")
         beside = start(scene, "beside-no-room", models.dearer(6), stage.OTHER)
         yield None
     finally:
@@ -97,19 +97,19 @@ def _strange(scene: Scene) -> Iterator[Again | None]:
     with runs.store(scene.installation) as client:
         known = runs.records(client, stage.MODEL, "alerts-no-room")["ingest"]
         now = datetime.now(UTC)
-        first = known.model_copy(update={"run_id": STRANGE, "started": now, "ended": now})
-        runs.put(client, record_key(stage.MODEL, STRANGE, "ingest"), first.model_dump_json().encode())
-        runs.put(client, record_key(stage.MODEL, STRANGE, "version"), b'{"of": "a version to come"}')
+        first = known.model_copy(update={"run_id": STRANGE_RUN, "started": now, "ended": now})
+        runs.put(client, record_key(stage.MODEL, STRANGE_RUN, "ingest"), first.model_dump_json().encode())
+        runs.put(client, record_key(stage.MODEL, STRANGE_RUN, "version"), b'{"of": "a version to come"}')
         yield None
         for step in ("ingest", "version"):
-            client.remove_object(bucket_name=runs.BUCKET, object_name=record_key(stage.MODEL, STRANGE, step))
+            client.remove_object(bucket_name=runs.BUCKET, object_name=record_key(stage.MODEL, STRANGE_RUN, step))
 
 
 @contextmanager
 def _regular(scene: Scene) -> Iterator[Again | None]:
     """Run regularly on unchanged data, of which no model is trained, and then no more."""
     start(scene, "before-regular", models.dearer(7), stage.OTHER).end()
-    for number in range(REGULAR):
+    for number in range(IN_A_ROW):
         _run_again(scene, f"alerts-regular-{number}")
     yield None
     _run_again(scene, "alerts-regular-again")
@@ -122,29 +122,27 @@ def _run_again(scene: Scene, run_id: str) -> None:
     scene.airflow.wait(dag, scene.airflow.trigger(dag, run_id=run_id, source=source))
 
 
-CAUSES = (
-    Cause(
-        "worse",
-        "a run of rows of which a tenth is faulty and the rest has nothing to learn",
-        ("MolinoRowsSetAside", "MolinoModelRefused"),
-        _worse,
-        stays=("MolinoRowsSetAside", "MolinoModelRefused"),
-    ),
-    Cause(
-        "cut-off",
-        "a run of a tenth of the rows",
-        ("MolinoDataRefused", "MolinoDagFailed"),
-        _cut_off,
-        stays=("MolinoDagFailed",),
-    ),
-    Cause("broken", "a release that no server can load", ("MolinoReleasePutBack",), _broken),
-    Cause("asked", "a release that nobody approves", ("MolinoApprovalWaiting",), _asked),
-    Cause(
-        "no-room",
-        "the node takes no pods any more, in the middle of a run",
-        ("MolinoRunStuck", "MolinoQueueStarving", "MolinoPartUnavailable"),
-        _no_room,
-    ),
-    Cause("strange", "a record that can't be read", ("MolinoRecordUnreadable",), _strange),
-    Cause("regular", f"{REGULAR} runs in a row, and then none", ("MolinoRunLate",), _regular),
+WORSE = Cause(
+    "worse",
+    "a run of rows of which a tenth is faulty and the rest has nothing to learn",
+    ("MolinoRowsSetAside", "MolinoModelRefused"),
+    _worse,
+    stays=("MolinoRowsSetAside", "MolinoModelRefused"),
 )
+CUT_OFF = Cause(
+    "cut-off",
+    "a run of a tenth of the rows",
+    ("MolinoDataRefused", "MolinoDagFailed"),
+    _cut_off,
+    stays=("MolinoDagFailed",),
+)
+BROKEN = Cause("broken", "a release that no server can load", ("MolinoReleasePutBack",), _broken)
+ASKED = Cause("asked", "a release that nobody approves", ("MolinoApprovalWaiting",), _asked)
+NO_ROOM = Cause(
+    "no-room",
+    "the node takes no pods any more, in the middle of a run",
+    ("MolinoRunStuck", "MolinoQueueStarving", "MolinoPartUnavailable"),
+    _no_room,
+)
+STRANGE = Cause("strange", "a record that can't be read", ("MolinoRecordUnreadable",), _strange)
+REGULAR = Cause("regular", f"{IN_A_ROW} runs in a row, and then none", ("MolinoRunLate",), _regular)

@@ -16,7 +16,7 @@ from tests.e2e.installed import models
 from tests.e2e.installed.test_install import EXAMPLE
 from training.deploy.targets.kubernetes import ANNOTATION
 
-STRANGE_ROWS = {"data": EXAMPLE["data"] * 500}
+ONE_ROW = {"data": EXAMPLE["data"] * 500}
 """One row, 500 times: drift is told of so many and more."""
 MOST_ROWS, AT_ONCE = 10_000, 8
 GHOST, OF_NOBODY = "ghost", "99"
@@ -26,7 +26,7 @@ COME_LIMIT = 120.0
 
 @contextmanager
 def _strange_rows(scene: Scene) -> Iterator[Again | None]:
-    yield lambda: scene.installation.ask("POST", f"/models/{stage.MODEL}/predict", STRANGE_ROWS)
+    yield lambda: scene.installation.ask("POST", f"/models/{stage.MODEL}/predict", ONE_ROW)
 
 
 @contextmanager
@@ -51,8 +51,8 @@ def pointer(scene: Scene) -> Path:
     cluster = scene.installation.cluster
     if cluster.in_docker:
         raise ClusterError("the volumes of kind's node can't be reached")
-    (pod,) = scene.installation.component_pods("serving")
-    volume = cluster.folders.node / "kubelet" / "pods" / pod["metadata"]["uid"] / "volumes"
+    pod = scene.pod("serving")["metadata"]["uid"]
+    volume = cluster.folders.node / "kubelet" / "pods" / str(pod) / "volumes"
     return volume / "kubernetes.io~empty-dir" / "releases" / "deployed.json"
 
 
@@ -98,8 +98,7 @@ def _half_rolled_out(scene: Scene) -> Iterator[Again | None]:
     """Change the version that is deployed, and stop the change while both versions have a pod."""
     installation = scene.installation
     name = f"deployment/{installation.name('serving')}"
-    (before,) = installation.component_pods("serving")
-    version = before["metadata"]["annotations"][ANNOTATION + stage.MODEL]
+    version = scene.pod("serving")["metadata"]["annotations"][ANNOTATION + stage.MODEL]
 
     def point(to: str) -> None:
         annotations = {ANNOTATION + stage.MODEL: to}
@@ -117,28 +116,26 @@ def _half_rolled_out(scene: Scene) -> Iterator[Again | None]:
     installation.wait_ready()
 
 
-CAUSES = (
-    Cause(
-        "drift",
-        "one row, 500 times in each request",
-        ("MolinoFeatureDrifted",),
-        _strange_rows,
-        stays=("MolinoFeatureDrifted",),
-    ),
-    Cause(
-        "large",
-        f"requests of {MOST_ROWS:,} rows, {AT_ONCE} at once",
-        ("MolinoLatencyBurnsFast", "MolinoLatencyBurnsSlowly"),
-        _large_requests,
-        stays=("MolinoLatencyBurnsFast", "MolinoLatencyBurnsSlowly"),
-    ),
-    Cause("pointer", "the file that says what is deployed is cut off", ("MolinoPointerUnreadable",), _unreadable),
-    Cause(
-        "lost",
-        "what is deployed isn't there, and is asked for",
-        ("MolinoModelNotServed", "MolinoAvailabilityBurnsFast", "MolinoAvailabilityBurnsSlowly"),
-        _nothing_there,
-        stays=("MolinoAvailabilityBurnsFast", "MolinoAvailabilityBurnsSlowly"),
-    ),
-    Cause("half", "a rollout that stands still half way", ("MolinoVersionsDiffer",), _half_rolled_out),
+DRIFT = Cause(
+    "drift",
+    "one row, 500 times in each request",
+    ("MolinoFeatureDrifted",),
+    _strange_rows,
+    stays=("MolinoFeatureDrifted",),
 )
+LARGE = Cause(
+    "large",
+    f"requests of {MOST_ROWS:,} rows, {AT_ONCE} at once",
+    ("MolinoLatencyBurnsFast", "MolinoLatencyBurnsSlowly"),
+    _large_requests,
+    stays=("MolinoLatencyBurnsFast", "MolinoLatencyBurnsSlowly"),
+)
+POINTER = Cause("pointer", "the file that says what is deployed is cut off", ("MolinoPointerUnreadable",), _unreadable)
+NOTHING_THERE = Cause(
+    "lost",
+    "what is deployed isn't there, and is asked for",
+    ("MolinoModelNotServed", "MolinoAvailabilityBurnsFast", "MolinoAvailabilityBurnsSlowly"),
+    _nothing_there,
+    stays=("MolinoAvailabilityBurnsFast", "MolinoAvailabilityBurnsSlowly"),
+)
+HALF = Cause("half", "a rollout that stands still half way", ("MolinoVersionsDiffer",), _half_rolled_out)
