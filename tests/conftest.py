@@ -25,6 +25,8 @@ START_SECONDS = 60.0
 ACCESS_KEY, SECRET_KEY = "molino-tests", "molino-tests-secret"
 
 
+CHART = "tests/charts"
+"""A target of its own, `make chart`: they want Helm and more programs, and take minutes."""
 FIRST = (
     "tests/pipelines", "tests/recipes", "tests/images", "tests/training/train", "tests/training", "tests/molino/prune",
     "tests/molino/test_odd_places.py", "tests/charts/test_archive_run.py", "tests/test_docs.py", "tests/serving",
@@ -45,7 +47,10 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what takes long, where workers share the tests."""
+    """Mark the tests of the chart, and begin with what takes long where workers share the tests."""
+    for item in items:
+        if item.path.is_relative_to(config.rootpath / CHART):
+            item.add_marker("chart")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _turn(item.path.relative_to(config.rootpath)))
 
