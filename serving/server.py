@@ -7,6 +7,7 @@ from gunicorn.arbiter import Arbiter
 
 from molino.contracts.listening import listen_address
 from serving.auth.keys import open_authenticator, warn
+from serving.http.listener import open_no_more
 from serving.inference.served_versions import sign_off
 from serving.server_log import ServerLog
 from serving.service import Shared, share
@@ -15,6 +16,16 @@ from serving.worker import Worker
 
 SPARE_SLOTS = 32
 """While workers are replaced there are more of them than the settings say."""
+
+
+class Master(Arbiter):  # type: ignore[misc]
+    """Gunicorn's master, which takes no more connections before it has the workers stop."""
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stop the workers."""
+        for listener in self.LISTENERS:
+            open_no_more(listener.sock)
+        super().stop(graceful)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -49,6 +60,10 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> tuple[ServingSettings, Shared]:
         """Return what a worker builds its app from, after the fork."""
         return self._settings, self.shared
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        Master(self).run()
 
     def _keep_shared(self, _: Arbiter) -> None:
         """Keep the workers' search for cycles from what was there before them.

@@ -10,7 +10,8 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from serving.asgi import App
 from serving.auth.keys import follow_keys
-from serving.http.connections import SPARE_FILES, Connection, Connections, Listener
+from serving.http.connections import SPARE_FILES, Connection, Connections
+from serving.http.listener import Listener
 from serving.service import Service, open_service
 
 TICK_SECONDS = 1.0

@@ -7,7 +7,6 @@ callbacks that asyncio has for it.
 """
 
 import asyncio
-import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from time import monotonic
@@ -286,40 +285,3 @@ def _without_blank_lines(data: bytes) -> bytes:
     while data.startswith(b"\r\n"):
         data = data[2:]
     return data
-
-
-class Listener:
-    """Takes one connection each time the loop comes round, so that the processes share them out.
-
-    asyncio's own server takes all that wait at once, so that one process gets them, and drops those in the kernel's
-    queue when it is closed.
-    """
-
-    def __init__(self, sock: socket.socket, make_connection: Callable[[], Connection]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._sock = sock
-        self._make_connection = make_connection
-        self._tasks: set[asyncio.Task[object]] = set()
-        sock.setblocking(False)
-        self._loop.add_reader(sock.fileno(), self._accept)
-
-    async def close(self) -> None:
-        """Stop, after taking what waits in the kernel's queue."""
-        self._loop.remove_reader(self._sock.fileno())
-        while self._accept():
-            pass
-        self._sock.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _accept(self) -> bool:
-        """Take one connection; tell whether there was one. Another process may have been quicker."""
-        try:
-            client, _ = self._sock.accept()
-        except OSError:
-            return False
-        client.setblocking(False)
-        task = self._loop.create_task(self._loop.connect_accepted_socket(self._make_connection, client))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return True
