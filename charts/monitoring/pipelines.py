@@ -35,7 +35,12 @@ FAILED = (
     f"or 0 * sum by (namespace, dag_id) (airflow_ti_finish{{{ALL}}}))"
 )
 """A counter is there from the first failure on, which is no increase of one."""
-STARVING = f"sum by (namespace) (airflow_scheduler_tasks_starving{{{ALL}}})"
+_SCHEDULED, _OPEN = (
+    f"max by (namespace, pool_name) (airflow_pool_{slots}_slots{{{ALL}}})" for slots in ("scheduled", "open")
+)
+STARVING = f"sum by (namespace) ({_SCHEDULED} and ({_OPEN} <= 0) or 0 * {_OPEN})"
+"""Tasks that are to run, of pools without a free slot. Airflow's own count of starving tasks leaves out pools that are full
+already when its scheduler comes round."""
 IMPORT_ERRORS = f"max by (namespace) (airflow_dag_processing_import_errors{{{ALL}}})"
 
 RECORDS = (

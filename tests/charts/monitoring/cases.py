@@ -54,6 +54,15 @@ def created(values: str, version: str = "1") -> Series:
     return gauge("molino_model_created_timestamp_seconds", values, model="m", version=version, pod="a")
 
 
+def pool(scheduled: str, free: str, name: str = "own") -> Series:
+    slots = {"scheduled": scheduled, "open": free}
+    return {
+        series: values
+        for kind, told in slots.items()
+        for series, values in gauge(f"airflow_pool_{kind}_slots", told, pool_name=name).items()
+    }
+
+
 def never(minutes: int) -> str:
     """Return the age of what has never been: promtool repeats no such number."""
     return " ".join(["NaN"] * minutes)
@@ -303,9 +312,13 @@ CASES = {
         {"namespace": "molino", "dag_id": "m_data"},
     ),
     "MolinoQueueStarving": Case(
-        gauge("airflow_scheduler_tasks_starving", "2x50"),
+        pool("2x50", "0x50"),
         "40m",
-        {"a while": (gauge("airflow_scheduler_tasks_starving", "2x20 0x30"), "40m")},
+        {
+            "a while": (pool("2x20 0x30", "0x50"), "40m"),
+            "there are free slots": (pool("2x50", "3x50"), "40m"),
+            "the full pool has all its tasks": (pool("0x50", "0x50") | pool("2x50", "9x50", "other"), "40m"),
+        },
     ),
     "MolinoDagImportFailed": Case(
         gauge("airflow_dag_processing_import_errors", "1x20"),

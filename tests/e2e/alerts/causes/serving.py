@@ -1,6 +1,7 @@
 """The serving API: what it is asked, what is deployed, and what becomes of its volume."""
 
 import csv
+import http.client
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from tests.cluster.waits import until
 from tests.e2e.alerts import stage
 from tests.e2e.alerts.contract import Again, Cause, Scene
 from tests.e2e.installed import models
+from tests.e2e.installed.installation import KEY
 from tests.e2e.installed.test_install import EXAMPLE
 from training.deploy.targets.kubernetes import ANNOTATION
 
@@ -85,12 +87,25 @@ def _unreadable(scene: Scene) -> Iterator[Again | None]:
 
 @contextmanager
 def _nothing_there(scene: Scene) -> Iterator[Again | None]:
-    """Have it name a version and a model of which the volume has nothing, and ask for the model."""
+    """Have it name a version and a model of which the volume has nothing, and ask for the model.
+
+    The pod isn't ready then, and the ingress would answer in its place: it is asked at its port.
+    """
     deployed = json.loads(pointer(scene).read_text())
-    with pointing(scene, json.dumps({**deployed, stage.MODEL: OF_NOBODY, GHOST: "1"})):
-        yield lambda: [
-            scene.installation.ask("POST", f"/models/{GHOST}/predict", EXAMPLE).status for _ in range(AT_ONCE)
-        ]
+    headers = {"X-API-KEY": KEY, "Content-Type": "application/json"}
+    with (
+        pointing(scene, json.dumps({**deployed, stage.MODEL: OF_NOBODY, GHOST: "1"})),
+        scene.installation.forward("serving", 8000) as port,
+    ):
+
+        def ask() -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            for _ in range(AT_ONCE):
+                connection.request("POST", f"/models/{GHOST}/predict", json.dumps(EXAMPLE), headers)
+                connection.getresponse().read()
+            connection.close()
+
+        yield ask
 
 
 @contextmanager
