@@ -107,7 +107,7 @@ def test_one_that_does_not_ring_is_told(bells: Bells) -> None:
     silent = Cause("mute", "nothing", ("Z",), bells.cause("first", "A").brought)
     faults, rows = tried(bells, silent)
     assert [fault.partition(" was not")[0] for fault in faults] == ["mute: ClusterError: Z ringing"]
-    assert rows == [("Z", "**not seen**", "stays")]
+    assert rows == [("Z", "**not seen**", "**not seen**")]
 
 
 def test_one_that_cannot_be_brought_about_is_told_and_the_others_go_on(bells: Bells) -> None:

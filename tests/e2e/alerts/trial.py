@@ -15,6 +15,8 @@ from tests.e2e.watching.prometheus import Prometheus
 
 SETTLE_LIMIT, RING_LIMIT, CALM_LIMIT, LATE_LIMIT = 90.0, 600.0, 420.0, 1800.0
 PAUSE = 1.0
+LOOK_SECONDS = 5.0
+"""What rings so soon after the installation is ready had begun to before."""
 SHOWN = 300
 """Characters of a fault."""
 
@@ -25,8 +27,10 @@ class Rings:
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
         self.now: set[str] = set()
+        self.first: dict[str, float] = {}
+        """When an alert was first seen to ring."""
         self.began: dict[str, float] = {}
-        """When an alert was last seen to begin."""
+        """When it was last seen to begin."""
         self.ended: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -46,6 +50,7 @@ class Rings:
             except (OSError, HTTPException):  # its port is being forwarded anew
                 continue
             self.began |= dict.fromkeys(found - self.now, time.monotonic())
+            self.first = self.began | self.first
             self.ended |= dict.fromkeys(self.now - found, time.monotonic())
             self.now = found
 
@@ -102,8 +107,9 @@ class Trial:
             return set(self.cause.alerts) <= self._rings.now
 
         until(f"{' and '.join(self.cause.alerts)} ringing", all_ring, self._limit, interval=PAUSE)
+        seen = self._rings.began if self._since is None else self._rings.first
         for alert in self.cause.alerts:
-            self._rang[alert] = max(self._rings.began[alert] - self._began, 0.0)
+            self._rang[alert] = max(seen[alert] - self._began, 0.0)
             print(f"{alert}: rings after {self._rang[alert]:.0f} s", file=sys.stderr, flush=True)
 
     def end(self) -> None:
@@ -122,10 +128,13 @@ class Trial:
 
     def rows(self) -> Iterator[Row]:
         """Yield the row of each alert that was waited for."""
-        fault = f" (**{'; '.join(self.faults)}**)" if self.faults else ""
+        fault = f" (**{len(self.faults)} faults**)" if self.faults else ""
         for alert in self.cause.alerts:
             rang = f"{self._rang[alert]:.0f} s" if alert in self._rang else "**not seen**"
-            silent = f"{self._silent[alert]:.0f} s" if alert in self._silent else "stays"
+            if self._since is not None and self._rang.get(alert, LOOK_SECONDS) < LOOK_SECONDS:
+                rang = "from the first look on"
+            silent = "stays" if alert in self.cause.stays else "**not seen**"
+            silent = f"{self._silent[alert]:.0f} s" if alert in self._silent else silent
             yield Row(alert, self.cause.what + fault, rang, silent, date.today())
 
 
