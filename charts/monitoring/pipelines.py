@@ -39,8 +39,8 @@ _SCHEDULED, _OPEN = (
     f"max by (namespace, pool_name) (airflow_pool_{slots}_slots{{{ALL}}})" for slots in ("scheduled", "open")
 )
 STARVING = f"sum by (namespace) ({_SCHEDULED} and ({_OPEN} <= 0) or 0 * {_OPEN})"
-"""Tasks that are to run, of pools without a free slot. Airflow's own count of starving tasks leaves out pools that are full
-already when its scheduler comes round."""
+"""Tasks that are to run, of pools without a free slot. Airflow's own count of starving tasks leaves out pools that are
+full already when its scheduler comes round."""
 IMPORT_ERRORS = f"max by (namespace) (airflow_dag_processing_import_errors{{{ALL}}})"
 
 RECORDS = (
