@@ -55,12 +55,9 @@ def created(values: str, version: str = "1") -> Series:
 
 
 def pool(scheduled: str, free: str, name: str = "own") -> Series:
-    slots = {"scheduled": scheduled, "open": free}
-    return {
-        series: values
-        for kind, told in slots.items()
-        for series, values in gauge(f"airflow_pool_{kind}_slots", told, pool_name=name).items()
-    }
+    return gauge("airflow_pool_scheduled_slots", scheduled, pool_name=name) | gauge(
+        "airflow_pool_open_slots", free, pool_name=name
+    )
 
 
 def never(minutes: int) -> str:

@@ -76,7 +76,7 @@ def values(cluster: Cluster, well: bool) -> dict[str, Any]:
         well: Whether backups and the log arrive, and all model files can be read.
     """
     own = images.values(cluster)
-    named: dict[str, Any] = own.get("monitoring", {})
+    watched = watching.switched_on(own, PARTS)
     nowhere = {"destination": {"endpoint": NOWHERE}, "auth": {"existingSecret": KEYS}}
     kept = {MODEL: watching.model(), OTHER: models.small(OTHER), ASKED: approved()}
     return {
@@ -85,8 +85,8 @@ def values(cluster: Cluster, well: bool) -> dict[str, Any]:
         "airflow": {"pools": {POOL: {"slots": 1}}},
         "steps": {"task": {"pool": POOL}},
         "monitoring": {
-            **{part: {**named.get(part, {}), "enabled": True} for part in PARTS},
-            "prometheus": {**named.get("prometheus", {}), "enabled": True, "scrapeConfigs": [kubelet(cluster)]},
+            **watched,
+            "prometheus": {**watched["prometheus"], "scrapeConfigs": [kubelet(cluster)]},
             "monitors": {"interval": watching.INTERVAL},
             "rules": {"alerts": changes()},
         },

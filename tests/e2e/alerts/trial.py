@@ -85,18 +85,23 @@ class Trial:
 
     def begin(self) -> None:
         """Bring it about, once its alerts are silent."""
-        alerts, forgotten = set(self.cause.alerts), time.monotonic() + SETTLE_LIMIT
-        until(
-            f"what came before {self.cause.name} forgotten",
-            lambda: self._since is not None or not alerts & self._rings.now or time.monotonic() > forgotten,
-            SETTLE_LIMIT + 5 * PAUSE,
-            interval=PAUSE,
-        )
-        if self._since is None and (before := alerts & self._rings.now):
-            self.faults.append(f"{self.cause.name}: rang before: {', '.join(sorted(before))}")
+        if self._since is None:
+            self._settle()
         self._began = self._since or time.monotonic()
         self.again = self._stack.enter_context(self.cause.brought(self._scene))
         self.is_on = True
+
+    def _settle(self) -> None:
+        """Wait until none of its alerts rings any more by what came before; note those that do."""
+        alerts, forgotten = set(self.cause.alerts), time.monotonic() + SETTLE_LIMIT
+        until(
+            f"what came before {self.cause.name} forgotten",
+            lambda: not alerts & self._rings.now or time.monotonic() > forgotten,
+            SETTLE_LIMIT + 5 * PAUSE,
+            interval=PAUSE,
+        )
+        if before := alerts & self._rings.now:
+            self.faults.append(f"{self.cause.name}: rang before: {', '.join(sorted(before))}")
 
     def wait(self, agains: Sequence[Again]) -> None:
         """Wait until its alerts ring, while what must go on being done is done."""
@@ -133,8 +138,8 @@ class Trial:
             rang = f"{self._rang[alert]:.0f} s" if alert in self._rang else "**not seen**"
             if self._since is not None and self._rang.get(alert, LOOK_SECONDS) < LOOK_SECONDS:
                 rang = "from the first look on"
-            silent = "stays" if alert in self.cause.stays else "**not seen**"
-            silent = f"{self._silent[alert]:.0f} s" if alert in self._silent else silent
+            unseen = "stays" if alert in self.cause.stays else "**not seen**"
+            silent = f"{self._silent[alert]:.0f} s" if alert in self._silent else unseen
             yield Row(alert, self.cause.what + fault, rang, silent, date.today())
 
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from tests.bench.machine import describe_machine
-from tests.bench.results import write_section
 from tests.e2e.chaos.judge import PROMISES
+from tests.e2e.proof import RESULTS
+from tests.e2e.rows import row, write_rows
 
-RESULTS = Path(__file__).parents[1] / "results.md"
 SECTION = "chaos"
 TITLES = ("Break", "Promised", "Happened", "Until well", "Again by", "On")
 BROKEN = "**broken**: "
@@ -33,8 +32,7 @@ class Row:
         """The row as Markdown."""
         told = "; ".join([*(f"{BROKEN}{fault}" for fault in self.faults), *self.happened])
         well = "not seen" if self.seconds is None else f"{self.seconds:.0f} s"
-        cells = (f"{self.name}: {self.what}", self.promised, told, well, f"`{self.command}`", f"{self.on}")
-        return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        return row(f"{self.name}: {self.what}", self.promised, told, well, f"`{self.command}`", f"{self.on}")
 
 
 def write(rows: list[Row], order: tuple[str, ...], path: Path = RESULTS) -> None:
@@ -45,20 +43,9 @@ def write(rows: list[Row], order: tuple[str, ...], path: Path = RESULTS) -> None
         order: Names of all breaks.
         path: The file.
     """
-    lines = {**_known(path, order), **{row.name: row.line for row in rows}}
-    always = ", ".join(PROMISES)
-    text = (
+    head = (
         "## What was broken, and what happened\n\n"
-        f"Always promised: {always}. Until well: from the break until every pod is ready and the runs that were under "
-        "way have ended.\n\n"
-        f"{describe_machine()}\n"
-        f"| {' | '.join(TITLES)} |\n| {' | '.join(['---'] * len(TITLES))} |\n"
+        f"Always promised: {', '.join(PROMISES)}. Until well: from the break until every pod is ready and the runs "
+        "that were under way have ended."
     )
-    write_section(SECTION, text + "".join(f"{lines[name]}\n" for name in order if name in lines), path)
-
-
-def _known(path: Path, order: tuple[str, ...]) -> dict[str, str]:
-    """Return the rows that are there, by the name of their break."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    rows = {line[2:].partition(":")[0]: line for line in lines if line.startswith("| ")}
-    return {name: rows[name] for name in order if name in rows}
+    write_rows(path, SECTION, head, TITLES, {one.name: one.line for one in rows}, order)

@@ -170,15 +170,24 @@ class Installation:
         place = ["--kubeconfig", str(kubectl.kubeconfig), "--namespace", self.namespace]
         return Forward([str(kubectl.program), *place], self.name(service), port)
 
-    def ask(self, method: str, path: str, body: object = None, key: str | None = KEY, host: str = "") -> Answer:
-        """Ask the serving API through the ingress."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        key: str | None = KEY,
+        host: str = "",
+        port: int | None = None,
+    ) -> Answer:
+        """Ask the serving API through the ingress, or at a port that is forwarded to it."""
         headers = {"Host": host} if host else {}
         if key is not None:
             headers["X-API-KEY"] = key
         content = None
         if body is not None:
             headers["Content-Type"], content = "application/json", json.dumps(body)
-        connection = http.client.HTTPConnection(self.cluster.address, 80, timeout=30)
+        address = (self.cluster.address, 80) if port is None else ("127.0.0.1", port)
+        connection = http.client.HTTPConnection(*address, timeout=30)
         try:
             connection.request(method, path, content, headers)
             answer = connection.getresponse()

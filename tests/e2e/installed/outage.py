@@ -1,7 +1,9 @@
 """A component away for half a minute, in the middle of a run."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.cluster.waits import until
@@ -14,13 +16,22 @@ from tests.e2e.installed.watch import PodWatch
 SECONDS = 30
 
 
+@contextmanager
+def scaled_to_nothing(installation: Installation, *workloads: str) -> Iterator[None]:
+    """Have no pod of workloads, each as kind/name, as long as the context lasts; afterwards one comes again."""
+    installation.kubectl("scale", "--replicas=0", *workloads)
+    try:
+        yield
+    finally:
+        installation.kubectl("scale", "--replicas=1", *workloads)
+
+
 def away(installation: Installation, component: str, seconds: float, kind: str = "statefulset") -> None:
     """Take a component's pod away for a time, and wait until it is back."""
     name = installation.name(component)
-    installation.kubectl("scale", kind, name, "--replicas=0")
-    until(f"{name} gone", lambda: not installation.component_pods(component), 120, interval=0.5)
-    time.sleep(seconds)  # The outage itself.
-    installation.kubectl("scale", kind, name, "--replicas=1")
+    with scaled_to_nothing(installation, f"{kind}/{name}"):
+        until(f"{name} gone", lambda: not installation.component_pods(component), 120, interval=0.5)
+        time.sleep(seconds)  # The outage itself.
     installation.wait_ready()
 
 

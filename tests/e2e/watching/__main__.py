@@ -8,8 +8,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 
 from molino.contracts.steps import STEP_NAMES
@@ -21,6 +20,7 @@ from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import PASSWORD, USER, Installation
 from tests.e2e.installed.models import ROWS
+from tests.e2e.installed.outage import scaled_to_nothing
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.proof import Report
 from tests.e2e.watching import stage, telemetry
@@ -182,7 +182,7 @@ def go_wrong(found: Installation, prometheus: Prometheus, report: Report) -> Non
 def ring(found: Installation, prometheus: Prometheus, report: Report) -> None:
     """Have each alert ring by its cause, arrive where messages go, and end."""
     began = time.monotonic()
-    with away(found), found.forward("alertmanager", 9093) as port:
+    with scaled_to_nothing(found, *CAUSES.values()), found.forward("alertmanager", 9093) as port:
         for alert in CAUSES:
             rang = arrive(f"{alert} rings", alert, prometheus.firing, began)
             arrive(f"Alertmanager knows {alert}", alert, lambda: notified(port), began)
@@ -197,16 +197,6 @@ def arrive(what: str, alert: str, among: Callable[[], set[str]], began: float) -
     """Return the seconds until an alert is among those of a place."""
     until(what, lambda: alert in among(), RING_LIMIT, interval=1)
     return time.monotonic() - began
-
-
-@contextmanager
-def away(found: Installation) -> Iterator[None]:
-    """Scale to nothing what the alerts tell of, as long as the context lasts."""
-    found.kubectl("scale", "--replicas=0", *CAUSES.values())
-    try:
-        yield
-    finally:
-        found.kubectl("scale", "--replicas=1", *CAUSES.values())
 
 
 if __name__ == "__main__":

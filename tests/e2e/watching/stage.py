@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +58,21 @@ def collector(cluster: Cluster) -> dict[str, Any]:
     return {"enabled": True, "podLogs": True, "traces": exporters, "logs": exporters, **logs}
 
 
+def switched_on(own: Mapping[str, Any], parts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return parts of the chart's `monitoring`, on, with the images that values name of them."""
+    named = own.get("monitoring", {})
+    return {part: {"enabled": True, **named.get(part, {})} for part in parts}
+
+
 def values(cluster: Cluster) -> dict[str, Any]:
     """Return the values of the installation, beside those for one's own machine."""
     own = images.values(cluster)
-    named: dict[str, Any] = own.get("monitoring", {})
     return {
         **own,
         "networkPolicies": {"enabled": True, "to": {"notices": {"ports": [PORT]}, "telemetry": {"ports": [PORT]}}},
         "models": {MODEL: model()},
         "monitoring": {
-            **{part: {"enabled": True, **named.get(part, {})} for part in PARTS},
+            **switched_on(own, PARTS),
             "monitors": {"interval": INTERVAL},
         },
         "telemetry": {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from tests.e2e.alerts.contract import Again, Cause, Scene
+from tests.e2e.installed.outage import scaled_to_nothing
 
 EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
 SECONDS = 10
@@ -16,12 +17,9 @@ def without(scene: Scene, workload: str) -> AbstractContextManager[Again | None]
 
     @contextmanager
     def away() -> Iterator[Again | None]:
-        name = workload.replace("/", f"/{scene.installation.release}-")
-        scene.installation.kubectl("scale", name, "--replicas=0")
-        try:
+        kind, component = workload.split("/")
+        with scaled_to_nothing(scene.installation, f"{kind}/{scene.installation.name(component)}"):
             yield None
-        finally:
-            scene.installation.kubectl("scale", name, "--replicas=1")
         scene.installation.wait_ready()
 
     return away()

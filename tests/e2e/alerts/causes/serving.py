@@ -1,7 +1,6 @@
 """The serving API: what it is asked, what is deployed, and what becomes of its volume."""
 
 import csv
-import http.client
 import io
 import json
 import os
@@ -14,7 +13,6 @@ from tests.cluster.waits import until
 from tests.e2e.alerts import stage
 from tests.e2e.alerts.contract import Again, Cause, Scene
 from tests.e2e.installed import models
-from tests.e2e.installed.installation import KEY
 from tests.e2e.installed.test_install import EXAMPLE
 from training.deploy.targets.kubernetes import ANNOTATION
 
@@ -92,20 +90,12 @@ def _nothing_there(scene: Scene) -> Iterator[Again | None]:
     The pod isn't ready then, and the ingress would answer in its place: it is asked at its port.
     """
     deployed = json.loads(pointer(scene).read_text())
-    headers = {"X-API-KEY": KEY, "Content-Type": "application/json"}
     with (
         pointing(scene, json.dumps({**deployed, stage.MODEL: OF_NOBODY, GHOST: "1"})),
         scene.installation.forward("serving", 8000) as port,
     ):
-
-        def ask() -> None:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-            for _ in range(AT_ONCE):
-                connection.request("POST", f"/models/{GHOST}/predict", json.dumps(EXAMPLE), headers)
-                connection.getresponse().read()
-            connection.close()
-
-        yield ask
+        path = f"/models/{GHOST}/predict"
+        yield lambda: [scene.installation.ask("POST", path, EXAMPLE, port=port) for _ in range(AT_ONCE)]
 
 
 @contextmanager
