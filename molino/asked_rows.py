@@ -95,6 +95,17 @@ class AskedTable(ModelFile):
         taken = set(self.places.values())
         return {f"{OTHER}{index}": name for index, name in enumerate(self.header) if name not in taken}
 
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The columns in order, by names of which there are no two, with those of the header."""
+        labels: dict[str, str] = {}
+        for at, name in enumerate(self.header, 1):
+            label, count = name, at
+            while label in labels or (label != name and label in self.header):
+                label, count = f"{name}_{count}", count + 1
+            labels[label] = name
+        return labels
+
     @property
     def columns_kept(self) -> tuple[str, ...]:
         """The columns that aren't asked about."""
@@ -141,7 +152,13 @@ class AskedSource:
 
         if self.parquet is not None:
             return pl.scan_parquet(self.parquet).head(0).collect()
-        return pl.DataFrame(schema=dict.fromkeys(self.table.header, pl.String))
+        return pl.DataFrame(schema=dict.fromkeys(self.table.labels, pl.String))
+
+    @property
+    def repeated(self) -> dict[str, str]:
+        """Columns of a CSV that are called otherwise here than in its header, where they share a name."""
+        labels = {} if self.parquet is not None else self.table.labels
+        return {label: name for label, name in labels.items() if label != name}
 
     def rows(self, size: int) -> Iterator[AskedRows]:
         """Yield the rows in order, at most `size` at once.
@@ -161,8 +178,11 @@ class AskedSource:
 
         if self.parquet is not None:
             return pl.scan_parquet(self.parquet).slice(batch.first_row - 1, batch.frame.height).collect()
-        called = {header: name for name, header in self.table.headers.items()}
-        return batch.text().select(pl.col(called[header]).alias(header) for header in self.table.header)
+        called = {header: name for name, header in self.table.places.items()}
+        return batch.text().select(
+            pl.col(called.get(header, f"{OTHER}{index}")).alias(label)
+            for index, (label, header) in enumerate(self.table.labels.items())
+        )
 
     def _values(self, batch: "Batch") -> list[list[Cell]]:
         from training.features import type_of

@@ -125,7 +125,7 @@ class _Run:
         features = self.served["features"]
         with open_asked(self.source, features, self.form, self.where, folder, LARGEST_UNPACKED_BYTES) as asked:
             self._check_names(asked)
-            out = new_file(whole, self.target, self.form.separator, folder)
+            out = new_file(whole, self.target, self.form.separator, folder, asked.repeated)
             try:
                 done = self._write_rows(asked, out, tell, progress)
             except PolarsError as error:

@@ -7,7 +7,7 @@ import stat
 import sys
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -34,14 +34,21 @@ class PredictedFile(ABC):
 class CsvFile(PredictedFile):
     """A CSV in UTF-8, plain or gzip."""
 
-    def __init__(self, path: Path, delimiter: str, packed: bool) -> None:
+    def __init__(self, path: Path, delimiter: str, packed: bool, repeated: Mapping[str, str]) -> None:
         self.delimiter = delimiter
+        self.repeated = repeated
         self.begun = False
         self.file = cast(IO[bytes], gzip.open(path, "wb")) if packed else path.open("wb")  # noqa: SIM115
 
     def write(self, frame: "pl.DataFrame") -> None:
         """Add rows, below the header."""
-        frame.write_csv(self.file, include_header=not self.begun, separator=self.delimiter)
+        import polars as pl
+
+        if not self.begun:
+            header = [self.repeated.get(name, name) for name in frame.columns]
+            row = pl.DataFrame([header], schema=[str(at) for at in range(len(header))], orient="row")
+            row.write_csv(self.file, include_header=False, separator=self.delimiter)
+        frame.write_csv(self.file, include_header=False, separator=self.delimiter)
         self.begun = True
 
     def close(self) -> None:
@@ -70,12 +77,15 @@ class ParquetFile(PredictedFile):
         shutil.rmtree(self.folder)
 
 
-def new_file(path: Path, like: Path, delimiter: str, folder: Path) -> PredictedFile:
-    """Begin a file of the format that the name of another one says: Parquet, or CSV, which may be gzip."""
+def new_file(path: Path, like: Path, delimiter: str, folder: Path, repeated: Mapping[str, str]) -> PredictedFile:
+    """Begin a file of the format that the name of another one says: Parquet, or CSV, which may be gzip.
+
+    Columns that are `repeated` have the names that it gives in a CSV; in Parquet, where no two share one, their own.
+    """
     suffix = like.suffix.lower()
     if suffix in PARQUET_SUFFIXES:
         return ParquetFile(path, folder)
-    return CsvFile(path, delimiter, packed=suffix == ".gz")
+    return CsvFile(path, delimiter, packed=suffix == ".gz", repeated=repeated)
 
 
 @contextmanager

@@ -3,12 +3,23 @@
 import re
 from collections.abc import Collection
 
-WHOLE = r"[-+]?\d{1,3}"
-DECIMAL_COMMA = re.compile(rf"[-+]?\d+,\d+([eE][-+]?\d+)?|{WHOLE}((?P<sign>[. '\u00a0\u202f])\d{{3}})+,\d+")
-THOUSANDS = re.compile(rf"{WHOLE}(?P<sign>[,.' \u00a0\u202f])((?<=,)\d\d,)*\d{{3}}((?P=sign)\d{{3}})*(\.\d+)?")
+MINUS = "\u2212\u2013\ufe63\uff0d"
+"""What else stands for a minus, as typesetters and spreadsheets write it."""
+PARTS = "'\u2019 \u00a0\u2009\u202f"
+"""What parts thousands, beside commas and points."""
+WHOLE = r"[-+]?[1-9]\d{0,2}"
+"""The first figures of a number whose thousands are parted: 0,255 is no such number."""
+DECIMAL_COMMA = re.compile(rf"[-+]?\d+,\d+([eE][-+]?\d+)?|{WHOLE}((?P<sign>[.{PARTS}])\d{{3}})+,\d+")
+THOUSANDS = re.compile(rf"{WHOLE}(?P<sign>[,.{PARTS}])((?<=,)\d\d,)*\d{{3}}((?P=sign)\d{{3}})*(\.\d+)?")
 """With commas also as 12,34,567."""
-SIGN = r"[A-Z]{1,3}\$|[^\w\s.,+\-'\"()\[\]{}<>=?!:;#*/\\|~^`@&]|EUR|USD|CHF|GBP|JPY|kr"
-FIGURES = r"[-+]?[\d.,' \u00a0\u202f]*\d"
+CURRENCY = (
+    r"$\u00a2-\u00a5\u058f\u060b\u09f2\u09f3\u0af1\u0bf9\u0e3f\u17db"
+    r"\u20a0-\u20cf\ufdfc\ufe69\uff04\uffe0\uffe1\uffe5\uffe6"
+)
+"""Unicode's signs of currencies."""
+SIGN = rf"[A-Z]{{1,3}}\$|[{CURRENCY}%\u066a\u2030\u00b0\u2103\u2109]|EUR|USD|CHF|GBP|JPY|kr"
+"""What may be taken off a number and leaves it the same: no sign of it, and nothing as \u2264 or \u00b1."""
+FIGURES = rf"[-+]?[\d.,{PARTS}]*\d"
 SYMBOL = re.compile(rf"[-+]?(?P<before>{SIGN})\s*{FIGURES}|{FIGURES}\s*(?P<after>{SIGN})")
 """A number with a currency or a percent sign."""
 PARENTHESES = "()"
@@ -20,12 +31,23 @@ AMOUNT = re.compile(
 
 def plain_number(cell: str, decimal: str, thousands: str | None, symbols: Collection[str]) -> str:
     """Return a cell as a number is written without all that; as it stands where that isn't one."""
-    cell = _without(cell, symbols)
+    cell = _without(with_minus(cell), symbols)
     if PARENTHESES in symbols and cell[:1] + cell[-1:] == PARENTHESES:
         cell = _without(f"-{cell[1:-1]}", symbols)
-    if thousands:
+    if thousands and re.fullmatch(parted_by(thousands), cell):
         cell = cell.replace(thousands, "")
     return cell.replace(decimal, ".") if decimal != "." and "." not in cell else cell
+
+
+def parted_by(thousands: str) -> str:
+    """Return the pattern of numbers whose thousands a sign parts, as Polars takes it too: of 3,5 a comma parts none."""
+    sign = re.escape(thousands)
+    return rf"^[-+]?\d{{1,3}}({sign}\d{{2,3}})*{sign}\d{{3}}([^\d].*)?$"
+
+
+def with_minus(cell: str) -> str:
+    """Return a cell of numbers with the minus that programs write."""
+    return cell if cell.isascii() else cell.translate(dict.fromkeys(map(ord, MINUS), "-"))
 
 
 def _without(cell: str, symbols: Collection[str]) -> str:

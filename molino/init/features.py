@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from molino.contracts.clock import clock_in
+from molino.contracts.features.base import number_in
 from molino.contracts.features.integer import LARGEST
 from molino.contracts.moments import format_of, moment_in
 from molino.contracts.numerals import hint_for
@@ -94,6 +95,7 @@ def _no_feature(column: Column) -> str | None:
             no_numbers(column)
             or _no_dates(column)
             or no_lengths(column)
+            or _written_otherwise(column)
             or (f"its numbers have a unit: source.symbols: [{column.unit}] takes it off" if column.unit else None)
             or f"it is free text or an id: {column.different} different texts in {column.present} rows"
         )
@@ -109,6 +111,14 @@ def no_numbers(column: Column) -> str | None:
         f"{column.present - column.numbers} of its {column.present} values are no number, the first {shown(text)} in "
         f"row {row}{hint_for(text)}; source.missing lists what stands for no value"
     )
+
+
+def _written_otherwise(column: Column) -> str | None:
+    """Return what keeps numbers of other rules than the table's from being read; none of what are no numbers."""
+    if not all(number_in(text) is not None or hint_for(text) for text in column.counted):
+        return None
+    text = next(text for text in column.counted if number_in(text) is None)
+    return f"its numbers are written otherwise than others, as {shown(text)}{hint_for(text)}"
 
 
 def _no_dates(column: Column) -> str | None:

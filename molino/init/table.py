@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molino.contracts.errors import SourceError
-from molino.contracts.features.base import number_in
 from molino.contracts.model_file import ModelFile, Source, parse_model
-from molino.contracts.numerals import DECIMAL_COMMA, PARENTHESES, THOUSANDS, plain_number, symbols_of
 from molino.contracts.part import HEADER_PATTERN
 from molino.contracts.source_files import partitions_of
 from molino.contracts.tidy import tidied
 from molino.init.column import Column
 from molino.init.dialect import dialect_of, looks_like_rows
 from molino.init.features import shown
+from molino.init.numerals import numerals_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -115,11 +114,14 @@ def read_table(given: Given) -> Table:
     rows = _take_in(read, _probe(read, types, form), given)
     if not rows:
         raise SourceError(f"{where}: no rows below the header")
-    if numerals := _numerals(read):
-        form |= numerals
-        read = [Column(column.header, doubt=_mixed_signs(column)) for column in read]
+    numerals = numerals_of(read, form.get("delimiter", ","))
+    if numerals.form:
+        form |= numerals.form
+        read = [Column(column.header) for column in read]
         columns = [next((new for new in read if new.header == column.header), column) for column in columns]
         _take_in(read, _probe(read, types, form), given)
+    for column in read:
+        column.doubt = numerals.doubts.get(column.header, "")
     return Table(tuple(columns), rows, form, nameless)
 
 
@@ -146,45 +148,6 @@ def _header(beginning: bytes, form: dict[str, Any], given: Given) -> list[str]:
             f"header name the target by its position, 1 to {len(header)}"
         )
     return header
-
-
-def _numerals(columns: Sequence[Column]) -> dict[str, Any]:
-    """Return how numbers are written where columns hold nothing but such numbers, and more than programs would read."""
-    form: dict[str, Any] = {}
-    symbols: dict[str, None] = {}
-    for column in columns:
-        if column.numeric or column.dated or column.clock or not column.counted:
-            continue
-        cells = list(column.counted)
-        if all(cell.startswith(PARENTHESES[0]) for cell in cells):  # as well intervals, or labels
-            continue
-        for cell in cells:
-            symbols |= dict.fromkeys(symbols_of(cell))
-        bare = [plain_number(cell, ".", None, symbols) for cell in cells]
-        odd = [cell for cell in bare if number_in(cell) is None]
-        commas = [match for cell in odd if not THOUSANDS.fullmatch(cell) and (match := DECIMAL_COMMA.fullmatch(cell))]
-        parted = [match for cell in odd if (match := (DECIMAL_COMMA if commas else THOUSANDS).fullmatch(cell))]
-        decimal = "," if commas else "."
-        thousands = min((match["sign"] for match in parted if match["sign"]), default=None)
-        read = [plain_number(cell, decimal, thousands, symbols) for cell in cells]
-        if all(number_in(cell) is not None for cell in read) and not (thousands and _stands(thousands, columns)):
-            form |= {"decimal": decimal} if commas else {}
-            form |= {"thousands": thousands} if thousands else {}
-            form |= {"symbols": [*symbols]} if symbols else {}
-    return form
-
-
-def _mixed_signs(column: Column) -> str:
-    """Return what is to be said of numbers that have different signs, such as % in some cells alone."""
-    signs = {tuple(sign for sign in symbols_of(cell) if sign != PARENTHESES) for cell in column.counted}
-    if len(signs) < 2 or column.numeric:
-        return ""
-    return f"; its values have different signs: {', '.join(sorted(' '.join(one) or 'none' for one in signs))}"
-
-
-def _stands(sign: str, columns: Sequence[Column]) -> bool:
-    """Tell whether a sign stands in the numbers of columns that programs read as they are."""
-    return any(sign in cell for column in columns if column.numeric for cell in column.counted)
 
 
 def _read_as(dtypes: "Mapping[str, pl.DataType] | None", header: str) -> str | None:

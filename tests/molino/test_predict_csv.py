@@ -230,13 +230,29 @@ def test_a_failure_leaves_what_was_there(api: Client, tmp_path: Path, target: Pa
     )
 
 
-@pytest.mark.parametrize("name", ["rm", "id"])
-def test_a_column_named_twice_is_refused(api: Client, tmp_path: Path, target: Path, name: str) -> None:
-    rows = [[*HOUSING_ROW, "a", "b"]]
+def twice(tmp_path: Path, *names: str) -> Path:
+    """Write a house whose last columns have these names."""
     source = tmp_path / "twice.csv"
-    source.write_text("\n".join(",".join(map(str, row)) for row in [[*HOUSING, "id", name], *rows]))
-    with pytest.raises(SourceError, match=f"the header names column '{name}' twice"):
-        predict(api, source, target)
+    cells = [*HOUSING_ROW, *(f"cell {at}" for at in range(len(names)))]
+    source.write_text("\n".join(",".join(map(str, row)) for row in [[*HOUSING, *names], cells]))
+    return source
+
+
+def test_a_feature_named_twice_is_refused(api: Client, tmp_path: Path, target: Path) -> None:
+    with pytest.raises(SourceError, match="the header names column 'rm' twice"):
+        predict(api, twice(tmp_path, "id", "rm"), target)
+
+
+@pytest.mark.parametrize("names", [("", ""), ("id", "id"), ("id", "id", "id_15", "")])
+def test_columns_that_are_not_asked_about_may_share_a_name(
+    api: Client, tmp_path: Path, target: Path, names: tuple[str, ...]
+) -> None:
+    source = twice(tmp_path, *names)
+    assert predict(api, source, target)[0].predicted == 1
+    header, row = csv.reader(target.read_text().splitlines())
+    assert (header[:-1], row[-len(names) - 1 : -1]) == ([*HOUSING, *names], [f"cell {at}" for at in range(len(names))])
+    assert predict(api, source, tmp_path / "predicted.parquet")[0].predicted == 1
+    assert len(pl.read_parquet(tmp_path / "predicted.parquet").columns) == len(header)
 
 
 def test_a_column_of_predictions_is_not_overwritten(api: Client, tmp_path: Path, target: Path) -> None:

@@ -57,8 +57,13 @@ class CsvSource:
         else:
             self.header, self.rest = [tidied(name) for name in source.header], first
         self.wanted = [name for name, header in model.headers.items() if header in self.header]
-        called = {model.headers[name]: name for name in self.wanted}
-        self.names = [called.get(header, f"{UNUSED}{index}") for index, header in enumerate(self.header)]
+        called: dict[str, list[str]] = {}
+        for name in reversed(self.wanted):
+            called.setdefault(model.headers[name], []).append(name)
+        self.names = [
+            called[header].pop() if called.get(header) else f"{UNUSED}{index}"
+            for index, header in enumerate(self.header)
+        ]
         """What each column is called from here on; those that the model doesn't use, by their position."""
         # The last column shows which rows are short.
         taken = {*self.wanted, self.names[-1]}

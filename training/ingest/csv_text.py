@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
@@ -118,7 +119,7 @@ def split_header(data: bytes, delimiter: str, where: str, expected: Collection[s
     """Return the column names of the first row, and the text after it.
 
     Raises:
-        SourceError: it is no row of a CSV, or gives the name of an `expected` column twice.
+        SourceError: it is no row of a CSV, or gives the name of an `expected` column more often than is expected.
     """
     data = data.lstrip(b"\r\n")
     end = data.find(b"\n") + 1 or len(data)
@@ -126,8 +127,8 @@ def split_header(data: bytes, delimiter: str, where: str, expected: Collection[s
         end = data.find(b"\n", end) + 1 or len(data)
     check_text(data[:end], 0, where)
     names = [tidied(name) for name in _cells(data[:end].decode(), delimiter, where)]
-    for name in expected:
-        if names.count(name) > 1:
+    for name, times in Counter(expected).items():
+        if names.count(name) > times:
             raise SourceError(
                 f"{where}: the header names column {name!r} twice; give each column a name of its own there, or in "
                 "source.header, with source.skip_lines: 1"

@@ -9,7 +9,7 @@ import polars as pl
 from molino.contracts.features.category import Category
 from molino.contracts.features.number import Number
 from molino.contracts.model_file import Feature, ModelFile, Source
-from molino.contracts.numerals import PARENTHESES
+from molino.contracts.numerals import MINUS, PARENTHESES, parted_by
 from molino.contracts.tidy import BLANKS, FORM
 from training.features import FeatureType, type_of
 from training.features.base import Rule
@@ -55,13 +55,19 @@ def column_types(model: ModelFile) -> list[FeatureType[Any]]:
 
 def plain_numbers(cells: pl.Series, source: Source) -> pl.Series:
     """Return the tidy cells of a column of numbers as programs write them: what `Source.plain_number` makes of each."""
-    if source.plain_numbers or cells.dtype != pl.String:
+    if cells.dtype != pl.String:
+        return cells
+    cells = cells.str.replace_all(f"[{MINUS}]", "-")
+    if source.plain_numbers:
         return cells
     cells = _without_symbols(cells, source)
     if PARENTHESES in source.symbols:
         cells = _without_symbols(cells.str.replace(r"^\((.*)\)$", "-${1}"), source)
     if source.thousands:
-        cells = cells.str.replace_all(source.thousands, "", literal=True)
+        bare = cells.str.replace_all(source.thousands, "", literal=True)
+        cells = pl.select(
+            pl.when(cells.str.contains(parted_by(source.thousands))).then(bare).otherwise(cells)
+        ).to_series()
     if source.decimal == ".":
         return cells
     turned = pl.when(cells.str.contains(".", literal=True)).then(cells)

@@ -74,7 +74,7 @@ class Source(Part):
     """How a CSV's text is encoded."""
     decimal: Literal[".", ","] = "."
     """What a CSV's numbers have before their fraction."""
-    thousands: Literal[",", ".", " ", "'", "_", "\u00a0", "\u202f"] | None = None
+    thousands: Literal[",", ".", " ", "'", "\u2019", "_", "\u00a0", "\u2009", "\u202f"] | None = None
     """What parts the thousands of a CSV's numbers, as in 1,200."""
     symbols: tuple[Annotated[str, Field(min_length=1, max_length=10)], ...] = ()
     """What a CSV's numbers may have before or after them, as in $5 or 12 %; it is taken off. `()`: amounts below zero
@@ -110,7 +110,7 @@ class Source(Part):
 
     def plain_number(self, cell: str) -> str:
         """Return a cell as programs write a number."""
-        return cell if self.plain_numbers else plain_number(cell, self.decimal, self.thousands, self.symbols)
+        return plain_number(cell, self.decimal, self.thousands, self.symbols)
 
     @model_validator(mode="after")
     def _asks_a_database(self) -> Self:

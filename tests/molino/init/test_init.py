@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from molino.contracts.errors import ModelFileError, MolinoError
-from molino.contracts.model_file import LoadedModel, load_model
+from molino.contracts.model_file import LoadedModel, load_model, parse_model
 from molino.contracts.settings import Settings
 from molino.init.command import Wanted, Written, model_file_of
 from training.step import run_step
@@ -450,6 +450,62 @@ def test_the_command_says_what_comes_next(desk: Desk) -> None:
     assert json.dumps(load_model(desk.folder / "models" / "flats").file.source.uri) == json.dumps(
         str((desk.folder / "flats.csv").resolve())
     )
+
+
+COMMAS = {"n": of("12,345", "255,5", "3,25"), "m": of("12,345", "3,255")}
+WRITTEN: dict[str, tuple[dict[str, list[Any]], str, dict[str, Any], float, str]] = {
+    "three figures behind decimal commas": (COMMAS, ";", {"decimal": ","}, 12.345, "3.25 to 255.5"),
+    "a zero before three figures": ({"n": of("12,345", "0,255")}, ",", {"decimal": ","}, 12.345, "0.255 to 12.345"),
+    "commas that may be either, beside commas": (
+        {"n": of("12,345", "3,255")}, ",", {"thousands": ","}, 12345.0, "',' taken to part thousands"),
+    "commas that may be either, beside semicolons": (
+        {"n": of("12,345", "3,255")}, ";", {"decimal": ","}, 12.345, "',' taken as the decimal sign"),
+    "commas that part some": ({"n": of("12,345", "255")}, ";", {"thousands": ","}, 12345.0, "255 to 12345"),
+    "commas beside points": (
+        {"n": of("12,345", "3,255"), "m": of("1.5", "2.25")}, ";", {"thousands": ","}, 12345.0, "3255 to 12345"),
+    "points that part twice": (
+        {"n": of("12.345", "1.234.567")}, ";", {"decimal": ",", "thousands": "."}, 12345.0, "12345 to 1.23457e+06"),
+    "points beside decimal commas": (
+        {"n": of("12.345", "3.255"), "m": of("1.234,5", "2,25")}, ";", {"decimal": ",", "thousands": "."}, 12345.0,
+        "'.' taken to part thousands"),
+    "points that part what is large": (
+        {"n": of("12.345", "17", "255", "3.255", "4.255", "5.255", "6.255")}, ";",
+        {"decimal": ",", "thousands": "."}, 12345.0, "'.' taken to part thousands"),
+    "points that may be either": ({"n": of("12.345", "3.255")}, ";", {}, 12.345, "'.' taken as the decimal sign"),
+    "points of small numbers": ({"n": of("12.345", "0.255", "17")}, ";", {}, 12.345, "0.255 to 17"),
+    "a typeset minus": ({"n": of("12.345", "\u22123.5")}, ",", {}, 12.345, "-3.5 to 12.345"),
+    "thin blanks": ({"n": of("12\u2009345", "3")}, ",", {"thousands": "\u2009"}, 12345.0, "3 to 12345"),
+    "a typeset minus and a currency": (
+        {"n": of("12.345 €", "\u22123.5 €")}, ",", {"symbols": ["€"]}, 12.345, "-3.5 to 12.345"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "delimiter", "form", "first", "said"), WRITTEN.values(), ids=WRITTEN)
+def test_numbers_mean_what_their_table_tells(
+    desk: Desk, columns: dict[str, list[Any]], delimiter: str, form: dict[str, Any], first: float, said: str
+) -> None:
+    path = desk.folder / "numbers.csv"
+    whole = {name: [int(float(value)) for value in values] for name, values in cells().items()}
+    path.write_text(csv_of(whole | columns, delimiter))
+    made = model_file_of(Wanted(str(path), "y"), desk.settings)
+    file = parse_model(made.text.encode(), "model.yaml")
+    found = {key: getattr(file.source, key) for key in ("decimal", "thousands", "symbols")}
+    assert found == {"decimal": ".", "thousands": None, "symbols": ()} | form | (
+        {"symbols": tuple(form["symbols"])} if "symbols" in form else {}
+    )
+    assert float(file.source.plain_number(columns["n"][0])) == first
+    (line,) = (line for line in made.text.splitlines() if 'name: "n",' in line)
+    assert said in line
+
+
+def test_numbers_that_are_written_otherwise_than_others_say_how(desk: Desk) -> None:
+    amounts = [f"{row + 1}.234,5" for row in range(ROWS)]
+    text = desk.made(cells(a=amounts)).text
+    assert "# left out: 'a', since its numbers are written otherwise than others, as '1.234,5'" in text
+
+
+def test_what_limits_a_number_is_not_taken_off(desk: Desk) -> None:
+    assert "symbols" not in desk.made(cells(a=of("≤5", "≥7", "6"))).text
 
 
 EUROS = csv_of(cells(n=of("1~200,5 €", "3 €", "7,5 €")), ";").replace(".", ",").replace("~", ".")

@@ -49,6 +49,10 @@ NUMBERS: dict[str, tuple[str, dict[str, Any], float]] = {
     "an amount above zero": ("$7", {"symbols": ["()", "$"]}, 7.0),
     "a currency behind": ("3,50 €", {"symbols": ["€"], "decimal": ","}, 3.5),
     "an exponent": ("1,5e3", {"decimal": ","}, 1500.0),
+    "thin blanks": ("1\u2009234", {"thousands": "\u2009"}, 1234.0),
+    "a typeset minus": ("\u22123.5", {}, -3.5),
+    "a typeset minus and a currency": ("\u22121,200 €", {"symbols": ["€"], "thousands": ","}, -1200.0),
+    "thousands of India": ("12,34,567", {"thousands": ","}, 1234567.0),
     "a negative number": ("-1.234,5", {"thousands": ".", "decimal": ","}, -1234.5),
 }
 
@@ -58,10 +62,17 @@ def test_a_number_is_read_as_it_is_written(tmp_path: Path, cell: str, source: di
     assert clean(tmp_path, f"a;c;y\n{cell};x,y;7\n", delimiter=";", **source) == [(number, "x,y", 7.0)]
 
 
+@pytest.mark.parametrize("cell", ["3,5", "1,2345", "1234,567", "1,,234"])
+def test_a_sign_that_parts_no_thousands_is_no_part_of_a_number(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(SourceError, match=f"row 1 has '{cell}'"):
+        clean(tmp_path, f"a;c;y\n{cell};x;7\n", delimiter=";", thousands=",")
+
+
 @pytest.mark.parametrize(
     ("cell", "key"),
     [
         ("0,33", "source.decimal: ','"),
+        ("0,255", "source.decimal: ','"),
         ("1.234,5", "source.decimal: ','"),
         ("2,000", "source.thousands: ','"),
         ("1'234.5", 'source.thousands: "\'"'),
@@ -81,7 +92,9 @@ def test_an_error_names_the_key_that_helps(tmp_path: Path, cell: str, key: str) 
     assert f"row 1 has {cell!r}" in str(caught.value)
 
 
-@pytest.mark.parametrize("cell", ["x", "", "1-2", "2020-01-01", "a,b", "12,5 and more words", "(a)", "(1, 2]"])
+@pytest.mark.parametrize(
+    "cell", ["x", "", "1-2", "2020-01-01", "a,b", "12,5 and more words", "(a)", "(1, 2]", "≤5", "±5", "≈ 5"]
+)
 def test_what_no_key_helps_has_no_hint(cell: str) -> None:
     assert hint_for(cell) == ""
 
