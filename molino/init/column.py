@@ -173,12 +173,16 @@ class Column:
         """
         import polars as pl
 
+        from training.features.category import float_as_text
+
         first_row = self.rows + 1
         self.rows += len(cells)
         self.missing += cells.null_count()
         if len(self.counted) <= MOST_COUNTED:
-            text = cells.drop_nulls().cast(pl.String).alias("value").value_counts(name="rows", sort=True)
-            self.counted.update(dict(text.iter_rows()))
+            present = cells.drop_nulls()
+            text = pl.select(float_as_text(pl.lit(present))).to_series() if present.dtype.is_float() else present
+            counts = text.cast(pl.String).alias("value").value_counts(name="rows", sort=True)
+            self.counted.update(dict(counts.iter_rows()))
         if cells.dtype == pl.Boolean:
             return
         numbers = (cells if written is None else written).cast(pl.Float64, strict=False)

@@ -25,6 +25,8 @@ MOST_LISTED = 12
 FEW_VALUES = 20
 """Different texts up to which a column is a category, however few rows there are."""
 FLOAT32_MAXIMUM = 3.4e38
+LARGEST_ASKED = 1e30
+"""The greatest number of a request, as serving has it."""
 SMALLEST_SPAN = 1e-300
 """Below it a hundredth of it may be no number any more."""
 LOOKED_AT = 5000
@@ -86,8 +88,8 @@ def _no_feature(column: Column) -> str | None:
         return "it numbers the rows"
     if column.own_in_each_row and ID_NAME.fullmatch(column.header) and (not column.numeric or column.whole):
         return "it is an id, another in each row"
-    if column.numeric and max(abs(column.low), abs(column.high)) > FLOAT32_MAXIMUM:
-        return f"its numbers go beyond {FLOAT32_MAXIMUM:g}, the largest that a graph takes; change their unit"
+    if column.numeric and max(abs(column.low), abs(column.high)) > LARGEST_ASKED:
+        return f"its numbers go beyond {LARGEST_ASKED:g}, the largest that a request may hold; change their unit"
     if column.numeric or column.dated or column.clock:
         return None
     if _texts(column) and not _words(column):
@@ -198,7 +200,7 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
     integer = column.whole and max(abs(column.low), abs(column.high)) <= LARGEST
     low, high = range_around(column)
     bounds = (round(low), round(high)) if integer else (low, high)
-    limits = {"minimum": bounds[0], "maximum": bounds[1]} if abs(high) < FLOAT32_MAXIMUM else {}
+    limits = {"minimum": bounds[0], "maximum": bounds[1]} if abs(high) < LARGEST_ASKED else {}
     return {"type": "integer" if integer else "number"} | limits, seen
 
 

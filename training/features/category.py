@@ -18,6 +18,13 @@ MOST_VALUES = 1000
 """Of a learnt category: each value is a column of the one-hot encoding."""
 
 
+def float_as_text(column: pl.Expr) -> pl.Expr:
+    """Return floats as a CSV would have them: whole numbers without a point, and null for NaN."""
+    whole = column.is_finite() & (column == column.round()) & (column.abs() < 2**53)
+    number = pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String))
+    return number.otherwise(column.fill_nan(None).cast(pl.String))
+
+
 class CategoryType(FeatureType[Category]):
     """One of a set of strings; its code is the position of its value in that set."""
 
@@ -31,9 +38,7 @@ class CategoryType(FeatureType[Category]):
     def taken(self, dtype: pl.DataType) -> pl.Expr:
         """Return strings: whole numbers without a point, and truth values as they are listed, such as True."""
         if dtype.is_float():
-            whole = self.column.is_finite() & (self.column == self.column.round()) & (self.column.abs() < 2**53)
-            number = pl.when(whole).then(self.column.cast(pl.Int64, strict=False).cast(pl.String))
-            return number.otherwise(self.column.fill_nan(None).cast(pl.String))
+            return float_as_text(self.column)
         text = self.column.cast(pl.String)
         if dtype == pl.Boolean:
             listed = {value.lower(): value for value in self.feature.values or () if value.lower() in ("true", "false")}

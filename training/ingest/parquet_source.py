@@ -12,6 +12,7 @@ from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
 from molino.contracts.tidy import tidied
 from training.features import FeatureType
+from training.features.category import float_as_text
 from training.ingest.batch import Batch
 from training.ingest.rules import column_types
 
@@ -91,11 +92,7 @@ def _kept(name: str, dtype: pl.DataType, where: str) -> pl.Expr:
 def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Return a key, a group or a time as a CSV would have it: whole numbers without a point, dates as ISO has them."""
     if dtype.is_float():
-        whole = column.is_finite() & (column == column.round()) & (column.abs() < 2**53)
-        column = column.fill_nan(None)
-        return (
-            pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
-        )
+        return float_as_text(column)
     if dtype == pl.Datetime:
         zoned = getattr(dtype, "time_zone", None) is not None
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else column

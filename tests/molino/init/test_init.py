@@ -169,7 +169,7 @@ LEFT_OUT = {
     "nothing": (of(""), "no value in any row"),
     "row numbers": ([*range(1, ROWS + 1)], "numbers the rows"),
     "ids": ([f"k{row}" for row in range(ROWS)], "free text or an id"),
-    "numbers that graphs don't take": (of(10**60, 10**61), "its numbers go beyond 3.4e+38"),
+    "numbers that graphs don't take": (of(10**60, 10**61), "its numbers go beyond 1e+30"),
     "many numbers and a word": (
         ["inf" if row % 9 == 4 else row * 1.5 for row in range(ROWS)],
         "22 of its 200 values are no number, the first 'inf' in row 5; source.missing lists",
@@ -237,7 +237,7 @@ def test_a_guessed_encoding_is_said_to_be_one(desk: Desk) -> None:
 def test_numbers_of_any_size_keep_their_rows(desk: Desk) -> None:
     text = desk.made(cells(a=[2**53 + row for row in range(ROWS)], b=[f"{row + 1}e300" for row in range(ROWS)])).text
     assert "maximum: 9007199254741" in text
-    assert "# left out: 'b', since its numbers go beyond 3.4e+38" in text
+    assert "# left out: 'b', since its numbers go beyond 1e+30" in text
 
 
 @pytest.mark.parametrize("text", ['[{"x": 1, "y": 2}]', '{"x": 1, "y": 2}\n{"x": 2, "y": 3}\n'])
@@ -496,6 +496,17 @@ def test_numbers_mean_what_their_table_tells(
     assert float(file.source.plain_number(columns["n"][0])) == first
     (line,) = (line for line in made.text.splitlines() if 'name: "n",' in line)
     assert said in line
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.UInt64, pl.Float32, pl.Float64])
+def test_numbers_of_parquet_are_classes(desk: Desk, kind: Any) -> None:
+    path = desk.folder / "typed.parquet"
+    table = cells(y=[]) | {"y": of(0, 1), "c": of(1, 0, 1)}
+    pl.DataFrame(table).with_columns(pl.col("y", "c").cast(kind)).write_parquet(path)
+    made = model_file_of(Wanted(str(path), "y"), desk.settings)
+    file = parse_model(made.text.encode(), "model.yaml")
+    assert file.target.classes == ("0", "1")
+    assert {one.name: one.type for one in file.features}["c"] == "boolean"
 
 
 def test_numbers_that_are_written_otherwise_than_others_say_how(desk: Desk) -> None:

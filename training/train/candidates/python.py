@@ -19,7 +19,7 @@ from training.train.candidates.forms import Dense
 from training.train.candidates.keras_mlp import load_tensorflow
 from training.train.candidates.keras_model import KerasModel, fit_keras, is_keras, wrong_answer
 from training.train.candidates.sklearn_model import SKOPS
-from training.train.candidates.usable import unusable
+from training.train.candidates.usable import first_line, unusable
 from training.train.candidates.weights import refused, weighted
 
 FIRST = (SKOPS,)
@@ -63,7 +63,7 @@ def fit(candidate: Python, material: Material) -> Estimator | KerasModel:
     found.set_params(**_open_seeds(found, material.seed))
     try:
         fitted = found.fit(exact(form(rows.features)), rows.target, **weighted(found, rows))
-    except Exception as error:  # of whatever kind: it is not our code
+    except (Exception, SystemExit) as error:  # of whatever kind: it is not our code
         raise StepError(_told(candidate.file, error)) from error
     return Estimator(fitted, form, len(rows), shown)
 
@@ -92,7 +92,7 @@ def made(candidate: Python, code: Mapping[str, bytes], rows: Mapping[str, int], 
         found = function(**_wanted(function, rows) | candidate.parameters)
     except StepError:
         raise
-    except Exception as error:  # of whatever kind: it is not our code
+    except (Exception, SystemExit) as error:  # of whatever kind: it is not our code
         raise StepError(_told(candidate.file, error)) from error
     if is_keras(found):
         return found
@@ -122,9 +122,9 @@ def _open_seeds(estimator: Any, seed: int) -> dict[str, int]:
     }
 
 
-def _told(file: str, error: Exception) -> str:
+def _told(file: str, error: BaseException) -> str:
     """Return a failure of one's own code as one line, with the line of the file."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = lines[-1] if lines else getattr(error, "lineno", None)
-    said = str(error).strip().partition("\n")[0]
+    said = first_line(error)
     return f"{file}{f':{line}' if line else ''}: {type(error).__name__}: {said}"

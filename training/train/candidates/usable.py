@@ -5,12 +5,21 @@ from typing import Any
 from training.train.candidates.converted import unconvertible
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error of another's code says."""
+    return str(error).strip().partition("\n")[0]
+
+
 def unusable(estimator: Any, task: str) -> str | None:
     """Return why an estimator can't be a candidate of a task, if so."""
     from sklearn.base import is_classifier, is_regressor
 
     name = type(estimator).__name__
-    if not (is_regressor if task == "regression" else is_classifier)(estimator):
+    try:
+        fits = (is_regressor if task == "regression" else is_classifier)(estimator)
+    except Exception as error:  # of whatever kind: it asks the estimators within, which may be none
+        return f"{name} can't be made of its parameters: {first_line(error)}"
+    if not fits:
         return f"{name} is no {'regressor' if task == 'regression' else 'classifier'}, which a {task} asks for"
     if task == "classification" and not hasattr(estimator, "predict_proba"):
         return f"{name} answers no probabilities"
