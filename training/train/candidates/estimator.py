@@ -13,7 +13,7 @@ from training.train.candidates.contract import Material
 from training.train.candidates.converted import convert
 from training.train.candidates.forms import Form
 from training.train.candidates.sklearn_model import SKLEARN_PACKAGES, save_sklearn
-from training.train.candidates.usable import first_line
+from training.train.candidates.usable import told_of
 from training.train.export import Export
 
 if TYPE_CHECKING:
@@ -52,14 +52,11 @@ class Estimator:
             StepError: it can't, though it could be fitted.
         """
         rows = max(1, PREDICT_BYTES // (8 * self.form.width))
-        try:
+        with told_of(type(self.estimator).__name__, "answer rows"):
             parts = [
                 np.asarray(self.answers(exact(self.form(features[start : start + rows]))), np.float64)
                 for start in range(0, len(features), rows)
             ]
-        except Exception as error:  # of whatever kind: it may be code of one's own
-            named = type(self.estimator).__name__
-            raise StepError(f"{named} can't answer rows: {type(error).__name__}: {first_line(error)}") from error
         answers = np.concatenate(parts)
         return answers if self.classifies else answers.reshape(-1)
 

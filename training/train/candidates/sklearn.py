@@ -16,7 +16,7 @@ from training.train.candidates.converted import convertible_estimators
 from training.train.candidates.estimator import Estimator, exact, refuse_too_large
 from training.train.candidates.forms import Dense
 from training.train.candidates.sklearn_model import SKOPS
-from training.train.candidates.usable import unusable
+from training.train.candidates.usable import told_of, unusable
 from training.train.candidates.weights import refused, weighted
 
 FIRST = (SKOPS,)
@@ -52,7 +52,8 @@ def fit(candidate: Sklearn, material: Material) -> Estimator:
     form, rows = Dense(material.encoding), material.train
     refuse_too_large(material, form)
     estimator = kind(**parameters)
-    estimator.fit(exact(form(rows.features)), rows.target, **weighted(estimator, rows))
+    with told_of(kind.__name__, "be fitted"):
+        estimator.fit(exact(form(rows.features)), rows.target, **weighted(estimator, rows))
     return Estimator(estimator, form, len(rows))
 
 

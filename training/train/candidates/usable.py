@@ -1,13 +1,31 @@
 """Whether an estimator can be a candidate at all, which is asked before it is fitted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from molino.contracts.errors import MolinoError, StepError
 from training.train.candidates.converted import unconvertible
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error of another's code says."""
     return str(error).strip().partition("\n")[0]
+
+
+@contextmanager
+def told_of(name: str, what: str) -> Iterator[None]:
+    """Tell what another's code raises as a fault of a candidate, in one line.
+
+    Raises:
+        StepError: names what was asked of it, and what it says.
+    """
+    try:
+        yield
+    except MolinoError:
+        raise
+    except Exception as error:  # of whatever kind: it isn't our code
+        raise StepError(f"{name} can't {what}: {type(error).__name__}: {first_line(error)}") from error
 
 
 def unusable(estimator: Any, task: str) -> str | None:

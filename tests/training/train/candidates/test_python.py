@@ -68,6 +68,8 @@ def test_what_is_right_has_no_fault():
         ("def other():\n    pass", {}, "own.py has no function estimator"),
         ("def made():\n    return 1 / 0", {"function": "made"}, "own.py:2: ZeroDivisionError: division by zero"),
         ("def estimator():\n    return 3", {}, "estimator of own.py returns int; expected an estimator or pipeline"),
+        ("import sys\ndef estimator():\n    sys.exit(3)", {}, "own.py:3: SystemExit: 3"),
+        ("raise SystemExit", {}, "own.py:1: SystemExit"),
         (PIPELINE, {"parameters": {"leaves": 2}}, "unexpected keyword argument 'leaves'"),
         (
             "from sklearn.linear_model import LogisticRegression as estimator",
@@ -98,6 +100,21 @@ def test_a_failure_in_training_names_its_line(tmp_path):
     object.__setattr__(case.material, "code", {"own.py": code.encode()})
     with pytest.raises(StepError, match=r"^own\.py:4: KeyError: 1$"):
         fit(candidate, case.material)
+
+
+def test_a_failure_in_answering_is_one_line(tmp_path):
+    from molino.contracts.errors import StepError
+
+    code = (
+        "from sklearn.linear_model import Ridge\nclass Own(Ridge):\n    def predict(self, rows):\n"
+        "        raise RuntimeError('no\\nrows')\n"
+    )
+    candidate, model = candidate_of(function="Own")
+    case = case_of(tmp_path, model)
+    object.__setattr__(case.material, "code", {"own.py": code.encode()})
+    trained = fit(candidate, case.material)
+    with pytest.raises(StepError, match=r"^Own can't answer rows: RuntimeError: no$"):
+        trained.predict(case.material.validation.features)
 
 
 def test_a_key_of_keras_is_refused_beside_an_estimator():

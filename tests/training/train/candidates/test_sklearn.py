@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mixed import FEATURES, NUMBERS, case_of, model_of, train_on
 
+from molino.contracts.errors import StepError
 from molino.contracts.model_file import LoadedModel
 from training.train.candidates import faults
 from training.train.export import export_candidate
@@ -105,7 +106,7 @@ def test_a_graph_has_only_what_its_answer_follows_from(tmp_path):
     assert [node.name for node in graph.node if not read.intersection(node.output)] == []
 
 
-def wrong(task, estimator, **parameters):
+def wrong(task, estimator, /, **parameters):
     content = {"name": "one", "kind": "sklearn", "estimator": f"sklearn.{estimator}", "parameters": parameters}
     model = model_of(task, candidates=[content], metric="rmse" if task == "regression" else "log_loss")
     return [
@@ -142,6 +143,19 @@ def test_a_parameter_that_it_does_not_take():
     ((key, problem),) = wrong("regression", "ensemble.RandomForestRegressor", trees=3)
     assert key == "parameters.trees"
     assert problem.startswith("RandomForestRegressor has no such parameter; expected one of n_estimators, criterion,")
+
+
+def test_a_part_that_is_no_estimator():
+    (key, problem), *_ = wrong("regression", "ensemble.BaggingRegressor", estimator="trees")
+    assert key == "estimator"
+    assert problem.startswith("BaggingRegressor can't be made of its parameters: ")
+
+
+def test_what_can_not_answer_says_so(regression):
+    neighbours = {"kind": "sklearn", "estimator": "sklearn.neighbors.KNeighborsRegressor"}
+    trained = train_on(regression, **neighbours, parameters={"n_neighbors": 100_000})
+    with pytest.raises(StepError, match=r"^KNeighborsRegressor can't answer rows: ValueError: Expected n_neighbors <="):
+        trained.predict(regression.material.validation.features)
 
 
 def test_a_value_that_it_does_not_take():
