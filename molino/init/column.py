@@ -71,6 +71,14 @@ class Column:
     """Sum of the squared distances from the mean."""
     doubt: str = ""
     """What of its cells might be read wrongly."""
+    words: Counter[str] = field(default_factory=Counter)
+    """Words that were taken for no value, with their number of cells."""
+
+    @property
+    def gaps(self) -> str:
+        """How many cells are missing, and what stands there where they aren't empty."""
+        shown = ", ".join(f"{word!r} {count}" for word, count in self.words.most_common(3))
+        return f"{self.missing} missing" + (f" ({shown})" if shown else "")
 
     @property
     def present(self) -> int:
@@ -164,12 +172,13 @@ class Column:
             self.low in (0, 1) and self.high - self.low + 1 == self.rows
         )  # fmt: skip
 
-    def add(self, cells: "pl.Series", written: "pl.Series | None" = None) -> None:
+    def add(self, cells: "pl.Series", written: "pl.Series | None" = None, raw: "pl.Series | None" = None) -> None:
         """Take in cells, tidy: as text, numbers or truth values, and null where they are missing.
 
         Args:
             cells: of the column.
             written: the same with numbers as programs write them; the cells where not given.
+            raw: the same as they stand in the table, by which words that mean no value are told.
         """
         import polars as pl
 
@@ -178,6 +187,9 @@ class Column:
         first_row = self.rows + 1
         self.rows += len(cells)
         self.missing += cells.null_count()
+        if raw is not None and raw.dtype == pl.String and cells.null_count() > raw.null_count():
+            words = raw.filter(cells.is_null()).drop_nulls().str.strip_chars().alias("word").value_counts(name="rows")
+            self.words.update({word: rows for word, rows in words.iter_rows() if word})
         if len(self.counted) <= MOST_COUNTED:
             present = cells.drop_nulls()
             text = pl.select(float_as_text(pl.lit(present))).to_series() if present.dtype.is_float() else present

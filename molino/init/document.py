@@ -66,6 +66,8 @@ def _lines(draft: Draft) -> Iterator[str]:
         )
     yield f"target: {_named(draft, draft.target, aim.keys)}"
     yield f"  # {_shown(aim.seen)}"
+    for note in aim.notes:
+        yield f"  # {_shown(note)}"
     for value in aim.left_out:
         yield f"  # The class {_shown(repr(value))} has too few rows to learn from: they are set aside."
     yield "features:"

@@ -72,7 +72,7 @@ def choose(column: Column) -> Chosen | LeftOut:
     keys, seen = _typed(column)
     if column.missing:
         keys["missing"] = "impute"
-        seen += f", {column.missing} missing"
+        seen += f", {column.gaps}"
     return Chosen(column.header, keys, seen, orders_rows=column.dated is not None and not column.missing)
 
 

@@ -203,6 +203,7 @@ def _take_in(columns: Sequence[Column], probe: ModelFile, given: Given) -> int:
         for batch in opened.batches():
             rows += batch.frame.height
             for index, column in enumerate(columns):
-                cells = tidied_cells(as_text(batch.frame[f"c{index}"]), True, probe.source.missing)
-                column.add(cells, plain_numbers(cells, probe.source))
+                raw = as_text(batch.frame[f"c{index}"])
+                cells = tidied_cells(raw, True, probe.source.missing)
+                column.add(cells, plain_numbers(cells, probe.source), raw)
     return rows

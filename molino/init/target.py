@@ -1,7 +1,7 @@
 """What follows from the column to predict: task, classes, split, metric, and what the gate asks for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -23,6 +23,7 @@ ROOM = 1.2
 """How much worse than the baseline over all rows the bound of the gate lets a model be: few held-out rows scatter, and
 `gate.baseline` compares on these very rows."""
 SHOWN_COLUMNS = 30
+SHOWN_NOTES = 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Aim:
     bound: dict[str, float]
     baseline: str
     """What the bound was made of."""
+    notes: tuple[str, ...] = ()
+    """What may be meant otherwise."""
 
 
 def column_named(columns: Sequence[Column], wanted: str, where: str) -> Column:
@@ -76,7 +79,10 @@ def aim_at(column: Column, where: str, task: Task | None) -> Aim:
     if column.present < FEWEST_ROWS:
         raise SourceError(f"{named}: {column.present} rows have a value; expected at least {FEWEST_ROWS} to learn from")
     if column.different == 1:
-        raise SourceError(f"{named}: every row has {next(iter(column.counted))!r}; there is nothing to predict")
+        but = f", but for {column.gaps}" if column.words else ""
+        hint = "; a word that is a class is to be written otherwise" if but else ""
+        value = next(iter(column.counted))
+        raise SourceError(f"{named}: every row has {value!r}{but}; there is nothing to predict{hint}")
     if task == "regression" and not column.numeric:
         row, text = column.no_number or (1, next(iter(column.counted)))
         raise SourceError(f"{named}: expected numbers for a regression (row {row} has {text!r})")
@@ -116,7 +122,7 @@ def _regression(column: Column, keys: dict[str, Any]) -> Aim:
         task="regression",
         reason=f"{column.different} different numbers",
         keys=bounds | keys,
-        seen=seen + (f", {column.missing} missing, which are left out" if column.missing else ""),
+        seen=seen + (f", {column.gaps}, which are left out" if column.missing else ""),
         left_out=(),
         split="hash",
         metric="rmse",
@@ -151,13 +157,26 @@ def _classification(column: Column, keys: dict[str, Any], named: str) -> Aim:
         reason=f"{len(kept)} classes",
         keys={"classes": kept} | keys,
         seen=", ".join(f"{value!r} {counted[value]}" for value in kept[:10]) + (", …" if len(kept) > 10 else "")
-        + (f", {column.missing} missing, which are left out" if column.missing else ""),
+        + (f", {column.gaps}, which are left out" if column.missing else ""),
         left_out=tuple(sorted(few)),
         split="stratified",
         metric="log_loss",
         bound={"maximum": _rounded_up(entropy * ROOM)},
+        notes=tuple(_notes(column, kept)),
         baseline=f"log_loss {entropy:.4g} and accuracy {commonest / rows:.3g}, which the classes' shares have",
     )  # fmt: skip
+
+
+def _notes(column: Column, classes: Sequence[str]) -> Iterator[str]:
+    """Yield what may be meant otherwise: words taken for no value, and classes that differ by case alone."""
+    for word, rows in column.words.most_common(SHOWN_NOTES):
+        yield f"{rows} rows with {word!r} are left out as without a value: list it in classes if it is one."
+    spelled: dict[str, list[str]] = {}
+    for value in classes:
+        spelled.setdefault(value.casefold(), []).append(value)
+    alike = [values for values in spelled.values() if len(values) > 1]
+    for values in alike[:SHOWN_NOTES]:
+        yield f"{', '.join(map(repr, values))} are classes of their own, as written: write them alike if they are one."
 
 
 def _in_order(value: str) -> tuple[float, str]:

@@ -20,6 +20,8 @@ from training.ingest.parquet_source import ParquetSource, column_types_of
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 FOREIGN = {
+    b"\xff\xfe\0\0": "UTF-32 text; save it as UTF-8",
+    b"\0\0\xfe\xff": "UTF-32 text; save it as UTF-8",
     b"PK\x03\x04": "a zip archive or a workbook; unpack it or save it as CSV",
     b"\xff\xfe": "UTF-16 text; save it as UTF-8, or set source.encoding: utf-16",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8, or set source.encoding: utf-16",

@@ -509,6 +509,22 @@ def test_numbers_of_parquet_are_classes(desk: Desk, kind: Any) -> None:
     assert {one.name: one.type for one in file.features}["c"] == "boolean"
 
 
+def test_words_that_mean_no_value_are_told_of(desk: Desk) -> None:
+    text = desk.made(
+        cells(c=of("a", "b", "None"), d=of("a", "b", "")) | {"y": of("None", "mild", "severe", "Mild", "")}
+    ).text
+    told = [line for line in text.splitlines() if "name: c," in line or "name: d," in line]
+    assert "66 missing ('None' 66)" in told[0]
+    assert told[1].endswith("66 missing")
+    assert "  # 40 rows with 'None' are left out as without a value: list it in classes if it is one." in text
+    assert "  # 'Mild', 'mild' are classes of their own, as written: write them alike if they are one." in text
+
+
+def test_a_class_that_means_no_value_is_told_of(desk: Desk) -> None:
+    said = desk.refusal(cells() | {"y": of("none", "ill")})
+    assert "every row has 'ill', but for 100 missing ('none' 100); there is nothing to predict; a word" in said
+
+
 def test_numbers_that_are_written_otherwise_than_others_say_how(desk: Desk) -> None:
     amounts = [f"{row + 1}.234,5" for row in range(ROWS)]
     text = desk.made(cells(a=amounts)).text

@@ -111,6 +111,12 @@ def test_another_encoding_than_is_said_names_the_key(tmp_path: Path, encoding: s
     assert key in str(caught.value)
 
 
+@pytest.mark.parametrize("said", [{}, {"encoding": "utf-16"}])
+def test_a_text_of_four_bytes_a_sign_is_named(tmp_path: Path, said: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match="this is UTF-32 text; save it as UTF-8$"):
+        homes(tmp_path, "a,c,y\n1,x,2\n".encode("utf-32"), **said).ingest()
+
+
 def test_a_text_that_is_not_of_its_encoding_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"it isn't cp1252 \(byte 0x81\); correct source\.encoding"):
         homes(tmp_path, b"a,c,y\n1,\x81,2\n", encoding="cp1252").ingest()
