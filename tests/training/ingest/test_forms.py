@@ -113,7 +113,7 @@ def test_another_encoding_than_is_said_names_the_key(tmp_path: Path, encoding: s
 
 @pytest.mark.parametrize("said", [{}, {"encoding": "utf-16"}])
 def test_a_text_of_four_bytes_a_sign_is_named(tmp_path: Path, said: dict[str, Any]) -> None:
-    with pytest.raises(SourceError, match="this is UTF-32 text; save it as UTF-8$"):
+    with pytest.raises(SourceError, match=r"this is UTF-32 text; save it as UTF-8$"):
         homes(tmp_path, "a,c,y\n1,x,2\n".encode("utf-32"), **said).ingest()
 
 
