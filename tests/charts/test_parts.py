@@ -3,12 +3,14 @@
 import itertools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from network_addresses import ends, target, told
 from network_policies import allowed
-from rendering import CHART, VALUE_FILES, helm, pods, refusal, render
+from rendering import ALL_ON, CHART, VALUE_FILES, helm, pods, refusal, render
+from test_spellings import faults, rendered
 
 PARTS = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
 COMBINATIONS = [dict(zip(PARTS, states, strict=True)) for states in itertools.product((True, False), repeat=len(PARTS))]
@@ -89,6 +91,30 @@ def test_the_network_lets_pods_ask_whom_they_are_told_to(documents: list[dict[st
     pods, rules = ends(documents), [one for one in documents if one["kind"] == "NetworkPolicy"]
     addresses = list(told(documents))
     assert [one for one in addresses if not allowed(rules, pods[one.component], *target(documents, one))] == []
+
+
+@pytest.mark.parametrize("values", ALL_ON)
+def test_each_account_is_there_where_all_have_one_of_their_own(values: str) -> None:
+    documents = render(values, *ALL_ON[values], "serviceAccount.create=true")
+    made = {one["metadata"]["name"] for one in documents if one["kind"] == "ServiceAccount"}
+    assert {name for kind, name in references(documents) if kind == "ServiceAccount"} - made == set()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {f"{part}.enabled": False for part in PARTS},
+        {
+            "minio.enabled": False,
+            "s3.endpoint": "https://s3.example.com",
+            "s3.auth.workloadIdentity": True,
+            "prune.enabled": True,
+        },
+    ],
+    ids=["nothing", "no keys"],
+)
+def test_what_has_no_entries_is_left_out(given: dict[str, Any], tmp_path: Path) -> None:
+    assert faults(rendered(tmp_path, given)) == ""
 
 
 @pytest.mark.parametrize("part", ELSEWHERE)

@@ -413,3 +413,37 @@ def test_tasks_of_steps_are_run_as_they_are_wanted() -> None:
 def test_a_step_s_image_may_be_named_by_its_digest() -> None:
     images = of_steps({"steps.image.digests": {"train": DIGEST}, "image.registry": "r.example"}, "MOLINO_PODS_IMAGES")
     assert images == {"train": f"r.example/molino-train@{DIGEST}"}
+
+
+def test_what_a_component_makes_empty_takes_away_what_is_further_out() -> None:
+    given = {
+        "scheduling": SCHEDULED,
+        "serving.scheduling": dict.fromkeys(("tolerations", "topologySpreadConstraints"), []),
+    }
+    given["serving.scheduling"] |= {"affinity": {}, "priorityClassName": ""}
+    specs = {name: spec for name, spec, _ in pods(rendered(given))}
+    assert set(specs["Deployment/molino-mlflow"]) >= SCHEDULED.keys()
+    assert set(specs["Deployment/molino-serving"]) & SCHEDULED.keys() == {"nodeSelector"}
+    alone = {name: spec for name, spec, _ in pods(rendered({"serving.scheduling": {"affinity": {}}}))}
+    assert "affinity" not in alone["Deployment/molino-serving"]
+
+
+def test_the_nearer_of_two_bounds_of_a_budget_holds() -> None:
+    given = {
+        "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+        "serving.podDisruptionBudget": {"maxUnavailable": 2},
+    }
+    found = {one["metadata"]["name"]: one["spec"] for one in rendered(given) if one["kind"] == "PodDisruptionBudget"}
+    bounds = {name: {key: spec[key] for key in spec if key != "selector"} for name, spec in found.items()}
+    assert bounds.pop("molino-serving") == {"maxUnavailable": 2}
+    assert all(one == {"minAvailable": 1} for one in bounds.values())
+
+
+def test_components_may_share_an_account(tmp_path: Path) -> None:
+    account = {"name": "shared", "create": True}
+    given = {"mlflow.serviceAccount": account, "serving.serviceAccount": account}
+    found = [one["metadata"]["name"] for one in rendered(given) if one["kind"] == "ServiceAccount"]
+    assert found.count("shared") == 1
+    given["serving.serviceAccount"] = account | {"annotations": {"own": "1"}}
+    said = refused(given, tmp_path)
+    assert "serviceAccount of mlflow and of serving: both make shared, with other annotations" in said

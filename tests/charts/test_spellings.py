@@ -221,7 +221,8 @@ def test_a_release_and_a_namespace_may_be_called_what_yaml_takes_for_a_number(na
 
 
 def test_the_names_of_a_long_release_are_short_enough_and_differ(tmp_path: Path) -> None:
-    values = {"backup.enabled": True, "prune.enabled": True, "monitoring.pipelines.enabled": True}
+    parts = ("backup", "prune", "postgres.archive", "monitoring.pipelines")
+    values = {f"{part}.enabled": True for part in parts}
     names: dict[str, list[str]] = {}
     for end in "ab":
         for one in parse(rendered(tmp_path, values, f"{'long-' * 10}{end}")):
@@ -255,3 +256,15 @@ def test_a_setting_of_postgres_is_quoted_as_it_wants(value: object, written: str
     documents = parse(rendered(tmp_path, {"postgres.config": {"own": value}}))
     (conf,) = (one["data"]["postgresql.conf"] for one in documents if "postgresql.conf" in one.get("data", {}))
     assert f"own = {written}" in conf.splitlines()
+
+
+def test_what_is_of_the_whole_cluster_is_told_from_that_of_another_namespace(tmp_path: Path) -> None:
+    values = {"steps.admissionPolicy.enabled": True}
+    places = (("ml", "prod-molino"), ("ml-prod", "molino"))
+    texts = [rendered(tmp_path, values, release, "--namespace", namespace) for namespace, release in places]
+    policies = [
+        {one["metadata"]["name"] for one in parse(text) if one["kind"].startswith("ValidatingAdmissionPolicy")}
+        for text in texts
+    ]
+    assert all(policies)
+    assert policies[0] & policies[1] == set()

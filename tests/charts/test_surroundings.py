@@ -151,14 +151,22 @@ def of_parent(parent: Path, values: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_parent_chart_may_have_it_twice(parent: Path) -> None:
     shared = {"serving": {"replicas": 2}}
+    collecting = {"enabled": True, "podLogs": True}
+    collector = {
+        "podSecurity": {"standard": "any"}, "telemetry": {"endpoint": "http://t:4318", "collector": collecting}
+    }  # fmt: skip
     values = {
         "global": {"team": "ml"},
-        "first": {"enabled": True, "x-shared": shared, **shared},
-        "second": {"enabled": True, "global": {"own": 1}},
+        "first": {"enabled": True, "x-shared": shared, **shared, **collector},
+        "second": {"enabled": True, "global": {"own": 1}, **collector},
     }
-    found = [(one["kind"], one["metadata"]["name"]) for one in of_parent(parent, values)]
+    documents = of_parent(parent, values)
+    found = [(one["kind"], one["metadata"]["name"]) for one in documents]
     assert len(found) == len(set(found))
     assert {("Deployment", "ml-first-serving"), ("Deployment", "ml-second-serving")} <= set(found)
+    specs = [one["spec"]["template"]["spec"] for one in documents if one["kind"] == "DaemonSet"]
+    volumes = [{one["name"]: one for one in spec["volumes"]} for spec in specs]
+    assert len({one["places"]["hostPath"]["path"] for one in volumes}) == len(specs) == 2
 
 
 def test_a_parent_chart_may_leave_one_out(parent: Path) -> None:

@@ -40,7 +40,11 @@ Wants root, of, sections.
 {{- range $section := $.sections -}}
 {{- range $key, $value := index $place $section | default dict -}}
 {{- $held := index $made $key -}}
-{{- if eq (toString $value) "" -}}
+{{- /* Of a pair of which Kubernetes takes one, the nearer place says which. */ -}}
+{{- with get (dict "minAvailable" "maxUnavailable" "maxUnavailable" "minAvailable") $key -}}
+{{- if not (hasKey (index $place $section) .) }}{{ $_ := unset $made . }}{{ end -}}
+{{- end -}}
+{{- if and (eq (toString $value) "") (ne $key "priorityClassName") -}}
 {{- $value = $held -}}
 {{- else if hasKey $names $key -}}
 {{- include "molino.checkOnce" (dict "of" $.of "section" $section "key" $key "by" (index $names $key) "list" $value) -}}
@@ -139,7 +143,8 @@ Wants root, of, sections.
 {{- with $given.securityContext }}{{ $_ := set $pod "securityContext" (include "molino.over" (list ($pod.securityContext | default dict) .) | fromJson) }}{{ end -}}
 {{- with $given.nodeSelector }}{{ $_ := set $pod "nodeSelector" (include "molino.texts" . | fromJson) }}{{ end -}}
 {{- range $key := list "tolerations" "affinity" "priorityClassName" -}}
-{{- with index $given $key }}{{ $_ := set $pod $key . }}{{ end -}}
+{{- if hasKey $given $key }}{{ $_ := set $pod $key (index $given $key) }}{{ end -}}
+{{- if not (index $pod $key) }}{{ $_ := unset $pod $key }}{{ end -}}
 {{- end -}}
 {{- if hasKey $given "terminationGracePeriodSeconds" }}{{ $_ := set $pod "terminationGracePeriodSeconds" $given.terminationGracePeriodSeconds }}{{ end -}}
 {{- if hasKey $given "topologySpreadConstraints" -}}

@@ -37,13 +37,15 @@ spec:
 {{- if hasKey $volume "emptyDir" }}{{ $_ := set $volume.emptyDir "sizeLimit" $limit }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- range concat ($pod.initContainers | default list) $pod.containers -}}
+{{- range $container := concat ($pod.initContainers | default list) $pod.containers -}}
 {{- $variables := .env | default list -}}
 {{- range $name, $value := $env }}{{ $variables = append $variables (dict "name" $name "value" $value) }}{{ end -}}
 {{- if $variables }}{{ $_ := set . "env" $variables }}{{ end -}}
 {{- if $ca -}}
 {{- $_ := set . "volumeMounts" (append (.volumeMounts | default list) (dict "name" "ca" "mountPath" "/etc/molino-ca" "readOnly" true)) -}}
 {{- end -}}
+{{- /* What a template has left without entries is null, which Kubernetes' schemas refuse. */ -}}
+{{- range $key, $value := . }}{{ if kindIs "invalid" $value }}{{ $_ := unset $container $key }}{{ end }}{{ end -}}
 {{- $_ := merge . (include "molino.containerDefaults" $ | fromYaml) -}}
 {{- end -}}
 {{- $account := (include "molino.account" (dict "root" .root "of" $of) | fromJson).name -}}

@@ -107,6 +107,6 @@ volumes:
   - name: pod-logs
     hostPath: {path: {{ $collector.podLogsDir | quote }}, type: Directory}
   - name: places
-    hostPath: {path: {{ printf "/var/lib/molino-collector-%s-%s" .Release.Namespace .Release.Name | quote }}, type: DirectoryOrCreate}
+    hostPath: {path: {{ printf "/var/lib/molino-collector-%s-%s" .Release.Namespace (include "molino.base" .) | quote }}, type: DirectoryOrCreate}
   {{- end }}
 {{- end -}}
