@@ -75,15 +75,34 @@ LISTED = {
     "notices.mail.security": ["starttls", "tls", "none"],
     "database.sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
 }
+SELECTOR: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "matchLabels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "matchExpressions": {"type": "array", "items": {"type": "object"}},
+    },
+}
+BLOCK: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["cidr"],
+    "properties": {
+        "cidr": {"type": "string", "pattern": "^[0-9a-fA-F:.]+/[0-9]{1,3}$"},
+        "except": {"type": "array", "items": {"type": "string"}},
+    },
+}
 PEERS: dict[str, Any] = {
     "type": ["array", "null"],
     "items": {
         "type": "object",
         "additionalProperties": False,
         "minProperties": 1,
-        "properties": {name: {"type": "object"} for name in ("ipBlock", "namespaceSelector", "podSelector")},
+        "properties": {"ipBlock": BLOCK, "namespaceSelector": SELECTOR, "podSelector": SELECTOR},
+        "dependencies": {"ipBlock": {"maxProperties": 1}},
     },
 }
+"""Who is at the other end of a NetworkPolicy: a block of addresses, or pods and namespaces."""
 PORTS: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "integer", "minimum": 1, "maximum": 65535}}
 USERS = ["postgres", "airflow", "mlflow", "mlflow-auth"]
 DIGEST = "sha256:[0-9a-f]{64}"
@@ -106,6 +125,19 @@ CRON = r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)|\S+
 NUMBER = r"^-?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 DURATION = r"^(0|[1-9][0-9]*)(ms|[smhdwy])$"
 """Prometheus' duration, of one unit."""
+UNITS = "([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?"
+"""The same of several, from the longest on."""
+DURATIONS = {
+    "monitoring.monitors.interval": f"^({UNITS})$",
+    "monitoring.prometheus.retention": f"^{UNITS}$",
+    "externalSecrets.refreshInterval": "^(0|([0-9]+([.][0-9]*)?(h|m|s|ms|us|ns))+)$",
+}
+"""Those of Prometheus, and that of the External Secrets Operator, which is Go's."""
+FROM_ONE = {
+    "backup.config.deadlineSeconds", "backup.config.keep", "mlflow.config.workers", "postgres.archive.keep",
+    "prune.config.deadlineSeconds", "prune.config.runs", "tensorboard.config.syncSeconds",
+}  # fmt: skip
+"""Numbers of which none would leave nothing to do, or nothing kept: who reads them takes no 0."""
 MOMENT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})"
 TOLD = {"annotations": ANNOTATIONS, "labels": LABELS, "limits": QUANTITIES, "requests": QUANTITIES}
 """Free sections whose keys and values Kubernetes bounds."""
@@ -125,6 +157,7 @@ SHARED = {
     "annotations": ANNOTATIONS,
     "labels": LABELS,
     "quantities": QUANTITIES,
+    "peers": PEERS,
 }
 """What sections have in common: a definition each in the file, as each section has one."""
 
@@ -245,6 +278,10 @@ def _bounds(path: str) -> dict[str, Any]:
         return {"pattern": "^[A-Za-z0-9._-]*$", "maxLength": LONGEST_NAME}
     if path.startswith("s3.buckets.") or name == "bucket":
         return {"pattern": f"^{BUCKET}$"}
+    if path in DURATIONS:
+        return {"pattern": DURATIONS[path], "minLength": 0 if name == "interval" else 1}
+    if path in FROM_ONE:
+        return {"minimum": 1}
     if name == "schedule":
         return {"pattern": CRON}
     if path == "postgres.archive.restore":

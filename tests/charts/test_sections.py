@@ -418,7 +418,7 @@ def test_a_step_s_image_may_be_named_by_its_digest() -> None:
 def test_what_a_component_makes_empty_takes_away_what_is_further_out() -> None:
     given = {
         "scheduling": SCHEDULED,
-        "serving.scheduling": dict.fromkeys(("tolerations", "topologySpreadConstraints"), []),
+        "serving.scheduling": {key: [] for key in ("tolerations", "topologySpreadConstraints")},
     }
     given["serving.scheduling"] |= {"affinity": {}, "priorityClassName": ""}
     specs = {name: spec for name, spec, _ in pods(rendered(given))}

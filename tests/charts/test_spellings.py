@@ -72,6 +72,11 @@ TAKEN = {
     "steps.image.prefix": IMAGES["prefix"],
     **dict.fromkeys(("backup.config.schedule", "postgres.archive.schedule", "prune.config.schedule"), CRON),
     "postgres.archive.restore": ("latest", "2026-11-28T10:00:00Z", "2026-11-28T10:00:00+02:00", ""),
+    "monitoring.monitors.interval": ("30s", "1h30m", ""),
+    "monitoring.prometheus.retention": ("15d", "1y6w", "36h"),
+    "externalSecrets.refreshInterval": ("0", "1h30m", "0.5s"),
+    "notices.mail.server": ("2025", "1e3", "fd00::1", "smtp.example.com."),
+    **dict.fromkeys((f"oidc.{one}.url" for one in ("mlflow", "tensorboard", "serving", "minio")), ADDRESSES),
     "nameOverride": NAMES,
     "fullnameOverride": NAMES,
     "serving.auth.apiKey": ("2025", "1e3", "true", "null", "~", "-", "+1", "it's"),
@@ -98,7 +103,15 @@ LOGINS_UNUSED = {
     "in the values": tuple(f"{part}.auth.existingSecret" for part in LOGGED_IN),
     "in Secrets": IN_THE_VALUES,
 }
-ELSEWHERE = ("database.host", "database.auth", "database.caSecret", "s3.endpoint", "s3.auth", "mlflow.externalUrl")
+ELSEWHERE = (
+    "database.host",
+    "database.port",
+    "database.auth",
+    "database.caSecret",
+    "s3.endpoint",
+    "s3.auth",
+    "mlflow.externalUrl",
+)
 BUILT_IN = ("postgres.auth.existingSecret", "minio.auth.existingSecret")
 FREE_KEYS = {"models": "own", "modelCode": "own.code.py", "names": "train", "annotations": "example.com/own"}
 

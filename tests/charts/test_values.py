@@ -175,11 +175,14 @@ def test_known_development_passwords_give_way_to_a_secret() -> None:
             ["postgres.enabled=false", "database.host=db:6432", "database.auth.existingSecret=own"],
             "database.host: db:6432 is no host: expected one such as db.example.com, without scheme, user, port",
         ),
+        (["database.port=6432"], "database.port is that of an external Postgres, and postgres.enabled is true"),
+        (["notices.mail.server=smtp.example.com:587"], "notices.mail.server: smtp.example.com:587 is no host"),
+        (["oidc.mlflow.url=mlflow.example.com"], "oidc.mlflow.url: mlflow.example.com is no address"),
         (["serving.service.spec.ports[0].port=1"], "service.spec.ports of serving: the chart sets this itself"),
         (["serving.service.spec.type=NodePort"], "the chart sets this itself, from service.type: leave it out"),
         (
-            [f"modelCode.m{n}\\.py={'x' * 70000}" for n in range(15)],
-            "have 1050000 bytes",
+            ["models.m=a", *(f"modelCode.m\\.c{n}\\.py={'x' * 70000}" for n in range(15))],
+            "have 1050001 bytes",
         ),
     ],
 )
@@ -208,6 +211,14 @@ def test_numbers_and_names_that_kubernetes_would_not_take_are_told_all_at_once()
         "steps.image.digests.train=9b2c": "/steps/image/digests/train': '9b2c'",
         "backup.config.schedule=*/5 * * *": "/backup/config/schedule': '*/5 * * *'",
         "prune.config.schedule=TZ=UTC 3 3 * * *": "/prune/config/schedule': 'TZ=UTC 3 3 * * *'",
+        "backup.config.deadlineSeconds=0": "/backup/config/deadlineSeconds': minimum: got 0, want 1",
+        "backup.config.keep=0": "/backup/config/keep': minimum: got 0, want 1",
+        "mlflow.config.workers=0": "/mlflow/config/workers': minimum: got 0, want 1",
+        "monitoring.monitors.interval=30": "/monitoring/monitors/interval'",
+        "monitoring.prometheus.retention=15 days": "/monitoring/prometheus/retention': '15 days'",
+        "externalSecrets.refreshInterval=1d": "/externalSecrets/refreshInterval': '1d'",
+        "networkPolicies.from.metrics[0].ipBlock.cidr=10.0.0.1": "/networkPolicies/from/metrics/0/ipBlock/cidr'",
+        "networkPolicies.to.git.peers[0].podSelector.matchLabel.a=b": "additional properties 'matchLabel' not allowed",
         "serving.config.WORKER=4": "/serving/config': additional properties 'WORKER' not allowed",
         "serving.groups.a.models={flats,flats}": "/serving/groups/a/models': items at 0 and 1 are equal",
     }
@@ -278,14 +289,20 @@ def test_the_pods_of_steps_mount_the_model_files_of_the_release() -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("models.a/b=content", "models.a/b: a model is called by letters, digits, - and _"),
+        ("models.a/b=content", "models.a/b: a model is called by up to 40 small letters, digits and -, a letter first"),
+        (r"models.flats\.yaml=content", "models.flats.yaml: a model is called by up to 40 small letters"),
+        (r"modelCode.flats\.py=made=1", "modelCode.flats.py: expected <model>.<file>.py"),
+        (
+            r"modelCode.flats\.own\.py=made=1",
+            "modelCode.flats.own.py: nobody would read it: a Python file goes with its",
+        ),
         (
             r"modelCode.flats\.own/code\.py=made=1",
             "modelCode.flats.own/code.py: expected <model>.<file>.py, without folders",
         ),
     ],
 )
-def test_a_model_file_with_a_folder_is_refused(setting: str, said: str) -> None:
+def test_a_model_file_that_nobody_would_read_is_refused(setting: str, said: str) -> None:
     assert said in refusal("defaults", setting)
 
 
