@@ -47,12 +47,12 @@ README = CHART / "README.md"
 FREE = {"annotations", "digests", "labels", "limits", "modelCode", "models", "names", "requests"}
 """Sections with keys of the user's own, wherever they are."""
 FREE_PATHS = {
-    "airflow.config",
-    "minio.config",
-    "postgres.config",
-    "serving.config",
+    "airflow.config": "^[A-Za-z_][A-Za-z0-9_]*$",
+    "minio.config": "^[A-Za-z_][A-Za-z0-9_]*$",
+    "postgres.config": "^[A-Za-z_][A-Za-z0-9_.]*$",
+    "serving.config": "",
 }
-"""Sections that are handed on to a program whose settings are not ours to list."""
+"""Sections that are handed on to a program whose settings are not ours to list, with what one may be called."""
 EXPORTERS = {"telemetry.collector.logs", "telemetry.collector.traces"}
 """Such sections whose settings are mappings themselves, by name."""
 OF_THE_PARENT = {
@@ -209,7 +209,7 @@ def defaults() -> str:
 def _leaves(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         path = f"{above}{key}"
-        if isinstance(value, dict) and value and key not in FREE and path not in FREE_PATHS | EXPORTERS:
+        if isinstance(value, dict) and value and key not in FREE and path not in FREE_PATHS.keys() | EXPORTERS:
             yield from _leaves(value, f"{path}.")
         else:
             yield path, value
@@ -250,8 +250,11 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
         return _closed({name: {"type": ["string", "number", "boolean", "null"]} for name in _settings()})
     if name in TOLD:
         return TOLD[name]
-    if name in FREE or path in FREE_PATHS:
-        return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+    text = {"type": ["string", "number", "boolean", "null"]}
+    if path in FREE_PATHS:
+        return {"type": "object", "additionalProperties": False, "patternProperties": {FREE_PATHS[path]: text}}
+    if name in FREE:
+        return {"type": "object", "additionalProperties": text}
     if isinstance(node, yaml.MappingNode):
         properties = {}
         for key, value in node.value:

@@ -131,14 +131,24 @@ def test_what_no_part_needs_is_not_asked_for() -> None:
     assert "set database.host and database.auth.existingSecret" in said
 
 
-def test_the_notes_name_the_addresses_of_ingresses() -> None:
-    done = helm("install", "molino", CHART, "--dry-run=client", "--values", VALUE_FILES["production"] or "")
-    notes = done.stdout.partition("NOTES:\n")[2]
-
+def notes(*arguments: str | Path) -> str:
+    done = helm("install", "molino", CHART, "--dry-run=client", *arguments)
     assert done.returncode == 0, done.stderr
-    assert [line.split() for line in notes.splitlines() if "https://" in line] == [
+    return done.stdout.partition("NOTES:\n")[2]
+
+
+def test_the_notes_name_the_addresses_of_ingresses() -> None:
+    said = notes("--values", VALUE_FILES["production"] or "", "--set", "serving.ingress.hosts={other.example.com}")
+    assert [line.split() for line in said.splitlines() if "https://" in line] == [
         [component, f"https://{host}.example.com"]
         for component, host in (
-            ("airflow", "airflow"), ("mlflow", "mlflow"), ("tensorboard", "tensorboard"), ("serving", "molino")
+            ("airflow", "airflow"), ("mlflow", "mlflow"), ("tensorboard", "tensorboard"), ("serving", "molino"),
+            ("serving", "other"),
         )
     ]  # fmt: skip
+
+
+def test_the_notes_name_no_pages_where_there_are_none() -> None:
+    assert "port-forward" in notes()
+    off = [word for part in PARTS for word in ("--set", f"{part}.enabled=false")]
+    assert "Open the pages" not in notes(*off)

@@ -219,6 +219,8 @@ def test_numbers_and_names_that_kubernetes_would_not_take_are_told_all_at_once()
         "externalSecrets.refreshInterval=1d": "/externalSecrets/refreshInterval': '1d'",
         "networkPolicies.from.metrics[0].ipBlock.cidr=10.0.0.1": "/networkPolicies/from/metrics/0/ipBlock/cidr'",
         "networkPolicies.to.git.peers[0].podSelector.matchLabel.a=b": "additional properties 'matchLabel' not allowed",
+        "airflow.config.CORE PARALLELISM=4": "/airflow/config': additional properties 'CORE PARALLELISM' not allowed",
+        "postgres.config.a-b=4": "/postgres/config': additional properties 'a-b' not allowed",
         "serving.config.WORKER=4": "/serving/config': additional properties 'WORKER' not allowed",
         "serving.groups.a.models={flats,flats}": "/serving/groups/a/models': items at 0 and 1 are equal",
     }
