@@ -226,11 +226,11 @@ def _schema(node: yaml.Node, path: str, lines: list[str]) -> dict[str, Any]:
     if path.startswith("networkPolicies.") and isinstance(node, yaml.SequenceNode):
         return PORTS if name == "ports" else PEERS
     if path == "airflow.pools":
-        return {"type": "object", "additionalProperties": _closed(AIRFLOW_POOL) | {"required": ["slots"]}}
+        return {"type": "object", "additionalProperties": _maybe(_closed(AIRFLOW_POOL)) | {"required": ["slots"]}}
     if path == "serving.groups":
-        return {"type": "object", "additionalProperties": False, "patternProperties": {GROUP_NAME: _group()}}
+        return {"type": "object", "additionalProperties": False, "patternProperties": {GROUP_NAME: _maybe(_group())}}
     if path == "oidc.airflow.roles":
-        return {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+        return {"type": "object", "additionalProperties": {"type": ["array", "null"], "items": {"type": "string"}}}
     if path == "extraObjects":
         return {"type": ["array", "null"], "items": {"type": ["object", "string"]}}
     if path == "monitoring.rules.alerts":

@@ -447,3 +447,8 @@ def test_components_may_share_an_account(tmp_path: Path) -> None:
     given["serving.serviceAccount"] = account | {"annotations": {"own": "1"}}
     said = refused(given, tmp_path)
     assert "serviceAccount of mlflow and of serving: both make shared, with other annotations" in said
+
+
+def test_what_a_later_file_makes_null_is_gone() -> None:
+    given = {"airflow.pools": {"own": None}, "serving.groups": {"a": None}, "oidc.airflow.roles": {"Op": None}}
+    assert rendered(given) == rendered({})
