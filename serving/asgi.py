@@ -22,6 +22,7 @@ from serving.routes.table import open_routes
 from serving.service import Service
 
 FLASK_THREADS = 4
+NOT_MODIFIED = 304
 NOTHING = "there is nothing here; see /docs"
 UNMATCHED = "unmatched"
 """What requests of no route are counted under."""
@@ -164,14 +165,15 @@ def make_flask(service: Service, routes: Iterable[Route]) -> Flask:
 
 
 def _headers(answer: Answer, request: Request) -> list[tuple[bytes, bytes]]:
-    headers = [
-        (b"content-type", answer.content_type),
-        (b"content-length", b"%d" % len(answer.body)),
-        (b"x-request-id", answer.request_id.encode()),
-        *answer.headers,
-    ]
+    headers = [(b"x-request-id", answer.request_id.encode()), *answer.headers]
+    if answer.status == NOT_MODIFIED:
+        headers.append((b"vary", b"accept-encoding"))  # Type and length would be those of the file that isn't sent.
+    else:
+        headers += [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
     if request.closes:
         headers.append((b"connection", b"close"))
+    elif request.keeps_alive:
+        headers.append((b"connection", b"keep-alive"))
     return headers
 
 

@@ -8,6 +8,7 @@ callbacks that asyncio has for it.
 
 import asyncio
 from collections.abc import Callable
+from email.utils import formatdate
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
@@ -275,7 +276,7 @@ def _encode(answer: Answer) -> bytes:
     head = (
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nx-request-id: {answer.request_id}\r\n"
         f"content-type: {answer.content_type.decode()}\r\ncontent-length: {len(answer.body)}\r\n"
-        "connection: close\r\n\r\n"
+        f"date: {formatdate(usegmt=True)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + answer.body
 

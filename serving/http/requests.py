@@ -2,9 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from time import monotonic
 from typing import Any, TypeAlias
+
+from werkzeug.http import parse_options_header
 
 from molino.contracts.trace_context import Place, read_traceparent
 from serving.http.compression import is_packed
@@ -50,6 +52,7 @@ class Request:
     """One request on its way through the server."""
 
     __slots__ = (
+        "_old",
         "_receive",
         "_state",
         "caller",
@@ -73,11 +76,12 @@ class Request:
         """Look at the head; the body stays where it is."""
         self._receive = receive
         self._state: dict[str, Any] = scope.get("state") or {}
+        self._old = scope.get("http_version") == "1.0"
         self.method: str = scope["method"]
         self.path: str = _path_of(scope["path"])
         self.query: bytes = scope.get("query_string", b"")
         """What stands after the path's question mark."""
-        self.headers: Headers = dict(scope["headers"])
+        self.headers: Headers = _by_name(scope["headers"])
         self.started: float = self._state.get("began") or monotonic()
         """When its first byte came."""
         self.closes: bool = self._state.get("stopping", False)
@@ -168,6 +172,11 @@ class Request:
         return is_packed(self.headers.get(b"content-encoding"))
 
     @property
+    def keeps_alive(self) -> bool:
+        """Whether the answer is to say that the connection goes on, which clients of HTTP/1.0 wait to be told."""
+        return self._old and b"keep-alive" in self.headers.get(b"connection", b"").lower()
+
+    @property
     def goes_on(self) -> bool:
         """Whether the connection can go on after a body that nobody wants: a small one, which is on its way."""
         length = self.headers.get(b"content-length")
@@ -219,6 +228,16 @@ class Request:
             return
 
 
+def _by_name(lines: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """Return headers by name; lines of the same name are one, with commas between (RFC 9110, 5.3)."""
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        headers = {}
+        for name, value in lines:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
+
+
 def _path_of(target: str) -> str:
     """Return the path of a target, which may name the host too (RFC 9112, 3.2.2); any other target as it is."""
     if target.startswith("/"):
@@ -230,10 +249,14 @@ def _path_of(target: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
+def media_type(content_type: bytes) -> bytes:
+    """Return the type that a `Content-Type` names, in lower case and without parameters."""
+    return content_type.partition(b";")[0].strip().lower()
+
+
 def _require_json(content_type: bytes) -> None:
-    kind, _, parameters = content_type.partition(b";")
-    if kind.strip().lower() != JSON_TYPE:
+    if media_type(content_type) != JSON_TYPE:
         raise Problem(415, "the body must be application/json", ((b"accept-post", JSON_TYPE),))
-    name, _, value = parameters.partition(b"=")
-    if name.strip().lower() == b"charset" and value.strip().strip(b'"').lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+    charset = parse_options_header(content_type.decode("latin-1"))[1].get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "the body must be in UTF-8", ((b"accept-post", JSON_TYPE),))

@@ -6,7 +6,7 @@ from typing import Any
 from molino import __version__
 from serving.http.exchange import JSON_TYPE, Answer
 from serving.http.problems import Problem
-from serving.http.requests import Request
+from serving.http.requests import Request, media_type
 from serving.inference.binary_tensors import CONTENT_TYPE, HEADER, attach, encode, split_body
 from serving.inference.model import Model, Predictions
 from serving.inference.tensors import describe, read_columns
@@ -90,7 +90,7 @@ async def answer_inference(service: Service, request: Request, name: str, versio
 
 async def _read(service: Service, request: Request) -> bytes:
     """Return the body; one with binary values is declared as anything, or not at all."""
-    if HEADER in request.headers and request.headers.get(b"content-type") == CONTENT_TYPE:
+    if HEADER in request.headers and media_type(request.headers.get(b"content-type", b"")) == CONTENT_TYPE:
         request.headers = {name: value for name, value in request.headers.items() if name != b"content-type"}
     return await service.read_json(request, undeclared=True)
 

@@ -48,12 +48,13 @@ def _asks_intervals(request: Request, model: Model) -> bool:
     given = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)).get(INTERVALS)
     if given is None:
         return False
-    if given not in _SAID:
+    said = _SAID.get(given.lower())
+    if said is None:
         raise Problem(400, f"the parameter intervals is true or false, got {given[:64]!r}")
-    if _SAID[given] and model.release.intervals is None:
+    if said and model.release.intervals is None:
         raise Problem(
             400,
             f"model {model.name} {model.version} has no prediction intervals; set intervals: {{level: 0.9}} in its "
             "model file, where its task is regression, and run the pipeline",
         )
-    return _SAID[given]
+    return said

@@ -155,6 +155,17 @@ def test_an_integer_may_be_written_with_a_point(api: Client, tmp_path: Path, tar
     assert (done.predicted, told) == (3, [])
 
 
+def test_a_number_with_a_fraction_is_no_integer(api: Client, tmp_path: Path, target: Path) -> None:
+    birds = [["Biscoe", 40, 18, flipper, 4000, "male", 2008] for flipper in (200, 200.5, "inf")]
+    rows = [dict(zip(PENGUINS, bird, strict=True)) for bird in birds]
+    done, told = predict(api, written(tmp_path / "birds.csv", PENGUINS, rows), target, "penguins")
+    assert done.predicted == 1
+    assert [line.partition(": ")[2] for line in told] == [
+        "flipper_length_mm: expected an integer, got 200.5",
+        'flipper_length_mm: expected an integer, got the string "inf"',
+    ]
+
+
 @pytest.mark.parametrize("cell", ["six", "", "nan", "inf", "1e999", "6_0"])
 def test_a_wrong_cell_is_named(api: Client, tmp_path: Path, target: Path, cell: str) -> None:
     source = houses(tmp_path, rm=cell)

@@ -20,5 +20,5 @@ class Boolean(Feature):
 
     @classmethod
     def as_json(cls, value: Any) -> Cell:
-        """Return true or false."""
-        return bool(value)
+        """Return true or false; another number as it is, so that it is refused."""
+        return bool(value) if value in (0, 1) else float(value)

@@ -32,5 +32,5 @@ class Integer(Numeric):
 
     @classmethod
     def as_json(cls, value: Any) -> Cell:
-        """Return the whole number."""
-        return int(value)
+        """Return the whole number; one that isn't whole as it is, so that it is refused."""
+        return int(value) if value % 1 == 0 else float(value)

@@ -129,6 +129,8 @@ def test_a_packed_file_is_known_again(server: RunningServer) -> None:
     assert first.headers["content-encoding"] == "gzip"
     assert first.headers["etag"].startswith('W/"')
     assert (again.status, again.body) == (304, b"")
+    assert "content-length" not in again.headers  # It would have to be that of the file (RFC 9110, 8.6).
+    assert "accept-encoding" in again.headers["vary"]
 
 
 @pytest.mark.parametrize("path", ["/models", "/metrics", "/openapi.json", "/monitor"])

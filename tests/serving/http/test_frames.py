@@ -79,6 +79,27 @@ def test_a_malformed_frame_is_one_400_and_a_closed_connection(server: RunningSer
 
     assert received.startswith(b"HTTP/1.1 400 ")
     assert len(re.findall(rb"^HTTP/1", received, re.MULTILINE)) == 1
+    assert re.search(rb"^date: \w{3}, .* GMT\r$", received, re.MULTILINE | re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"X-API-KEY: wrong\r\nX-API-KEY: mercadolibre\r\n", 401),
+        (b"X-API-KEY: mercadolibre\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n", 415),
+    ],
+)
+def test_lines_of_one_header_are_one_value(server: RunningServer, lines: bytes, status: int) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+
+    assert exchange(server.port, head + lines + b"\r\n").startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_a_client_of_http_1_0_is_told_that_the_connection_goes_on(server: RunningServer) -> None:
+    asked = b"GET /ping HTTP/1.0\r\nHost: x\r\n"
+    received = exchange(server.port, asked + b"Connection: Keep-Alive\r\n\r\n" + asked + b"\r\n")
+
+    assert re.findall(rb"^connection: (\S+)", received, re.MULTILINE | re.IGNORECASE) == [b"keep-alive", b"close"]
 
 
 def test_a_blank_line_before_a_request_is_passed_over(server: RunningServer) -> None:

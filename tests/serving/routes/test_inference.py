@@ -107,6 +107,14 @@ def test_a_model_of_one_input_is_asked_by_the_clients_defaults(
     assert answer.as_numpy("prediction") == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("content_type", ["Application/Octet-Stream", "application/octet-stream; x=y"])
+def test_a_body_of_bytes_is_declared_by_its_type_alone(client: Client, content_type: str) -> None:
+    text = json.dumps({"inputs": [ONE]}).encode()
+    headers = {**JSON, "Content-Type": content_type, "Inference-Header-Content-Length": str(len(text))}
+
+    assert client.post("/v2/models/housing/infer", data=text + BYTES, headers=headers).status_code == 200
+
+
 def test_a_missing_number_is_nan_in_bytes(client: Client) -> None:
     columns = dict(zip(PENGUIN_NAMES, zip(PENGUIN_ROWS[2], strict=True), strict=True))
     length = {"name": "bill_length_mm", "shape": [1], "datatype": "FP32", "parameters": {"binary_data_size": 4}}

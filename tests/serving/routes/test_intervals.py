@@ -34,6 +34,11 @@ def test_they_are_answered_where_they_are_asked_for(client: Client) -> None:
     assert told == {"level": 0.9, "rows": [{"low": max(prediction - 3, 0), "high": prediction + 3}]}
 
 
+@pytest.mark.parametrize("said", ["True", "TRUE", "1"])
+def test_they_are_asked_for_as_python_writes_it_too(client: Client, said: str) -> None:
+    assert "intervals" in post(client, f"/predict?intervals={said}").json
+
+
 @pytest.mark.parametrize("query", ["", "?intervals=false", "?other=1"])
 def test_nobody_else_gets_them(client: Client, query: str) -> None:
     assert set(post(client, f"/models/housing/predict{query}").json) == {"predictions", "model", "request_id"}

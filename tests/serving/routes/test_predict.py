@@ -142,9 +142,27 @@ def test_what_is_not_json_is_refused(client: Client, body: bytes) -> None:
     assert post(client, body).status_code == 400
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/json; charset=latin-1", "application/jsonx", ""])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/json; charset=latin-1",
+        "application/json; profile=x; charset=utf-16",
+        "application/jsonx",
+        "",
+    ],
+)
 def test_another_content_type_is_refused(client: Client, housing_body: bytes, content_type: str) -> None:
     assert post(client, housing_body, headers={**KEY, "Content-Type": content_type}).status_code == 415
+
+
+@pytest.mark.parametrize(
+    "parameters", ["charset=utf-8;", 'charset="UTF-8"; profile=x', "odata.metadata=minimal;charset=utf-8", 'q="a;b"']
+)
+def test_a_content_type_may_have_parameters(client: Client, housing_body: bytes, parameters: str) -> None:
+    headers = {**KEY, "Content-Type": f"application/json; {parameters}"}
+
+    assert post(client, housing_body, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-KEY": ""}, {"X-API-KEY": "mercado"}, {"Authorization": "Bearer x"}])
