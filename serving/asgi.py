@@ -23,6 +23,8 @@ from serving.service import Service
 
 FLASK_THREADS = 4
 NOT_MODIFIED = 304
+ALL = "GET, HEAD, OPTIONS, POST"
+"""What may be asked of the server as a whole."""
 NOTHING = "there is nothing here; see /docs"
 UNMATCHED = "unmatched"
 """What requests of no route are counted under."""
@@ -92,6 +94,8 @@ class App:
             except KeysOnTheWay as on_the_way:
                 await self.service.wait_for_keys(on_the_way)
                 self.service.admit(request)
+        if request.method == "OPTIONS" and request.path == "*":
+            return Answer(200, b"", request.id, headers=((b"allow", ALL.encode()),), caller=request.caller)
         if match is None:
             raise Problem(404, NOTHING)
         if route is None:

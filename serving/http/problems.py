@@ -10,6 +10,15 @@ import msgspec
 CONTENT_TYPE = b"application/problem+json"
 
 
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Phrases of RFC 9110 where Python has older ones; RFC 9457 (4.2.1) wants them for `about:blank`."""
+
+
+def title_of(status: int) -> str:
+    """Return the phrase of a status."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
 @dataclass(eq=False)
 class Problem(Exception):  # noqa: N818 - the term of RFC 9457
     """What is wrong with a request, or why it can't be answered now."""
@@ -29,7 +38,7 @@ class Problem(Exception):  # noqa: N818 - the term of RFC 9457
         """Return the body of the answer."""
         content: dict[str, Any] = {
             "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
+            "title": title_of(self.status),
             "status": self.status,
             "detail": self.detail,
             "request_id": request_id,

@@ -3,7 +3,6 @@
 They need no internet.
 """
 
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from flask import Response, render_template, request, send_from_directory
 
 from molino import __version__
 from serving.http.exchange import Headers
-from serving.http.problems import Problem
+from serving.http.problems import Problem, title_of
 from serving.service import Service
 
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -36,7 +35,7 @@ def send_static(_: Service, filename: str) -> Response:
 
 def show_problem(problem: Problem, prefix: str, request_id: str) -> Response:
     """Return a refusal as a page of a server that stands under a prefix."""
-    title = HTTPStatus(problem.status).phrase
+    title = title_of(problem.status)
     told = {"status": problem.status, "title": title, "detail": problem.detail, "request_id": request_id}
     response = _page("problem.html", prefix, **told)
     response.status_code = problem.status

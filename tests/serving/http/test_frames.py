@@ -102,6 +102,13 @@ def test_a_client_of_http_1_0_is_told_that_the_connection_goes_on(server: Runnin
     assert re.findall(rb"^connection: (\S+)", received, re.MULTILINE | re.IGNORECASE) == [b"keep-alive", b"close"]
 
 
+def test_the_server_as_a_whole_says_what_it_takes(server: RunningServer) -> None:
+    received = exchange(server.port, b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n")
+
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b"allow: GET, HEAD, OPTIONS, POST\r\n" in received
+
+
 def test_a_blank_line_before_a_request_is_passed_over(server: RunningServer) -> None:
     received = exchange(server.port, b"\r\nGET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 

@@ -165,6 +165,10 @@ def test_a_content_type_may_have_parameters(client: Client, housing_body: bytes,
     assert post(client, housing_body, headers=headers).status_code == 200
 
 
+def test_a_problem_has_the_phrase_of_its_status_for_a_title(client: Client) -> None:
+    assert post(client, {"data": []}).json["title"] == "Unprocessable Content"
+
+
 @pytest.mark.parametrize("headers", [{}, {"X-API-KEY": ""}, {"X-API-KEY": "mercado"}, {"Authorization": "Bearer x"}])
 def test_a_request_without_a_valid_key_is_refused(client: Client, housing_body: bytes, headers: dict[str, str]) -> None:
     answer = post(client, housing_body, headers={"Content-Type": "application/json", **headers})
