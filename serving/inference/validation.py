@@ -30,11 +30,20 @@ def read_json(body: bytes) -> Any:
     except msgspec.ValidationError as error:
         raise Problem(422, f"the body holds a number that no float can hold: {_place(error)}") from error
     except UnicodeDecodeError as error:
-        raise Problem(400, f"the body is not UTF-8: invalid byte at position {error.start}") from error
+        raise Problem(400, f"the body is not UTF-8: invalid byte at position {_not_utf8(body)}") from error
     except RecursionError as error:
         raise Problem(400, "the body is nested too deeply") from error
     except msgspec.DecodeError as error:
         raise Problem(400, f"the body is not JSON: {_place(error)}") from error
+
+
+def _not_utf8(body: bytes) -> int:
+    """Return where the first byte stands that isn't UTF-8; msgspec counts from the string that has it."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(body)
 
 
 def _place(error: msgspec.DecodeError) -> str:

@@ -165,6 +165,10 @@ def test_a_content_type_may_have_parameters(client: Client, housing_body: bytes,
     assert post(client, housing_body, headers=headers).status_code == 200
 
 
+def test_a_byte_that_is_not_utf_8_is_named_by_its_place_in_the_body(client: Client) -> None:
+    assert post(client, '{"data": [["Süd"]]}'.encode("latin-1")).json["detail"].endswith("position 13")
+
+
 def test_a_problem_has_the_phrase_of_its_status_for_a_title(client: Client) -> None:
     assert post(client, {"data": []}).json["title"] == "Unprocessable Content"
 
