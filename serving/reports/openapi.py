@@ -72,7 +72,7 @@ def build_contract(service: Service, routes: Sequence[Route], request: Request) 
         },
         "servers": [{"url": request.prefix or "/"}],
         "security": [{name: []} for name in schemes],
-        "paths": {path: _name(path, item) for path, item in paths.items()},
+        "paths": _name_all(paths),
         "components": {
             "securitySchemes": schemes,
             "schemas": {"Problem": PROBLEM},
@@ -80,6 +80,22 @@ def build_contract(service: Service, routes: Sequence[Route], request: Request) 
             "headers": {"X-Request-ID": {"description": "Id of the request.", "schema": {"type": "string"}}},
         },
     }
+
+
+def _name_all(paths: Schema) -> Schema:
+    """Return the paths with an id for each operation, which no other has once a generator has made a name of it."""
+    named: Schema = {}
+    taken: set[str] = set()
+    for path, item in paths.items():
+        named[path] = _name(path, item)
+        for told in named[path].values():
+            if isinstance(told, dict):
+                given, count = told["operationId"], 1
+                while (identifier := told["operationId"].replace("-", "_").lower()) in taken:
+                    count += 1
+                    told["operationId"] = f"{given}_{count}"
+                taken.add(identifier)
+    return named
 
 
 def _name(path: str, item: Schema) -> Schema:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from asgi_client import make_client
 from bundles import HOUSING_ROW
 from prometheus_client.parser import text_string_to_metric_families
-from running_server import RunningServer, run_server
+from running_server import KEY, RunningServer, run_server
 
 from molino.contracts.pointer import bundle_path, write_pointer
 from serving.metrics.request_counters import OVERFLOW, RequestCounters, Series
@@ -47,6 +48,18 @@ def many(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
                 assert server.ask("POST", f"/models/{name}/predict", body).status == 200
             server.ask("POST", f"/models/{name}/predict", b"{}")
         yield server
+
+
+def test_ids_of_operations_differ_whatever_models_are_called(own_releases: Path) -> None:
+    names = ["rent", "rent_ready", "rent-ready"]
+    for name in names:
+        copy_model(own_releases, name)
+    write_pointer(own_releases, dict.fromkeys(names, "1"))
+    contract = make_client(ServingSettings(home=own_releases)).get("/openapi.json", headers=KEY).json
+    operations = [told for item in contract["paths"].values() for told in item.values() if isinstance(told, dict)]
+    ids = [told["operationId"].replace("-", "_") for told in operations]
+
+    assert len(set(ids)) == len(ids)
 
 
 def test_a_report_has_all_models(many: RunningServer) -> None:
