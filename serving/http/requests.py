@@ -257,6 +257,8 @@ def media_type(content_type: bytes) -> bytes:
 def _require_json(content_type: bytes) -> None:
     if media_type(content_type) != JSON_TYPE:
         raise Problem(415, "the body must be application/json", ((b"accept-post", JSON_TYPE),))
+    if b";" not in content_type:
+        return
     charset = parse_options_header(content_type.decode("latin-1"))[1].get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "the body must be in UTF-8", ((b"accept-post", JSON_TYPE),))
