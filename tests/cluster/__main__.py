@@ -44,7 +44,7 @@ def up() -> None:
         cluster.up()
     print(f"export KUBECONFIG={cluster.kubeconfig}")
     print(f"export PATH={cluster.program('helm').parent}:$PATH")
-    print(f"# Ingresses answer on http://{cluster.address}")
+    print(f"# Ingresses answer on http://{cluster.host}")
 
 
 @app.command()

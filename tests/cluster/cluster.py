@@ -33,7 +33,12 @@ class Cluster:
     @property
     def address(self) -> str:
         """Where Ingresses are answered, on ports 80 and 443."""
-        return kind.ADDRESS if self.in_docker else network.NODE
+        return kind.ADDRESS if self.in_docker else network.addresses().node
+
+    @property
+    def host(self) -> str:
+        """That address as a URL has it."""
+        return network.in_url(self.address)
 
     @property
     def kubeconfig(self) -> Path:
@@ -80,9 +85,14 @@ class Cluster:
         images = builder.make(self.folders, NODE_OWN)
         if not self.is_up():
             node.up(self.folders)
+        node.require_family(self.folders)
         node_images.load(self.folders, images)
         with phase("name server, storage class, ingress"):
-            values = {"dns": network.DNS_SERVICE, "volumes": str(self.folders.volumes), "address": network.NODE}
+            values = {
+                "dns": network.addresses().dns,
+                "volumes": str(self.folders.volumes),
+                "address": self.address,
+            }
             addons.install(self.kubectl, addons.NODE_OWN, values)
 
     def add_metrics(self) -> None:

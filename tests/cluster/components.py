@@ -11,15 +11,11 @@ from tests.cluster.cgroups import NAME as GROUP
 from tests.cluster.folders import Folders
 
 NODE = "molino"
-SERVER = f"https://{network.NODE}:6443"
 PAUSE = "localhost/molino-test/pause:local"
 TEMPLATES = Path(__file__).parent / "config"
 AGGREGATOR = "aggregator"
 """The API server, where it asks another for an API: the only one that may say who is asking."""
-SERVER_NAMES = (
-    "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1",
-    network.API_SERVICE, network.NODE,
-)  # fmt: skip
+SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1")
 
 
 @dataclass(frozen=True)
@@ -31,19 +27,25 @@ class Component:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+def server() -> str:
+    """Return the URL of the API server."""
+    return f"https://{network.in_url(network.addresses().node)}:6443"
+
+
 def write_files(folders: Folders) -> None:
     """Write certificates, kubeconfigs and configuration files."""
+    ours = network.addresses()
     for folder in (keys(folders), folders.logs, folders.volumes, folders.node / "cni", folders.socket.parent):
         folder.mkdir(parents=True, exist_ok=True)
     authority = pki.Authority.create()
     authority.write(keys(folders))
-    authority.issue(keys(folders), "apiserver", "kube-apiserver", hosts=SERVER_NAMES)
+    authority.issue(keys(folders), "apiserver", "kube-apiserver", hosts=(*SERVER_NAMES, ours.api, ours.node))
     authority.issue(keys(folders), "admin", "admin", group="system:masters")
     authority.issue(keys(folders), "aggregator", AGGREGATOR)
-    authority.issue(keys(folders), "node", f"system:node:{NODE}", group="system:nodes", hosts=(NODE, network.NODE))
+    authority.issue(keys(folders), "node", f"system:node:{NODE}", group="system:nodes", hosts=(NODE, ours.node))
     pki.write_token_keys(keys(folders))
-    pki.write_kubeconfig(folders.kubeconfig, keys(folders), "admin", SERVER)
-    pki.write_kubeconfig(folders.node / "node.kubeconfig", keys(folders), "node", SERVER)
+    pki.write_kubeconfig(folders.kubeconfig, keys(folders), "admin", server())
+    pki.write_kubeconfig(folders.node / "node.kubeconfig", keys(folders), "node", server())
     for template in TEMPLATES.iterdir():
         (folders.node / template.name).write_text(Template(template.read_text()).substitute(_names(folders)))
     (folders.node / "cni" / "10-bridge.conflist").write_text(json.dumps(_pod_network(folders)))
@@ -68,18 +70,19 @@ def _names(folders: Folders) -> dict[str, str]:
         "pause": PAUSE,
         "node": NODE,
         "group": GROUP,
-        "dns": network.DNS_SERVICE,
-        "pods": network.PODS,
+        "dns": network.addresses().dns,
+        "pods": network.addresses().pods,
         "kubeconfig": str(folders.kubeconfig),
     }
 
 
 def _pod_network(folders: Folders) -> dict[str, object]:
-    addresses = {
+    ours = network.addresses()
+    taken = {
         "type": "host-local",
-        "ranges": [[{"subnet": network.PODS}]],
+        "ranges": [[{"subnet": ours.pods}]],
         "dataDir": str(pod_addresses(folders)),
-        "routes": [{"dst": "0.0.0.0/0"}],
+        "routes": [{"dst": ours.anywhere}],
     }
     bridge = {
         "type": "bridge",
@@ -87,7 +90,7 @@ def _pod_network(folders: Folders) -> dict[str, object]:
         "isGateway": True,
         "ipMasq": True,  # Pods reach this machine, which knows no way to them.
         "hairpinMode": True,
-        "ipam": addresses,
+        "ipam": taken,
     }
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
     return {"cniVersion": "1.0.0", "name": NODE, "plugins": [bridge, ports]}
@@ -123,9 +126,9 @@ def apiserver(folders: Folders) -> Component:
         [
             binaries.program(folders, "kube-apiserver"),
             "--etcd-servers=http://127.0.0.1:2379",
-            f"--advertise-address={network.NODE}",
+            f"--advertise-address={network.addresses().node}",
             "--secure-port=6443",
-            f"--service-cluster-ip-range={network.SERVICES}",
+            f"--service-cluster-ip-range={network.addresses().services}",
             f"--client-ca-file={pem}/ca.crt",
             f"--tls-cert-file={pem}/apiserver.crt",
             f"--tls-private-key-file={pem}/apiserver.key",
@@ -184,7 +187,7 @@ def kubelet(folders: Folders) -> Component:
             f"--config={folders.node}/kubelet.yaml",
             f"--kubeconfig={folders.node}/node.kubeconfig",
             f"--hostname-override={NODE}",
-            f"--node-ip={network.NODE}",
+            f"--node-ip={network.addresses().node}",
             f"--root-dir={folders.node}/kubelet",
             f"--cert-dir={folders.node}/kubelet-pki",
         ],
@@ -200,6 +203,7 @@ def proxy(folders: Folders) -> Component:
 
 def firewall(folders: Folders) -> Component:
     """Return what enforces NetworkPolicies: kube-router's firewall, without its routes and its proxy."""
+    ours = network.addresses()
     return Component(
         "kube-router",
         [
@@ -210,7 +214,9 @@ def firewall(folders: Folders) -> Component:
             "--run-router=false",
             "--run-service-proxy=false",
             "--run-loadbalancer=false",
-            f"--service-cluster-ip-range={network.SERVICES}",
+            f"--enable-ipv4={str(not ours.is_ipv6).lower()}",
+            f"--enable-ipv6={str(ours.is_ipv6).lower()}",
+            f"--service-cluster-ip-range={ours.services}",
             "--health-port=0",
             "--metrics-port=0",
         ],

@@ -55,6 +55,16 @@ def is_up(folders: Folders) -> bool:
     return set(known) == set(ORDER) and all(process.is_alive() for process in known.values()) and _answers(folders)
 
 
+def require_family(folders: Folders) -> None:
+    """Make sure that the node's addresses are of the family that is wanted.
+
+    Raises:
+        ClusterError: Those of the node that runs are of another.
+    """
+    if components.server() not in folders.kubeconfig.read_text():
+        raise ClusterError(f"a cluster of another family of addresses than {network.FAMILY} is up: make cluster-down")
+
+
 def _answers(folders: Folders) -> bool:
     return succeeds(
         [binaries.program(folders, "kubectl"), "--kubeconfig", folders.kubeconfig, "get", "--raw", "/readyz"]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from molino.contracts.listening import EVERYWHERE, listen_address
 from tests.cluster import pki
-from tests.cluster.images.ingress.controller.configuration import certificate_file, render
+from tests.cluster.images.ingress.controller.configuration import ALL_IPV4, ALL_IPV6, certificate_file, render
 from tests.cluster.images.ingress.controller.routes import Host, Location
 from tests.cluster.waits import until
 from tests.ports import free_port
@@ -132,14 +133,17 @@ def test_body_over_the_limit_is_refused(answers: str) -> None:
     assert ask(answers, "/small", body=b"x" * 2000)[0] == 413
 
 
-def test_configuration_with_a_certificate_is_accepted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("all_addresses", [ALL_IPV4, ALL_IPV6])
+def test_configuration_with_a_certificate_is_accepted(tmp_path: Path, all_addresses: str) -> None:
     if NGINX is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
+    if all_addresses == ALL_IPV6 and ":" not in listen_address(EVERYWHERE):
+        pytest.skip("this kernel has no IPv6")
     authority = pki.Authority.create()
     secret = ("shop", "tls")
     authority.issue(tmp_path, "shop_tls", "a.test", hosts=("a.test",))
     assert certificate_file(tmp_path, secret, "crt") == tmp_path / "shop_tls.crt"
     hosts = [host("a.test", Location("/", "Prefix", "127.0.0.1:9"), certificate=secret), host("")]
-    (tmp_path / "nginx.conf").write_text(render(hosts, tmp_path, "127.0.0.1:10254"))
+    (tmp_path / "nginx.conf").write_text(render(hosts, tmp_path, "127.0.0.1:10254", all_addresses))
     command = [NGINX, "-t", "-q", "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""

@@ -137,7 +137,7 @@ def run_in_pod(cluster: Cluster, script: str) -> str:
 
 def ask(cluster: Cluster, name: str, path: str) -> tuple[int, str]:
     """Ask the ingress over plain HTTP."""
-    request = urllib.request.Request(f"http://{cluster.address}{path}", headers={"Host": name})
+    request = urllib.request.Request(f"http://{cluster.host}{path}", headers={"Host": name})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode()

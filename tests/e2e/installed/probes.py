@@ -14,7 +14,7 @@ from tests.e2e.installed.installation import CHART, Installation
 Path = tuple[str, str]
 """Who asks, and who is asked."""
 
-LISTENERS: Mapping[str, str] = {
+NAMED: Mapping[str, str] = {
     "postgres": "molino-postgres:5432",
     "minio": "molino-minio:9000",
     "minio console": "molino-minio:9001",
@@ -23,9 +23,8 @@ LISTENERS: Mapping[str, str] = {
     "serving": "molino-serving:8000",
     "airflow-api-server": "molino-airflow-api-server:8080",
     "kubernetesApi": "kubernetes.default.svc:443",
-    "node": f"{network.NODE}:80",
 }
-"""Who is asked: something listens there for sure, so that who gets no connection was refused it."""
+"""Where who is asked of the cluster has a name."""
 COMPONENTS = (
     "postgres", "minio", "mlflow", "tensorboard", "serving",
     "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
@@ -41,13 +40,18 @@ true
 """
 
 
+def listeners() -> dict[str, str]:
+    """Return who is asked: something listens there for sure, so that who gets no connection was refused it."""
+    return {**NAMED, "node": f"{network.addresses().node}:80"}
+
+
 def open_paths(installation: Installation) -> set[Path]:
     """Return who reaches whom, asked from each component, from stand-ins of steps, and from a stranger."""
     with _stand_ins(installation) as stand_ins:
         pods = {name: installation.component_pods(name)[0]["metadata"]["name"] for name in COMPONENTS} | stand_ins
 
         def ask(source: str) -> set[Path]:
-            targets = {address: name for name, address in LISTENERS.items() if name.split()[0] != source}
+            targets = {address: name for name, address in listeners().items() if name.split()[0] != source}
             said = installation.kubectl("exec", pods[source], "--", "bash", "-c", ASK, "ask", *targets)
             return {(source, targets[line]) for line in said.split()}
 
@@ -62,7 +66,7 @@ def sources() -> list[str]:
 
 def asked() -> set[Path]:
     """Return each pair that is tried; nobody asks itself."""
-    return {(source, target) for source in sources() for target in LISTENERS if target.split()[0] != source}
+    return {(source, target) for source in sources() for target in listeners() if target.split()[0] != source}
 
 
 def allowed() -> set[Path]:

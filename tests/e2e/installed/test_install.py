@@ -48,7 +48,7 @@ def test_a_wrong_model_file_alone_is_an_import_error(airflow: Airflow) -> None:
 def test_a_part_of_airflow_tells_whether_it_works(installation: Installation) -> None:
     ask = ("exec", f"deployment/{installation.name('airflow-dag-processor')}", "--", *ALIVE)
     installation.kubectl(*ask, "DagProcessorJob")
-    with pytest.raises(ClusterError, match=r"no TriggererJob at [0-9.]+ has left a sign of life for 60 s"):
+    with pytest.raises(ClusterError, match=r"no TriggererJob at [][0-9a-f.:]+ has left a sign of life for 60 s"):
         installation.kubectl(*ask, "TriggererJob")
 
 

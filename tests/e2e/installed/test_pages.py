@@ -81,7 +81,7 @@ def test_minio_refuses_a_wrong_password(installation: Installation, browser: Bro
 
 def test_the_serving_page_answers(installation: Installation, browser: Browser) -> None:
     with open_page(browser) as page:
-        page.goto(f"http://{installation.cluster.address}/")
+        page.goto(f"http://{installation.cluster.host}/")
         page.fill("#key", KEY)
         page.click("#key-form button")
         page.click("#housing .features button")

@@ -72,5 +72,5 @@ def released(installation: Installation, airflow: Airflow) -> None:
 @pytest.fixture(scope="session")
 def browser(cluster: Cluster) -> Iterator[Browser]:
     """A browser for which every host is at the ingress."""
-    with open_browser(f"--host-resolver-rules=MAP * {cluster.address}") as browser:
+    with open_browser(f"--host-resolver-rules=MAP * {cluster.host}") as browser:
         yield browser

@@ -65,7 +65,7 @@ def prove(cluster: Cluster, report: Report) -> None:
         stage.upgrade(found, beside)
     api = Api(found, beside)
     works(found, beside, api, report)
-    with open_browser(f"--host-resolver-rules=MAP * {cluster.address}") as browser:
+    with open_browser(f"--host-resolver-rules=MAP * {cluster.host}") as browser:
         pages = looks.opened(browser)
         report.promise(pages == [*looks.PAGES], "Pages that open by login at the provider", ", ".join(pages))
         refused = looks.refused(browser)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from .api import Api, Mirror, Object
-from .configuration import certificate_file, render
+from .configuration import ALL_IPV4, ALL_IPV6, certificate_file, render
 from .routes import Host, chosen, hosts
 
 FOLDER = Path("/run/ingress")
@@ -56,7 +56,7 @@ class Controller:
     def _configure(self) -> None:
         secrets = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in self._secrets.objects()}
         served = hosts(self._ingresses.objects(), self._services.objects(), set(secrets))
-        files = _files(served, secrets, self._health)
+        files = _files(served, secrets, self._health, ALL_IPV6 if ":" in self._address else ALL_IPV4)
         if files == self._written:
             return
         for path, content in files.items():
@@ -86,8 +86,10 @@ class Controller:
                     print(f"status of {meta['namespace']}/{meta['name']}: {error}", flush=True)
 
 
-def _files(served: list[Host], secrets: dict[tuple[str, str], Object], health: str) -> dict[Path, str]:
-    files = {FOLDER / "nginx.conf": render(served, FOLDER, health)}
+def _files(
+    served: list[Host], secrets: dict[tuple[str, str], Object], health: str, all_addresses: str
+) -> dict[Path, str]:
+    files = {FOLDER / "nginx.conf": render(served, FOLDER, health, all_addresses)}
     for secret in {host.certificate for host in served if host.certificate}:
         for suffix in ("crt", "key"):
             content = base64.b64decode(secrets[secret]["data"][f"tls.{suffix}"]).decode()

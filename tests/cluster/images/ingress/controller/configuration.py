@@ -43,37 +43,40 @@ UPSTREAM = """\
 TRIES = 5
 """How often a Service is asked where nobody takes the connection: another of its pods may be behind the next try."""
 NO_HOST = """\
-    server {
-        listen 80 default_server;
+    server {{
+        listen {all}80 default_server;
         return 404;
-    }
+    }}
 """
 NO_CERTIFICATE = """\
-    server {
-        listen 443 ssl default_server;
+    server {{
+        listen {all}443 ssl default_server;
         ssl_reject_handshake on;
-    }
+    }}
 """
+ALL_IPV4, ALL_IPV6 = "", "[::]:"
+"""What stands before the port of what listens on all addresses of a family."""
 
 
-def render(hosts: Iterable[Host], folder: PurePath, health: str) -> str:
+def render(hosts: Iterable[Host], folder: PurePath, health: str, all_addresses: str = ALL_IPV4) -> str:
     """Return the configuration.
 
     Args:
         hosts: What to serve.
         folder: Where certificates are (`<namespace>_<name>.crt` and `.key`), and the process id goes.
         health: Address and port of the health check.
+        all_addresses: What stands before the port of what listens on all addresses.
     """
     served = list(hosts)
     parts = [HEAD.format(folder=folder, health=health)]
     targets = {location.target for host in served for location in host.locations.values() if location.target}
     parts += [_upstream(target) for target in sorted(targets)]
     if all(host.name for host in served):
-        parts.append(NO_HOST)
+        parts.append(NO_HOST.format(all=all_addresses))
     if not any(host.certificate for host in served if not host.name):
-        parts.append(NO_CERTIFICATE)
+        parts.append(NO_CERTIFICATE.format(all=all_addresses))
     for host in served:
-        parts += _servers(host, folder)
+        parts += _servers(host, folder, all_addresses)
     return "".join(parts) + "}\n"
 
 
@@ -91,17 +94,17 @@ def _name(target: str) -> str:
     return "to_" + re.sub(r"[^0-9a-z]+", "_", target)
 
 
-def _servers(host: Host, folder: PurePath) -> list[str]:
+def _servers(host: Host, folder: PurePath, all_addresses: str) -> list[str]:
     name, default = (host.name, "") if host.name else ("_", " default_server")
     routes = "".join(_route(location) for location in host.locations.values())
     fallback = "" if ("/", "Prefix") in host.locations or ("/", "ImplementationSpecific") in host.locations else (
         "        location / { return 404; }\n"
     )  # fmt: skip
-    head = f"    server {{\n        listen 80{default};\n        server_name {name};\n"
+    head = f"    server {{\n        listen {all_addresses}80{default};\n        server_name {name};\n"
     if not host.certificate:
         return [f"{head}{routes}{fallback}    }}\n"]
     secure = (
-        f"    server {{\n        listen 443 ssl http2{default};\n        server_name {name};\n"
+        f"    server {{\n        listen {all_addresses}443 ssl http2{default};\n        server_name {name};\n"
         f"        ssl_certificate {certificate_file(folder, host.certificate, 'crt')};\n"
         f"        ssl_certificate_key {certificate_file(folder, host.certificate, 'key')};\n"
     )
