@@ -179,13 +179,17 @@ class Installation:
         host: str = "",
         port: int | None = None,
     ) -> Answer:
-        """Ask the serving API through the ingress, or at a port that is forwarded to it."""
+        """Ask the serving API through the ingress, or at a port that is forwarded to it.
+
+        A body of bytes goes as it is, any other as JSON.
+        """
         headers = {"Host": host} if host else {}
         if key is not None:
             headers["X-API-KEY"] = key
-        content = None
+        content: str | bytes | None = None
         if body is not None:
-            headers["Content-Type"], content = "application/json", json.dumps(body)
+            headers["Content-Type"] = "application/json"
+            content = body if isinstance(body, bytes) else json.dumps(body)
         address = (self.cluster.address, 80) if port is None else ("127.0.0.1", port)
         connection = http.client.HTTPConnection(*address, timeout=30)
         try:

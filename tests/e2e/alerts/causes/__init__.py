@@ -13,7 +13,7 @@ SIDE_BY_SIDE: tuple[tuple[Cause, ...], ...] = (
     (runs.NO_ROOM,),
     (runs.STRANGE, platform.CONNECTIONS, platform.RESTARTS),
     (runs.REGULAR, serving.DRIFT, serving.POINTER),
-    (away.SCHEDULER, serving.HALF, platform.FULL),
+    (serving.HALF, away.SCHEDULER, platform.FULL),
     (serving.LARGE,),
     (away.SERVING, away.MINIO),
     (away.POSTGRES,),

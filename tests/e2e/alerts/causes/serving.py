@@ -5,12 +5,14 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
 from tests.e2e.alerts import stage
+from tests.e2e.alerts.causes import runs
 from tests.e2e.alerts.contract import Again, Cause, Scene
 from tests.e2e.installed import models
 from tests.e2e.installed.test_install import EXAMPLE
@@ -18,7 +20,9 @@ from training.deploy.targets.kubernetes import ANNOTATION
 
 ONE_ROW = {"data": EXAMPLE["data"] * 500}
 """One row, 500 times: drift is told of so many and more."""
-MOST_ROWS, AT_ONCE = 10_000, 8
+MOST_ROWS, LARGE_AT_ONCE = 10_000, 64
+"""Of one after the other a fast machine answers each within the objective."""
+AT_ONCE = 8
 GHOST, OF_NOBODY = "ghost", "99"
 """A model and a version that there aren't."""
 COME_LIMIT = 120.0
@@ -34,16 +38,18 @@ def _large_requests(scene: Scene) -> Iterator[Again | None]:
     """As many rows as a request may have, those that the model was trained with, and several requests at once."""
     rows = [list(row.values()) for row in csv.DictReader(io.StringIO(models.rows().decode()))]
     data = [[float(value) for value in row[: len(EXAMPLE["data"][0])]] for row in rows]
-    body = {"data": (data * (MOST_ROWS // len(data)))[:MOST_ROWS]}
+    body = json.dumps({"data": (data * (MOST_ROWS // len(data)))[:MOST_ROWS]}).encode()
 
     def ask(_: int) -> int:
         return scene.installation.ask("POST", f"/models/{stage.MODEL}/predict", body).status
 
-    def several() -> None:
-        statuses = set(scene.executor.map(ask, range(AT_ONCE)))
-        assert statuses == {200}, statuses
+    with ThreadPoolExecutor(LARGE_AT_ONCE) as executor:
 
-    yield several
+        def several() -> None:
+            statuses = set(executor.map(ask, range(LARGE_AT_ONCE)))
+            assert statuses == {200}, statuses
+
+        yield several
 
 
 def pointer(scene: Scene) -> Path:
@@ -100,8 +106,9 @@ def _nothing_there(scene: Scene) -> Iterator[Again | None]:
 
 @contextmanager
 def _half_rolled_out(scene: Scene) -> Iterator[Again | None]:
-    """Change the version that is deployed, and stop the change while both versions have a pod."""
+    """Change the version that is deployed, and stop the change once both versions have a pod that answers."""
     installation = scene.installation
+    runs.mend(scene, "before-half", 8)  # The first version is another one then, whatever was done before.
     name = f"deployment/{installation.name('serving')}"
     version = scene.pod("serving")["metadata"]["annotations"][ANNOTATION + stage.MODEL]
 
@@ -114,6 +121,8 @@ def _half_rolled_out(scene: Scene) -> Iterator[Again | None]:
     try:
         until("a second pod", lambda: len(installation.component_pods("serving")) > 1, COME_LIMIT)
         installation.kubectl("rollout", "pause", name)
+        pods = [f"pod/{one['metadata']['name']}" for one in installation.component_pods("serving")]
+        installation.kubectl("wait", "--for=condition=Ready", *pods, f"--timeout={COME_LIMIT}s")
         yield None
     finally:
         point(version)
@@ -130,7 +139,7 @@ DRIFT = Cause(
 )
 LARGE = Cause(
     "large",
-    f"requests of {MOST_ROWS:,} rows, {AT_ONCE} at once",
+    f"requests of {MOST_ROWS:,} rows, {LARGE_AT_ONCE} at once",
     ("MolinoLatencyBurnsFast", "MolinoLatencyBurnsSlowly"),
     _large_requests,
     stays=("MolinoLatencyBurnsFast", "MolinoLatencyBurnsSlowly"),
