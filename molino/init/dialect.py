@@ -9,6 +9,8 @@ from molino.contracts.csv_options import csv_options
 from molino.contracts.features.base import number_in
 
 DELIMITERS = ",;\t|"
+RARE, RAREST = "^~", ":"
+"""Those of tables that none of these parts; the last one stands in times too, where blanks part the cells."""
 WHITESPACE = "whitespace"
 LOOKED_AT_LINES = 20
 LOOKED_AT_BYTES = 1 << 16
@@ -40,12 +42,17 @@ def dialect_of(beginning: bytes) -> dict[str, Any]:
     body = lines[len(leading) :]
     if sign:
         form["comment"] = sign
-    delimiter, skipped = _delimiter(body[:LOOKED_AT_LINES])
+    first = body[:LOOKED_AT_LINES]
+    usual, skipped = _delimiter(first)
+    signs = RARE if (usual is None or skipped) and _delimiter(first, RARE)[0] else DELIMITERS
+    delimiter, skipped = _delimiter(first, signs)
     quotes = _quotes("".join(body)[:LOOKED_AT_BYTES], delimiter or ",")
     if quotes:
-        delimiter, skipped = _delimiter(body[:LOOKED_AT_LINES], **quotes)
-    if delimiter is None and _blanks_part(body[:LOOKED_AT_LINES]):
+        delimiter, skipped = _delimiter(first, signs, **quotes)
+    if delimiter is None and _blanks_part(first):
         delimiter, quotes = WHITESPACE, {}
+    if delimiter is None:
+        delimiter, skipped = _delimiter(first, RAREST)
     form |= {} if delimiter in (",", None) else {"delimiter": delimiter}
     form |= quotes
     if skipped:
@@ -115,7 +122,7 @@ def _rows(
         return
 
 
-def _delimiter(lines: Sequence[str], **quotes: Any) -> tuple[str | None, int]:
+def _delimiter(lines: Sequence[str], signs: str = DELIMITERS, **quotes: Any) -> tuple[str | None, int]:
     """Return the sign that parts the lines into the most cells, as many in each, and how many lines come before these.
 
     Lines that hold fewer cells before all others have the same number are no part of the table, if what follows them
@@ -123,7 +130,7 @@ def _delimiter(lines: Sequence[str], **quotes: Any) -> tuple[str | None, int]:
     """
     found: dict[str, tuple[bool, int]] = {}
     below: dict[str, tuple[int, int]] = {}
-    for sign in DELIMITERS:
+    for sign in signs:
         rows = [(before, row) for before, row in _rows(lines, sign, **quotes) if row]
         widths = [len(row) for _, row in rows]
         if widths and min(widths) > 1:

@@ -100,7 +100,7 @@ def read_table(given: Given) -> Table:
             column.dtype = str((dtypes or {})[column.header])
     read = [column for column in columns if column.dtype is None]
     if len(read) < 2 or all(types[column.header] == MOMENTS for column in read):
-        hint = "" if dtypes is not None else "; are its cells parted by one of , ; | or a tab? source.delimiter says it"
+        hint = "" if dtypes is not None else "; are its cells parted by one of , ; | ^ ~ : or a tab? write it so"
         found = f"found {', '.join(shown(column.header) for column in read) or 'none'}"
         if nameless:
             places = ", ".join(map(str, nameless[:SHOWN_POSITIONS])) + (

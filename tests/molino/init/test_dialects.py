@@ -38,6 +38,7 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "backslashes": ("x,c,y\n" + lines('{},"{} \\"q\\", z",{}'), {"escape": "backslash"}),
     "folders of Windows": ("x,c,y\n" + lines('{},"C:\\{}\\",{}'), {}),
     "blanks before quotes": ("x, c, y\n" + lines('{}, "{}, z", {}'), {"skip_blanks": True}),
+    "carets about quotes": ("x^c^y\n" + lines('{}^"{}, z"^{}'), {"delimiter": "^"}),
     "lines within quotes": ("x,c,y\n" + lines('{},"{},\nz",{}'), {}),
 }  # fmt: skip
 
@@ -58,6 +59,10 @@ def made(tmp_path: Path) -> Callable[..., ModelFile]:
 @pytest.mark.parametrize(("text", "wanted"), DIALECTS.values(), ids=DIALECTS)
 def test_the_rules_of_a_csv_are_found_out(text: str, wanted: dict[str, Any]) -> None:
     assert dialect_of(text.encode()) == wanted
+
+
+def test_blanks_part_cells_before_the_sign_of_times_does() -> None:
+    assert dialect_of(b"2020-01-01 12:30 5.2\n2020-01-02 12:45 6.1\n") == {"delimiter": "whitespace"}
 
 
 @pytest.mark.parametrize("name", [name for name, (_, keys) in DIALECTS.items() if keys])

@@ -386,7 +386,7 @@ def test_words_are_no_regression(desk: Desk) -> None:
 # Forms of tables.
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", "^", "~", ":"])
 def test_what_parts_the_cells_is_found_out(desk: Desk, delimiter: str) -> None:
     assert desk.written(csv_of(cells(), delimiter)).file.source.delimiter == delimiter
 
