@@ -1,8 +1,9 @@
 """What the images of Airflow and of MLflow know of their databases: the address, and whether the schema is theirs.
 
 The address is put together from MOLINO_DATABASE_HOST, _PORT, _SSLMODE and a password, so that a password is in one
-Secret alone. To ask a service's own tools for the schema costs seconds and hundreds of MB in every pod that waits; so
-the Job that migrates leaves a note in the database, and the others look for that.
+Secret alone; MOLINO_DATABASE_<SERVICE>_HOST, _USER and _NAME are of one service's database. To ask a service's own
+tools for the schema costs seconds and hundreds of MB in every pod that waits; so the Job that migrates leaves a note in
+the database, and the others look for that.
 """
 
 import os
@@ -18,16 +19,21 @@ PATIENCE_SECONDS = 300
 CONNECT_SECONDS = 5
 
 
-def uri(user: str, password: str, driver: str = "psycopg2") -> str:
-    """Return the SQLAlchemy address of the database that a user owns, for a driver that waits or for asyncpg.
+def uri(service: str, password: str, driver: str = "psycopg2") -> str:
+    """Return the SQLAlchemy address of a service's database, for a driver that waits or for asyncpg.
+
+    User and name of the database are the service's, where the environment has no others.
 
     A server that swallows packets, as the address of a Service that is gone does, is given up after some seconds.
     """
-    host, port = os.environ["MOLINO_DATABASE_HOST"], os.environ.get("MOLINO_DATABASE_PORT", "5432")
+    own = f"MOLINO_DATABASE_{service.upper()}_"
+    host = os.environ.get(f"{own}HOST") or os.environ["MOLINO_DATABASE_HOST"]
+    port = os.environ.get("MOLINO_DATABASE_PORT", "5432")
+    user, name = (quote(os.environ.get(f"{own}{what}") or service, safe="") for what in ("USER", "NAME"))
     host = f"[{host}]" if ":" in host else host
     mode = os.environ.get("MOLINO_DATABASE_SSLMODE", "prefer")
     options = f"ssl={mode}" if driver == "asyncpg" else f"sslmode={mode}&connect_timeout={CONNECT_SECONDS}"
-    return f"postgresql+{driver}://{user}:{quote(password, safe='')}@{host}:{port}/{user}?{options}"
+    return f"postgresql+{driver}://{user}:{quote(password, safe='')}@{host}:{port}/{name}?{options}"
 
 
 def wait_for(what: str, ready: Callable[[], None]) -> None:

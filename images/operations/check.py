@@ -39,12 +39,14 @@ class NotWellError(Exception):
 
 def check_postgres(environment: Environment) -> str:
     """Begin a session as Airflow does, up to where the server asks for the password."""
-    address = environment["MOLINO_DATABASE_HOST"], int(environment.get("MOLINO_DATABASE_PORT", "5432"))
+    host = environment.get("MOLINO_DATABASE_AIRFLOW_HOST") or environment["MOLINO_DATABASE_HOST"]
+    address = host, int(environment.get("MOLINO_DATABASE_PORT", "5432"))
+    user, name = (environment.get(f"MOLINO_DATABASE_AIRFLOW_{what}") or "airflow" for what in ("USER", "NAME"))
     with _connected(address) as plain:
         plain.sendall(SSL_REQUEST)
         secured = plain.recv(1) == b"S"
         with _secured(plain) if secured else plain as connection:
-            session = struct.pack("!i", PROTOCOL) + b"user\0airflow\0database\0airflow\0\0"
+            session = struct.pack("!i", PROTOCOL) + f"user\0{user}\0database\0{name}\0\0".encode()
             connection.sendall(struct.pack("!i", len(session) + 4) + session)
             answer = connection.recv(4096)
     if answer[:1] != b"R":

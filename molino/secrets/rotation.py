@@ -133,7 +133,8 @@ def _orders(part: str, key: str, held: Held, release: str) -> tuple[str, ...]:
     if part == "database":
         user = key.removesuffix("-password").replace("-", "_")
         restart = _airflow(release) if user == "airflow" else _restart(release, "mlflow")
-        return (f"at the server: ALTER ROLE {user} PASSWORD '…'; connections that are open go on", restart)
+        role = f"at the server: ALTER ROLE {user} PASSWORD '…' (or the user that database.services names)"
+        return (f"{role}; connections that are open go on", restart)
     if key == "root-password":
         started = f"kubectl rollout restart statefulset/{release}-minio"
         return (f"{started}; what is asked meanwhile is tried again", upgrade)

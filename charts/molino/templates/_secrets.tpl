@@ -109,6 +109,22 @@ and the names of the two variables. */}}
 {{- end -}}
 {{- end -}}
 
+{{/* A service's database, as JSON: host, user, name. Wants root, service: airflow, mlflow or mlflow-auth. */}}
+{{- define "molino.serviceDatabase" -}}
+{{- $own := index .root.Values.database.services (camelcase (replace "-" "_" .service) | untitle) -}}
+{{- $word := replace "-" "_" .service -}}
+{{- dict "host" ($own.host | default (include "molino.databaseHost" .root)) "user" ($own.user | default $word) "name" ($own.name | default $word) | toJson -}}
+{{- end -}}
+
+{{/* Variables that say where a service's database is another than the images take it for, as JSON. Wants root, service. */}}
+{{- define "molino.serviceDatabaseVariables" -}}
+{{- $found := dict -}}
+{{- range $key, $value := index .root.Values.database.services (camelcase (replace "-" "_" .service) | untitle) -}}
+{{- if $value }}{{ $_ := set $found (printf "MOLINO_DATABASE_%s_%s" (replace "-" "_" $.service | upper) (upper $key)) $value }}{{ end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
 {{/* Those who log in at the built-in Postgres, by the parts that are on, as JSON. */}}
 {{- define "molino.databaseUsers" -}}
 {{- $users := list "postgres" -}}

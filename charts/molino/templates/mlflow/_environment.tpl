@@ -11,6 +11,11 @@
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
 - {name: MOLINO_DATABASE_PORT, value: {{ include "molino.databasePort" . | quote }}}
 - {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode | quote }}}
+{{- range $service := list "mlflow" "mlflow-auth" }}
+{{- range $name, $value := include "molino.serviceDatabaseVariables" (dict "root" $ "service" $service) | fromJson }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- end }}
 {{- include "molino.databaseCaEnv" . }}
 {{- include "molino.secretEnv" (list $database "MLFLOW_PASSWORD=mlflow-password" "MLFLOW_AUTH_PASSWORD=mlflow-auth-password") }}
 {{- include "molino.secretEnv" (list $secret "MLFLOW_AUTH_ADMIN_USERNAME=username" "MLFLOW_AUTH_ADMIN_PASSWORD=password" "MLFLOW_FLASK_SERVER_SECRET_KEY=flask-secret-key") }}
