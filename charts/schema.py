@@ -281,8 +281,8 @@ def _bounds(path: str) -> dict[str, Any]:
         return {"pattern": "^[A-Za-z0-9._-]*$", "maxLength": LONGEST_NAME}
     if path.startswith("s3.buckets.") or name == "bucket":
         return {"pattern": f"^{BUCKET}$"}
-    if path.startswith("database.services.") and name in ("user", "name"):
-        return {"pattern": "^[A-Za-z0-9_.@-]*$"}
+    if path.startswith("database.services."):
+        return {"pattern": "^[A-Za-z0-9_.:-]*$" if name == "host" else "^[A-Za-z0-9_.@-]*$"}
     if path in DURATIONS:
         return {"pattern": DURATIONS[path], "minLength": 0 if name == "interval" else 1}
     if path in FROM_ONE:

@@ -39,9 +39,10 @@ class NotWellError(Exception):
 
 def check_postgres(environment: Environment) -> str:
     """Begin a session as Airflow does, up to where the server asks for the password."""
-    host = environment.get("MOLINO_DATABASE_AIRFLOW_HOST") or environment["MOLINO_DATABASE_HOST"]
+    own = "MOLINO_DATABASE_AIRFLOW_"
+    host = environment.get(f"{own}HOST") or environment["MOLINO_DATABASE_HOST"]
     address = host, int(environment.get("MOLINO_DATABASE_PORT", "5432"))
-    user, name = (environment.get(f"MOLINO_DATABASE_AIRFLOW_{what}") or "airflow" for what in ("USER", "NAME"))
+    user, name = (environment.get(f"{own}{what}") or "airflow" for what in ("USER", "NAME"))
     with _connected(address) as plain:
         plain.sendall(SSL_REQUEST)
         secured = plain.recv(1) == b"S"

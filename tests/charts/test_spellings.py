@@ -55,6 +55,11 @@ IMAGES = {
 }
 ADDRESSES = tuple(f"https://{host}" for host in ("2025", "[fd00::1]:9000", "it's", "a_b", "null:443"))
 CRON = ("@hourly", "*/5 * * * *", "0 3 * * 1-5", "1 2 3 4 5")
+OF_DATABASES = {
+    "host": ("2025", "1e3", "null", "fd00::1", "db.example.com."),
+    "user": ("2025", "1e3", "true", "null", "-", "ada@db"),
+    "name": ("2025", "1e3", "true", "null", "-", "a.b"),
+}
 TAKEN = {
     **dict.fromkeys(
         (
@@ -69,6 +74,11 @@ TAKEN = {
         ADDRESSES,
     ),
     "database.host": ("2025", "1e3", "null", "fd00::1", "db.example.com.", "it's"),
+    **{
+        f"database.services.{service}.{name}": spelled
+        for service in ("airflow", "mlflow", "mlflowAuth")
+        for name, spelled in OF_DATABASES.items()
+    },
     "steps.image.prefix": IMAGES["prefix"],
     **dict.fromkeys(("backup.config.schedule", "postgres.archive.schedule", "prune.config.schedule"), CRON),
     "postgres.archive.restore": ("latest", "2026-11-28T10:00:00Z", "2026-11-28T10:00:00+02:00", ""),
@@ -108,6 +118,7 @@ ELSEWHERE = (
     "database.port",
     "database.auth",
     "database.caSecret",
+    "database.services",
     "s3.endpoint",
     "s3.auth",
     "mlflow.externalUrl",
