@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 MINUS = "\u2212\u2013\ufe63\uff0d"
 """What else stands for a minus, as typesetters and spreadsheets write it."""
+AS_MINUS = str.maketrans(dict.fromkeys(MINUS, "-"))
 PARTS = "'\u2019 \u00a0\u2009\u202f"
 """What parts thousands, beside commas and points."""
 WHOLE = r"[-+]?[1-9]\d{0,2}"
@@ -47,7 +48,7 @@ def parted_by(thousands: str) -> str:
 
 def with_minus(cell: str) -> str:
     """Return a cell of numbers with the minus that programs write."""
-    return cell if cell.isascii() else cell.translate(dict.fromkeys(map(ord, MINUS), "-"))
+    return cell if cell.isascii() else cell.translate(AS_MINUS)
 
 
 def _without(cell: str, symbols: Collection[str]) -> str:

@@ -43,9 +43,9 @@ def dialect_of(beginning: bytes) -> dict[str, Any]:
     if sign:
         form["comment"] = sign
     first = body[:LOOKED_AT_LINES]
-    usual, skipped = _delimiter(first)
-    signs = RARE if (usual is None or skipped) and _delimiter(first, RARE)[0] else DELIMITERS
-    delimiter, skipped = _delimiter(first, signs)
+    signs, (delimiter, skipped) = DELIMITERS, _delimiter(first)
+    if (delimiter is None or skipped) and (rare := _delimiter(first, RARE))[0]:
+        signs, (delimiter, skipped) = RARE, rare
     quotes = _quotes("".join(body)[:LOOKED_AT_BYTES], delimiter or ",")
     if quotes:
         delimiter, skipped = _delimiter(first, signs, **quotes)

@@ -109,9 +109,14 @@ and the names of the two variables. */}}
 {{- end -}}
 {{- end -}}
 
-{{/* A service's database, as JSON: host, user, name. Wants root, service: airflow, mlflow or mlflow-auth. */}}
+{{/* What database.services says of a service, as JSON. Wants root, service: airflow, mlflow or mlflow-auth. */}}
+{{- define "molino.ownDatabase" -}}
+{{- index .root.Values.database.services (camelcase (replace "-" "_" .service) | untitle) | toJson -}}
+{{- end -}}
+
+{{/* A service's database, as JSON: host, user, name. Wants root, service. */}}
 {{- define "molino.serviceDatabase" -}}
-{{- $own := index .root.Values.database.services (camelcase (replace "-" "_" .service) | untitle) -}}
+{{- $own := include "molino.ownDatabase" . | fromJson -}}
 {{- $word := replace "-" "_" .service -}}
 {{- dict "host" ($own.host | default (include "molino.databaseHost" .root)) "user" ($own.user | default $word) "name" ($own.name | default $word) | toJson -}}
 {{- end -}}
@@ -119,7 +124,7 @@ and the names of the two variables. */}}
 {{/* Variables that say where a service's database is another than the images take it for, as JSON. Wants root, service. */}}
 {{- define "molino.serviceDatabaseVariables" -}}
 {{- $found := dict -}}
-{{- range $key, $value := index .root.Values.database.services (camelcase (replace "-" "_" .service) | untitle) -}}
+{{- range $key, $value := include "molino.ownDatabase" . | fromJson -}}
 {{- if $value }}{{ $_ := set $found (printf "MOLINO_DATABASE_%s_%s" (replace "-" "_" $.service | upper) (upper $key)) $value }}{{ end -}}
 {{- end -}}
 {{- toJson $found -}}
