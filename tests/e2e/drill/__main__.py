@@ -6,9 +6,7 @@
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 
 from molino.backup.verify import verify
@@ -21,15 +19,13 @@ from tests.e2e.drill.stage import MODEL
 from tests.e2e.installed import models, runs
 from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.jobs import run_job, stopped
 from tests.e2e.installed.models import ROWS
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.proof import Report
 
 SECTION = "drill"
 RUNS, GIGABYTES = 10_000, 5.0
-JOB_LIMIT = 1800.0
-STOPPED = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "mlflow")
-"""What is not to write while a set is restored, as docs/how-to/backup-and-recovery.md has it."""
 BY_HAND = {"backup": {"config": {"suspend": True}}, "archive": {"enabled": True}}
 """Values: nothing is made by itself, so that what is measured is."""
 
@@ -104,33 +100,6 @@ def train(found: Installation) -> None:
     """Bring a first version into service."""
     runs.put_rows(found, ROWS, models.dearer(1))
     runs.bring_into_service(found, MODEL, "drill")
-
-
-def run_job(found: Installation, cronjob: str) -> None:
-    """Have a CronJob's Job done now.
-
-    Raises:
-        ClusterError: it failed; the message has its logs.
-    """
-    name = f"{cronjob}-{time.time_ns() // 10**6}"
-    found.kubectl("create", "job", f"--from=cronjob/{found.name(cronjob)}", name)
-
-    def status() -> dict[str, int]:
-        return dict(found.get("job", name)["status"])
-
-    until(f"the Job {name} ends", lambda: bool({"succeeded", "failed"} & status().keys()), JOB_LIMIT, interval=1)
-    if "failed" in status():
-        raise ClusterError(f"{name}: {found.kubectl('logs', f'job/{name}', '--all-containers')}")
-
-
-@contextmanager
-def stopped(found: Installation) -> Iterator[None]:
-    """Stop what writes to databases and buckets, as long as the context lasts."""
-    names = [f"deployment/{found.name(part)}" for part in STOPPED]
-    found.kubectl("scale", "--replicas=0", *names)
-    until("they are stopped", lambda: not any(found.component_pods(part) for part in STOPPED), 120, interval=1)
-    yield
-    found.kubectl("scale", "--replicas=1", *names)
 
 
 def damaged(vault: Installation, key: str, report: Report) -> str:

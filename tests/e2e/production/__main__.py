@@ -19,6 +19,7 @@ from tests.cluster.waits import until
 from tests.e2e.installed import images, runs
 from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.installation import Installation
+from tests.e2e.installed.jobs import run_job, stopped
 from tests.e2e.installed.load import Load
 from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.login.site import MODEL
@@ -46,10 +47,11 @@ def main() -> int:
         "production",
         "Production, with everything on",
         f"`make production` on {date.today()}: values-production.yaml on one node, Postgres by `verify-full` and S3 "
-        "outside the release by TLS of an authority of their own, Secrets by `molino secrets new`, TLS at the ingress, "
-        "login by Dex, NetworkPolicies, an autoscaler with metrics-server, two of each part that may have several. "
-        f"Then each secret is changed as `molino secrets rotate` says, while {PER_SECOND:.0f} requests a second and "
-        "pipeline runs go on.",
+        "outside the release by TLS of an authority of their own, `database.services` with another role and database "
+        "for each service and another host for MLflow's runs, backups, Secrets by `molino secrets new`, TLS at the "
+        "ingress, login by Dex, NetworkPolicies, an autoscaler with metrics-server, two of each part that may have "
+        "several. Then each secret is changed as `molino secrets rotate` says, while "
+        f"{PER_SECOND:.0f} requests a second and pipeline runs go on.",
     )
     return report.end("production")
 
@@ -65,6 +67,7 @@ def prove(cluster: Cluster, report: Report) -> None:
         stage.upgrade(found, beside)
     api = Api(found, beside)
     works(found, beside, api, report)
+    comes_back(found, beside, report)
     with open_browser(f"--host-resolver-rules=MAP * {cluster.host}") as browser:
         pages = looks.opened(browser)
         report.promise(pages == [*looks.PAGES], "Pages that open by login at the provider", ", ".join(pages))
@@ -92,6 +95,21 @@ def works(found: Installation, beside: Outside, api: Api, report: Report) -> Non
     report.promise(reached == {"mlflow"}, "Who reaches Postgres, by the NetworkPolicies", shown)
     told = found.helm("test", found.release)
     report.promise("Phase:          Succeeded" in told, "`helm test`, with `molino doctor`", "succeeded")
+
+
+def comes_back(found: Installation, beside: Outside, report: Report) -> None:
+    """Take a set of the databases and buckets, take rows of MLflow's away, and bring them back from it."""
+    run_job(found, "backup")
+    ids = looks.run_ids(beside)
+    rows = looks.rows(beside, ids)
+    beside.ask(outside.RUNS.name, "DELETE FROM tags")
+    lost = rows != looks.rows(beside, ids)
+    with stopped(found):
+        run_job(found, "backup-restore")
+    found.wait_ready()
+    back = looks.rows(beside, ids) == rows
+    told = "all again" if back else "others"
+    report.promise(lost and back, "Rows of MLflow's runs, some taken away, after a set was restored", told)
 
 
 def secrets_change(found: Installation, beside: Outside, api: Api, report: Report) -> None:

@@ -16,7 +16,7 @@ from tests.e2e.installed.test_install import EXAMPLE
 from tests.e2e.login.browsing import browse, log_in, status_of
 from tests.e2e.login.people import ADMIN, OTHER
 from tests.e2e.login.site import MODEL, SHOWN, address
-from tests.e2e.production.outside import Outside
+from tests.e2e.production.outside import RUNS, Outside
 from tests.e2e.production.stage import Api
 
 PAGES = ("airflow", "mlflow", "tensorboard", "models")
@@ -82,7 +82,7 @@ def kept_password(found: Installation) -> str:
 
 def run_ids(beside: Outside) -> list[str]:
     """Return the ids of MLflow's runs."""
-    return beside.ask("mlflow", "SELECT run_uuid FROM runs").split()
+    return beside.ask(RUNS.name, "SELECT run_uuid FROM runs").split()
 
 
 def rows(beside: Outside, run_ids: list[str]) -> dict[str, str]:
@@ -90,7 +90,7 @@ def rows(beside: Outside, run_ids: list[str]) -> dict[str, str]:
     wanted = ", ".join(f"'{one}'" for one in run_ids)
     each = f"SELECT md5(had::text) AS one FROM {{}} had WHERE run_uuid IN ({wanted})"  # ids of MLflow's
     hashed = f"SELECT count(*) || ' rows, ' || md5(string_agg(one, '' ORDER BY one)) FROM ({each}) hashed"
-    return {table: beside.ask("mlflow", hashed.format(table)) for table in contents.TABLES}
+    return {table: beside.ask(RUNS.name, hashed.format(table)) for table in contents.TABLES}
 
 
 def may_list(beside: Outside, keys: dict[str, str]) -> bool:

@@ -23,11 +23,36 @@ from tests.e2e.installed.installation import Installation
 
 NAMESPACE = "outside"
 AUTHORITY = "authority"
-DATABASES = {"airflow": "airflow-password", "mlflow": "mlflow-password", "mlflow_auth": "mlflow-auth-password"}
-"""Database and role of the same name, to the key of its password."""
 SERVERS = ("postgres", "minio")
+RUNS_HOST = "runs"
 ROOT_USER, ROOT_PASSWORD = "minio", "mercadolibre"
 """Of the S3, by values-kind.yaml."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One service's, at a server that calls its roles by server too."""
+
+    service: str
+    """In `database.services`."""
+    role: str
+    name: str
+
+    @property
+    def word(self) -> str:
+        """The service in names of variables, and in what `molino secrets rotate` says."""
+        return {"mlflowAuth": "mlflow_auth"}.get(self.service, self.service)
+
+    @property
+    def key(self) -> str:
+        """Of its password in the Secret."""
+        return f"{self.word.replace('_', '-')}-password"
+
+
+AIRFLOW = Database("airflow", "scheduling@outside", "scheduling.state")
+RUNS = Database("mlflow", "tracking@outside", "tracking-runs")
+USERS = Database("mlflowAuth", "tracking-users@outside", "tracking_users")
+DATABASES = (AIRFLOW, RUNS, USERS)
 
 
 @dataclass(frozen=True)
@@ -45,6 +70,11 @@ class Outside:
         return _host(self.installation, "postgres")
 
     @property
+    def runs_host(self) -> str:
+        """Another name of Postgres, for MLflow's runs."""
+        return _named(RUNS_HOST)
+
+    @property
     def s3_endpoint(self) -> str:
         """URL of the S3."""
         return f"https://{_host(self.installation, 'minio')}:9000"
@@ -55,13 +85,14 @@ class Outside:
 
     def make_databases(self, passwords: Mapping[str, str]) -> None:
         """Make the roles and their databases."""
-        for name, key in DATABASES.items():
-            self.ask("postgres", f"CREATE ROLE {name} LOGIN PASSWORD '{passwords[key]}'")
-            self.ask("postgres", f"CREATE DATABASE {name} OWNER {name}")
+        for one in DATABASES:
+            self.ask("postgres", f"CREATE ROLE \"{one.role}\" LOGIN PASSWORD '{passwords[one.key]}'")
+            self.ask("postgres", f'CREATE DATABASE "{one.name}" OWNER "{one.role}"')
 
-    def set_password(self, role: str, password: str) -> None:
-        """Give a role another password."""
-        self.ask("postgres", f"ALTER ROLE {role} PASSWORD '{password}'")
+    def set_password(self, word: str, passwords: Mapping[str, str]) -> None:
+        """Give a service's role the password of now."""
+        database = next(one for one in DATABASES if one.word == word)
+        self.ask("postgres", f"ALTER ROLE \"{database.role}\" PASSWORD '{passwords[database.key]}'")
 
     def connections(self) -> tuple[int, int]:
         """Return how many clients Postgres has over the network, and how many of them by TLS."""
@@ -132,7 +163,7 @@ def install(cluster: Cluster) -> Outside:
             }
         ]
         for server in SERVERS:
-            names = (_host(found, server), found.name(server), "127.0.0.1")
+            names = (_host(found, server), found.name(server), "127.0.0.1", _named(RUNS_HOST))
             objects.append(tls_secret(authority, folder, f"{server}-tls", NAMESPACE, *names))
         cluster.kubectl.apply(yaml.safe_dump_all(objects))
         off = {part: {"enabled": False} for part in ("airflow", "mlflow", "serving", "tensorboard")}
@@ -142,6 +173,9 @@ def install(cluster: Cluster) -> Outside:
             **{server: {"tlsSecret": f"{server}-tls"} for server in SERVERS},
         }
     found.install(images.values(cluster), own)
+    ports = {key: found.get("service", found.name("postgres"))["spec"][key] for key in ("selector", "ports")}
+    place = {"name": RUNS_HOST, "namespace": NAMESPACE}
+    cluster.kubectl.apply(yaml.safe_dump({"apiVersion": "v1", "kind": "Service", "metadata": place, "spec": ports}))
     return Outside(found, authority, certificate)
 
 
@@ -154,4 +188,8 @@ def tls_secret(authority: pki.Authority, folder: Path, name: str, namespace: str
 
 
 def _host(found: Installation, server: str) -> str:
-    return f"{found.name(server)}.{NAMESPACE}.svc.cluster.local"
+    return _named(found.name(server))
+
+
+def _named(service: str) -> str:
+    return f"{service}.{NAMESPACE}.svc.cluster.local"

@@ -73,9 +73,7 @@ class Rotation:
             "restart": lambda: self._restart(order.about.split()),
             "exec": lambda: self.found.kubectl(*order.about.split()),
             "upgrade": lambda: stage.upgrade(self.found, self.beside),
-            "password": lambda: self.beside.set_password(
-                order.about, held[f"{order.about.replace('_', '-')}-password"]
-            ),
+            "password": lambda: self.beside.set_password(order.about, held),
             "rights": lambda: self.beside.give_rights(stage.storage(self.found, self.beside), _data(manifest)),
             "remove": lambda: self._remove(order.about),
             "follow": lambda: self._taken(part_keys(held["api-keys"])[0]),

@@ -49,7 +49,20 @@ def values(beside: Outside) -> dict[str, Any]:
     login = {part: given for part, given in site.values()["oidc"].items() if part != "minio"}
     pages = {page: {"ingress": {"host": HOSTS[page]}} for page in ("airflow", "mlflow", "tensorboard")}
     return {
-        "database": {"host": beside.database_host, "sslmode": "verify-full", "caSecret": DATABASE_AUTHORITY},
+        "database": {
+            "host": beside.database_host,
+            "sslmode": "verify-full",
+            "caSecret": DATABASE_AUTHORITY,
+            "services": {
+                **{one.service: {"user": one.role, "name": one.name} for one in outside.DATABASES},
+                outside.RUNS.service: {
+                    "host": beside.runs_host,
+                    "user": outside.RUNS.role,
+                    "name": outside.RUNS.name,
+                },
+            },
+        },
+        "backup": {"enabled": True, "config": {"suspend": True}, "restore": {"over": True}},
         "s3": {"endpoint": beside.s3_endpoint, "region": "us-east-1"},
         "network": {"caConfigMap": AUTHORITIES},
         "networkPolicies": {
@@ -120,8 +133,7 @@ def storage(found: Installation, beside: Outside) -> dict[str, Any]:
 
 def services(keys: Mapping[str, str]) -> set[str]:
     """Return who has a pair of keys and is on."""
-    off = {"backup", "pipeline-metrics"}
-    return {key.removesuffix("-access-key") for key in keys if key.endswith("-access-key")} - off
+    return {key.removesuffix("-access-key") for key in keys if key.endswith("-access-key")} - {"pipeline-metrics"}
 
 
 class Api:
