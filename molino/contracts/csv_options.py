@@ -1,6 +1,8 @@
-"""How `csv` of the standard library reads by the keys of `source` that tell of quotes."""
+"""How CSV text is read by the keys of `source` that tell of quotes: its rows by `csv` of the standard library."""
 
 import csv
+import re
+from functools import cache
 from typing import Any
 
 
@@ -12,3 +14,14 @@ def csv_options(quote: str, escape: str, skip_blanks: bool) -> dict[str, Any]:
         "escapechar": "\\" if escape == "backslash" else None,
         "skipinitialspace": skip_blanks,
     }
+
+
+def ends_in_returns(beginning: bytes, quote: str) -> bool:
+    """Tell whether the first row of a text ends in a bare carriage return, as old Macs wrote all of them."""
+    return _returned("" if quote == "none" else quote).match(beginning) is not None
+
+
+@cache
+def _returned(quote: str) -> re.Pattern[bytes]:
+    quoted = f"|{quote}[^{quote}]*{quote}|{quote}" if quote else ""
+    return re.compile(rf"(?:[^{quote}\r\n]{quoted})*+\r(?!\n)".encode())

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from molino.contracts.csv_options import csv_options
+from molino.contracts.csv_options import csv_options, ends_in_returns
 from molino.contracts.features.base import number_in
 
 DELIMITERS = ",;\t|"
@@ -37,7 +37,9 @@ def dialect_of(beginning: bytes) -> dict[str, Any]:
     elif not _is(beginning, "utf-8"):
         form["encoding"] = _script(beginning) or ("cp1252" if _is(beginning, "cp1252") else "latin-1")
     text = beginning.decode(form.get("encoding", "utf-8"), "ignore").removeprefix("\ufeff")
-    lines = text.splitlines(keepends=True)
+    if ends_in_returns(text.encode(), '"'):
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = [f"{line}\n" for line in text.removesuffix("\n").split("\n")]
     leading, sign = _comments(lines)
     body = lines[len(leading) :]
     if sign:

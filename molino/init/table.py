@@ -128,16 +128,13 @@ def read_table(given: Given) -> Table:
 def _header(beginning: bytes, form: dict[str, Any], given: Given) -> list[str]:
     """Return the columns of a CSV; of one without a header they are called by their position, as `form` then says."""
     from training.ingest.csv_text import split_header
-    from training.ingest.dialect import Rewritten
+    from training.ingest.dialect import usual
 
     if "header" in form:
         return [*form["header"]]
     source = Source.model_validate_json(json.dumps({"uri": "-", **form}))
-    lines = beginning.decode(source.encoding, "ignore").splitlines(keepends=True)
-    lines[:1] = [line.removeprefix("\ufeff") for line in lines[:1]]
-    text = "".join(lines[source.skip_lines :]).encode()
-    if source.rewritten:
-        text = Rewritten(BytesIO("".join(lines).encode()), source, given.where).read(1)
+    text = beginning.decode(source.encoding, "ignore").removeprefix("\ufeff").encode()
+    text = usual(BytesIO(text), source, given.where).read(1)
     header, _ = split_header(text, source.separator, given.where, ())
     named = POSITION.fullmatch(given.target) if given.target not in header and looks_like_rows(header) else None
     if given.headerless or (named and 1 <= int(named[1]) <= len(header)):

@@ -20,9 +20,8 @@ from training.ingest.csv_text import (
     rows_in,
     split_header,
     without_blank_lines,
-    without_lines,
 )
-from training.ingest.dialect import Rewritten
+from training.ingest.dialect import usual
 from training.ingest.prefetch import prefetch
 from training.ingest.row_hints import QUOTES
 from training.ingest.rules import column_types
@@ -47,11 +46,10 @@ class CsvSource:
         """Whether a number's cell has held what means no value."""
         source = model.source
         text = file if source.encoding == "utf-8" else Recoded(file, source.encoding, where)
-        self.pieces = pieces(Rewritten(text, source, where) if source.rewritten else text, where)
+        self.pieces = pieces(usual(text, source, where), where)
         first = next(self.pieces, b"")
         if not first.strip():
             raise SourceError(f"{where}: the file is empty; expected a header and rows")
-        first = without_lines(first, 0 if source.rewritten else source.skip_lines)
         if source.header is None:
             self.header, self.rest = split_header(first, self.delimiter, where, model.headers.values())
         else:

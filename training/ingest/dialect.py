@@ -7,13 +7,38 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from molino.contracts.csv_options import csv_options
+from molino.contracts.csv_options import csv_options, ends_in_returns
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import Source
-from training.ingest.csv_text import BYTE_ORDER_MARK, PIECE_BYTES, Readable
+from training.ingest.csv_text import BYTE_ORDER_MARK, PIECE_BYTES, Readable, without_lines
 
+AFTER_ANY_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n|\Z)")
+"""What a text ends with may be half of an end."""
 ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 KEYS = "are source.quote, source.escape and source.delimiter right?"
+
+
+def usual(file: Readable, source: Source, where: str) -> Readable:
+    """Return the bytes of a CSV in UTF-8 by the usual rules, from its header on: as they stand where they follow these.
+
+    Those whose rows end in bare carriage returns, as on old Macs, are rewritten too.
+    """
+    beginning = file.read(PIECE_BYTES)
+    if source.rewritten or ends_in_returns(beginning, source.quote):
+        return Rewritten(Begun(beginning, file), source, where)
+    return Begun(without_lines(beginning, source.skip_lines), file)
+
+
+class Begun:
+    """The bytes of a file whose beginning has been read."""
+
+    def __init__(self, beginning: bytes, file: Readable) -> None:
+        self.beginning, self.file = beginning, file
+
+    def read(self, size: int, /) -> bytes:
+        """Return the beginning at once, then at most `size` bytes; none at the end."""
+        beginning, self.beginning = self.beginning, b""
+        return beginning or self.file.read(size)
 
 
 class Rewritten:
@@ -25,7 +50,7 @@ class Rewritten:
 
     def __init__(self, file: Readable, source: Source, where: str) -> None:
         self.source, self.where = source, where
-        self.lines = _lines(file)
+        self.lines = _lines(file, source.quote)
         self.line = 0
         self.fresh = True
         """Whether the next line begins a row."""
@@ -34,7 +59,8 @@ class Rewritten:
     def read(self, size: int, /) -> bytes:
         """Return about `size` bytes, none at the end. SourceError where a row isn't of the rules."""
         text = io.StringIO()
-        writer = csv.writer(text, delimiter=self.source.separator, lineterminator="\n")
+        # What ends lines is quoted in cells: with "\n" alone, no carriage return would be.
+        writer = csv.writer(text, delimiter=self.source.separator, lineterminator="\r\n")
         while text.tell() < size:
             row = next(self.rows, None)
             if row is None:
@@ -96,14 +122,16 @@ class Rewritten:
         return ESCAPED.sub(lambda found: found[0] if found[1] in meant else f"\\\\{found[1]}", line)
 
 
-def _lines(file: Readable) -> Iterator[str]:
+def _lines(file: Readable, quote: str) -> Iterator[str]:
     """Yield the lines of UTF-8 text with their ends; what isn't UTF-8 goes through, for the check of each row."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     rest = ""
     data = file.read(PIECE_BYTES).removeprefix(BYTE_ORDER_MARK)
+    returns = ends_in_returns(data, quote)
     while data:
-        *whole, rest = (rest + decoder.decode(data)).split("\n")
-        yield from (f"{line}\n" for line in whole)
+        text = rest + decoder.decode(data)
+        *whole, rest = AFTER_ANY_END.split(text) if returns else text.split("\n")
+        yield from whole if returns else (f"{line}\n" for line in whole)
         data = file.read(PIECE_BYTES)
     rest += decoder.decode(b"", final=True)
     if rest:

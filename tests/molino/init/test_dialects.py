@@ -39,6 +39,10 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "folders of Windows": ("x,c,y\n" + lines('{},"C:\\{}\\",{}'), {}),
     "blanks before quotes": ("x, c, y\n" + lines('{}, "{}, z", {}'), {"skip_blanks": True}),
     "carets about quotes": ("x^c^y\n" + lines('{}^"{}, z"^{}'), {"delimiter": "^"}),
+    "lines of an old Mac": (("x;c;y\n" + lines("{};{};{}")).replace("\n", "\r"), {"delimiter": ";"}),
+    "an old Mac's lines before": (("Report\n\nx,c,y\n" + lines("{},{},{}")).replace("\n", "\r"), {"skip_lines": 2}),
+    "an old Mac's apostrophes": (("x,c,y\n" + lines("{},'{}, z',{}")).replace("\n", "\r"), {"quote": "'"}),
+    "lines before with another end of lines": ("Report\u2028May\nx,c,y\n" + lines("{},{},{}"), {"skip_lines": 1}),
     "lines within quotes": ("x,c,y\n" + lines('{},"{},\nz",{}'), {}),
 }  # fmt: skip
 
@@ -47,7 +51,7 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
 def made(tmp_path: Path) -> Callable[..., ModelFile]:
     def make(text: str = "", target: str = "y", table: str = "table.csv", **wanted: Any) -> ModelFile:
         if text:
-            (tmp_path / table).write_text(text)
+            (tmp_path / table).write_bytes(text.encode())
         more = tuple(str(tmp_path / one) for one in wanted.pop("more", ()))
         settings = Settings(home=tmp_path / "home", models=tmp_path / "models")
         written = model_file_of(Wanted(str(tmp_path / table), target, **wanted, more=more), settings)

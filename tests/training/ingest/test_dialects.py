@@ -26,6 +26,17 @@ READ: dict[str, tuple[str, dict[str, Any], list[Any]]] = {
     "row names as R writes them": ('"a" "c" "y"\n"1" 1 "x" 2\n"2" 2 "z" 3\n', {"delimiter": "whitespace"}, ["x", "z"]),
     "blanks and no header": ("1  x 2\n", {"delimiter": "whitespace", "header": ["a", "c", "y"]}, ["x"]),
     "lines of Windows": ("a,c,y\r\n1,'x',2\r\n", {"quote": "'"}, ["x"]),
+    "lines of old Macs": ("a,c,y\r1,'x',2\r2,z,3\r", {"quote": "'"}, ["x", "z"]),
+    "line ends within quotes of an old Mac's lines": ('a,c,y\r1,"x\ry",2\r2,"x\ny\r\nz",3', {}, ["x\ry", "x\ny\r\nz"]),
+    "carriage returns within quotes": ('a,c,y\n1,"x\ry",2\n2,"\r",3\n', {}, ["x\ry", None]),
+    "carriage returns within apostrophes": ("a,c,y\n1,'x\ry',2\n2,z,3\n", {"quote": "'"}, ["x\ry", "z"]),
+    "a carriage return in a name": ('a,c,y,"z\rz"\n1,x,2,3\n', {}, ["x"]),
+    "a carriage return in a name in apostrophes": ("a,c,y,'z\rz'\n1,x,2,3\n", {"quote": "'"}, ["x"]),
+    "line ends of an old Mac and others": ("a,c,y\r1,x,2\n2,z,3\r\n", {}, ["x", "z"]),
+    "an old Mac's lines before the table": ("It's of\rMay\ra,c,y\r1,x,2\r", {"skip_lines": 2, "quote": "'"}, ["x"]),
+    "an old Mac's comments": ("# May\ra,c,y\r1,x,2\r# end", {"comment": "#"}, ["x"]),
+    "an old Mac's lines in another encoding": ("a,c,y\r1,ü,2\r", {"encoding": "cp1252"}, ["ü"]),
+    "a lone quote in lines before the table": ('May 5"\na,c,y\n1,x,2\n', {"skip_lines": 1}, ["x"]),
     "another encoding": ("a,c,y\n1,'ü',2\n", {"quote": "'", "encoding": "utf-16"}, ["ü"]),
     "a quote within a cell": ("a,c,y\n1,x 'y' z,2\n", {"quote": "'"}, ["x 'y' z"]),
 }  # fmt: skip
@@ -57,6 +68,8 @@ def test_a_table_of_other_rules_is_read(tmp_path: Path, text: str, source: dict[
         (b"a,c,y\n1,'x'z,2\n", {"quote": "'"}, "the row in line 2 can't be read"),
         (b"a,c,y\n1,'x,y',2\n1,z\n", {"quote": "'"}, "row 2 has 2 cells, but the header has 3"),
         (b"a c y\n1 \xff 2\n", {"delimiter": "whitespace"}, "row 1 isn't UTF-8 (byte 0xff)"),
+        (b"Report\na,c\rd,y\n1,x,2\n", {"skip_lines": 1}, "no header of a CSV: it has a bare carriage return; end each"),
+        (b"a,c,y\r1,x,2\r1,2\r", {}, "row 2 has 2 cells, but the header has 3"),
         (b"# nothing\n", {"comment": "#"}, "the file is empty"),
         (b"a c y\n", {"delimiter": "whitespace"}, "no rows below the header"),
     ],
@@ -70,13 +83,17 @@ def test_what_is_not_of_the_rules_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_rows_come_whole_over_the_pieces_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("within", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_rows_come_whole_over_the_pieces_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, within: str
+) -> None:
     monkeypatch.setattr("training.ingest.dialect.PIECE_BYTES", 7)
     monkeypatch.setattr("training.ingest.csv_text.PIECE_BYTES", 16)
-    rows = "".join(f"{row},'ü,\n{row}',{row}\n" for row in range(50))
-    made = homes(tmp_path, f"a,c,y\n{rows}".encode(), quote="'")
+    rows = "".join(f"{row},'ü,{within}{row}',{row}{end}" for row in range(50))
+    made = homes(tmp_path, f"a,c,y{end}{rows}".encode(), quote="'")
     made.ingest()
-    assert pl.read_parquet(made.artifact("clean.parquet"))["c"].to_list() == [f"ü,\n{row}" for row in range(50)]
+    assert pl.read_parquet(made.artifact("clean.parquet"))["c"].to_list() == [f"ü,{within}{row}" for row in range(50)]
 
 
 @pytest.mark.parametrize("source", [{"quote": "`"}, {"escape": "\\"}, {"comment": ""}, {"delimiter": "blanks"}])
