@@ -30,7 +30,9 @@ LEAST_DIGITS = 5
 DAY_FIRST = re.compile(r"%d([./-])%m")
 WHOLE_DATE = "%Y%m%d"
 WHOLE_DATES = (19000101, 21001231)
-"""Between these, whole numbers of a column that is called so may be dates."""
+"""Between these, whole numbers may be dates."""
+FEWEST_WHOLE_DATES, FEWEST_MONTHS = 10, 3
+"""Different ones of a column that isn't called so: of numbers spread so far, one in thirty is a date by chance."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +122,23 @@ class Column:
         form = None
         if self.numeric:
             form = WHOLE_DATE
-            if not (DATE_NAME.fullmatch(self.header) and WHOLE_DATES[0] <= self.low <= self.high <= WHOLE_DATES[1]):
+            if not WHOLE_DATES[0] <= self.low <= self.high <= WHOLE_DATES[1]:
+                return None
+            months = {text[: len("202601")] for text in texts}
+            if not DATE_NAME.fullmatch(self.header) and (
+                len(texts) < FEWEST_WHOLE_DATES or len(months) < FEWEST_MONTHS
+            ):
                 return None
         elif not texts or moment_in(texts[0]) is None:
             form = format_of(texts)
             if form is None:
                 return None
-        moments = [moment for text in texts if (moment := moment_in(text, form)) is not None]
-        if len(moments) < len(texts):
-            return None
+        moments = []
+        for text in texts:
+            moment = moment_in(text, form)
+            if moment is None:
+                return None
+            moments.append(moment)
         swapped = DAY_FIRST.sub(r"%m\1%d", form or "")
         doubtful = swapped != form and all(moment_in(text, swapped) is not None for text in texts) if form else False
         return Dated(form, any(moment.time() != time.min for moment in moments), min(moments), max(moments), doubtful)

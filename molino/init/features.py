@@ -15,7 +15,7 @@ from molino.contracts.moments import format_of, moment_in
 from molino.contracts.numerals import hint_for
 from molino.contracts.part import HEADER_PATTERN
 from molino.contracts.words import words_of
-from molino.init.column import LENGTH_NAME, MOST_COUNTED, Column, Dated
+from molino.init.column import LENGTH_NAME, MOST_COUNTED, WHOLE_DATE, Column, Dated
 
 ID_NAME = re.compile(
     r"(.*[ _.-])?(id|uuid|guid|idx|index|key|rowid|rownames?|row[ _.]?names?)|[a-z].*(ID|Id)", re.DOTALL
@@ -219,6 +219,7 @@ def _date(dated: Dated) -> tuple[dict[str, Any], str]:
     keys |= {"format": dated.form} if dated.form else {}
     shown = [moment.isoformat(timespec="minutes") for moment in (dated.first, dated.last)]
     doubt = "; days before months, which its values leave open" if dated.doubtful else ""
+    doubt += "; whole numbers taken as dates, for each is one" if dated.form == WHOLE_DATE else ""
     return keys, " to ".join(text if dated.timed else text[:10] for text in shown) + doubt
 
 

@@ -141,6 +141,33 @@ def test_whole_numbers_are_dates_where_their_column_is_called_so(desk: Desk, hea
     assert desk.feature(header, of(20120101, 20151231, 20160229))["type"] == kind
 
 
+MONTHS = [
+    2024_00_00 + 100 * month + days for month, days in enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1)
+]
+WHOLE_NUMBERS: dict[str, tuple[list[Any], str]] = {
+    "the ends of a year's months": (MONTHS, "date"),
+    "with gaps": ([*MONTHS, ""], "date"),
+    "as floats": ([f"{day}.0" for day in MONTHS], "number"),
+    "over two centuries": ([year * 10_000 + 229 for year in range(1904, 2100, 4)], "date"),
+    "one that is no date": ([*MONTHS, 20240230], "number"),
+    "a date out of range": ([*MONTHS, 21010101], "number"),
+    "a fraction": ([*MONTHS, 20240101.5], "number"),
+    "few": (MONTHS[:9], "number"),
+    "days of two months": ([*range(20240101, 20240129), *range(20240201, 20240229)], "number"),
+    "numbers beside each other": (list(range(20240101, 20240301)), "number"),
+    "sizes": ([19_000_000 + 10_123 * at for at in range(ROWS)], "number"),
+}
+
+
+@pytest.mark.parametrize(("values", "kind"), WHOLE_NUMBERS.values(), ids=WHOLE_NUMBERS)
+def test_whole_numbers_of_whatever_name_are_dates_where_each_is_one(desk: Desk, values: list[Any], kind: str) -> None:
+    made = desk.made(cells(code=of(*values)))
+    made.write()
+    (feature,) = (one for one in load_model(made.path).file.features if one.name == "code")
+    assert feature.type == kind
+    assert ("whole numbers taken as dates, for each is one" in made.text) == (kind == "date")
+
+
 @pytest.mark.parametrize("kind", [pl.Date, pl.Datetime("us"), pl.Datetime("ns", "UTC")], ids=str)
 def test_dates_of_parquet_are_dates(desk: Desk, kind: Any) -> None:
     path = desk.folder / "dated.parquet"
