@@ -53,4 +53,4 @@ def init(
         return
     made.write()
     print(f"{made.path}: {made.features} features, {made.left_out} columns left out; read it, and change what you know")
-    print(f"next: make run MODEL={made.name}")
+    print(f"{made.path}: training will stop: {made.doubt}" if made.doubt else f"next: make run MODEL={made.name}")

@@ -2,15 +2,16 @@
 
 import difflib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from molino.contracts.address import Address, redacted
-from molino.contracts.errors import ModelFileError, SourceError
+from molino.contracts.errors import ModelFileError, SourceError, StepError
 from molino.contracts.identifiers import MODEL_NAME_WORDS, is_model_name
-from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, parse_model
+from molino.contracts.model_file import MODEL_FILENAME, LoadedModel, ModelFile, parse_model
 from molino.contracts.model_file.json_schema import SCHEMA_PATH
 from molino.contracts.settings import Settings
 from molino.contracts.source_files import is_database, is_pattern
@@ -21,6 +22,8 @@ from molino.init.table import Given, Table, read_table
 from molino.init.target import Task, aim_at, column_named
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from training.ingest.source import LocalSource
 
 PROBE = b"""{"name": "table", "title": "table", "task": "regression", "source": {"uri": "-"}, "target": {"name": "y"},
@@ -29,6 +32,9 @@ PROBE = b"""{"name": "table", "title": "table", "task": "regression", "source": 
 """A model file before there is one: by it the table is fetched, as ingest fetches a source."""
 
 
+FEW_ROWS = 500
+"""Up to which a split by chance may leave a part too few."""
+MOST_SEEDS = 100
 PASSWORD_BY_VARIABLE = re.compile(r"[^:/]+://[^:/@]*(:\$\{\w+\})?@[^@]*$")
 """An address that holds a user at most, and names the variable that holds the password."""
 
@@ -68,6 +74,8 @@ class Written:
     text: str
     features: int
     left_out: int
+    doubt: str = ""
+    """Why training will stop, where it will."""
 
     def write(self) -> None:
         """Write it where there is none.
@@ -126,9 +134,9 @@ def model_file_of(wanted: Wanted, settings: Settings) -> Written:
         given = Given(sources, where, workdir, largest, wanted.target, wanted.headerless)
         table = read_table(given)
         draft = _draft(wanted, name, path, where, table)
-        text = text_of(draft)
-        _try_out(text, given)
-    return Written(name, path, text, len(draft.chosen), len(draft.left_out) + len(table.nameless))
+        draft = _tried(draft, given)
+    left_out = len(draft.left_out) + len(table.nameless)
+    return Written(name, path, text_of(draft), len(draft.chosen), left_out, draft.doubt)
 
 
 def _name(wanted: Wanted) -> str:
@@ -216,8 +224,38 @@ def _schema(path: Path) -> str | None:
     return f"../{schema.name}" if schema.is_file() else None
 
 
-def _try_out(text: str, given: Given) -> None:
-    """Clean all rows by the model file, as ingest does.
+def _tried(draft: Draft, given: Given) -> Draft:
+    """Return a draft tried on all rows: they are cleaned as in ingest and, where they are few, split as in train.
+
+    The first seed is taken by which each part has enough of them; where there is none, the draft says why.
+
+    Raises:
+        SourceError: too many break a rule.
+    """
+    model = parse_model(text_of(draft).encode(), MODEL_FILENAME)
+    if draft.rows > FEW_ROWS:
+        for _ in _cleaned(model, given):
+            pass
+        return draft
+    import polars as pl
+
+    from training.train.data import Dataset
+
+    clean = given.workdir / "clean.parquet"
+    pl.concat(_cleaned(model, given)).write_parquet(clean)
+    doubt = ""
+    for seed in range(MOST_SEEDS):
+        try:
+            Dataset(clean, model, seed)
+        except StepError as error:
+            doubt = doubt or str(error).removeprefix(f"{model.name}: ")
+        else:
+            return replace(draft, seed=seed)
+    return replace(draft, doubt=doubt)
+
+
+def _cleaned(model: ModelFile, given: Given) -> "Iterator[pl.DataFrame]":
+    """Yield the clean rows of a table, as ingest cleans them.
 
     Raises:
         SourceError: too many break a rule.
@@ -225,9 +263,8 @@ def _try_out(text: str, given: Given) -> None:
     from training.ingest.cleaning import Cleaner
     from training.ingest.open_files import OpenFiles
 
-    model = parse_model(text.encode(), "model.yaml")
     cleaner = Cleaner(model)
     with OpenFiles(given.sources, model, given.workdir, given.largest) as opened:
         for batch in opened.batches():
-            cleaner.clean(batch)
+            yield cleaner.clean(batch).clean
     cleaner.check(given.where)

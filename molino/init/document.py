@@ -42,6 +42,10 @@ class Draft:
     left_out: Sequence[LeftOut]
     nameless: Sequence[int]
     """Positions of the columns without a name of their own."""
+    seed: int = 0
+    """Of the split."""
+    doubt: str = ""
+    """Why training will stop, where no seed splits the rows."""
 
 
 def text_of(draft: Draft) -> str:
@@ -79,7 +83,12 @@ def _lines(draft: Draft) -> Iterator[str]:
         listed = _shown(", ".join(map(str, draft.nameless)))
         yield f"  # left out: columns without a name of their own (blank, twice or too long), at position {listed}"
     shares = {"test": TEST_SHARE, "validation": VALIDATION_SHARE}
-    yield f"split: {flow({'kind': aim.split} | shares)}"
+    seed = {"seed": draft.seed} if draft.seed else {}
+    yield f"split: {flow({'kind': aim.split} | shares | seed)}"
+    if draft.seed:
+        yield "  # Earlier seeds leave a part too few of these rows."
+    if draft.doubt:
+        yield f"  # Training will stop: {draft.doubt}"
     dated = [one for one in draft.chosen if one.orders_rows]
     if dated:
         by_time = flow({"kind": "time", "column": draft.names[dated[0].header]} | shares)

@@ -18,7 +18,9 @@ from molino.contracts.errors import ModelFileError, MolinoError
 from molino.contracts.model_file import LoadedModel, load_model, parse_model
 from molino.contracts.settings import Settings
 from molino.init.command import Wanted, Written, model_file_of
+from training.splits import TEST, TRAIN, VALIDATION
 from training.step import run_step
+from training.train.data import Dataset
 
 ROWS = 200
 
@@ -351,6 +353,32 @@ def test_a_class_with_hardly_a_row_is_left_out(desk: Desk) -> None:
     made.write()
     assert load_model(made.path).file.target.classes == ("a", "b")
     assert "The class 'rare' has too few rows" in made.text
+
+
+def few(rows: int, different: int, first: int = 0) -> str:
+    """Return a table whose rows are a few different ones."""
+    return "x,y\n" + "".join(f"{first + row % different * 1.5},{row}\n" for row in range(rows))
+
+
+@pytest.mark.parametrize(("rows", "first", "said"), [(20, 0, False), (20, 5, True), (24, 11, True), (30, 26, True)])
+def test_few_rows_are_split_by_a_seed_that_leaves_each_part_enough(
+    desk: Desk, rows: int, first: int, said: bool
+) -> None:
+    made = desk.made(few(rows, rows, first))
+    made.write()
+    clean = desk.folder / "clean.parquet"
+    numbers = [float(row) for row in range(rows)]
+    pl.DataFrame({"x": [first + row * 1.5 for row in numbers], "y": numbers}).write_parquet(clean)
+    counts = Dataset(clean, load_model(made.path).file).overview.rows_by_part
+    assert min(counts[part] for part in (TRAIN, VALIDATION, TEST)) >= 2
+    assert ("# Earlier seeds leave a part too few of these rows." in made.text) == said
+
+
+def test_rows_that_no_seed_splits_are_said(desk: Desk) -> None:
+    made = desk.made(few(40, 2))
+    assert made.doubt.startswith("40 clean rows leave ")
+    assert "rows equal in every feature stay together, and there are 2 different ones" in made.doubt
+    assert f"  # Training will stop: {made.doubt}\n" in made.text
 
 
 def test_a_target_of_any_name(desk: Desk) -> None:
