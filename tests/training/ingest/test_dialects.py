@@ -68,7 +68,11 @@ def test_a_table_of_other_rules_is_read(tmp_path: Path, text: str, source: dict[
         (b"a,c,y\n1,'x'z,2\n", {"quote": "'"}, "the row in line 2 can't be read"),
         (b"a,c,y\n1,'x,y',2\n1,z\n", {"quote": "'"}, "row 2 has 2 cells, but the header has 3"),
         (b"a c y\n1 \xff 2\n", {"delimiter": "whitespace"}, "row 1 isn't UTF-8 (byte 0xff)"),
-        (b"Report\na,c\rd,y\n1,x,2\n", {"skip_lines": 1}, "no header of a CSV: it has a bare carriage return; end each"),
+        (
+            b"Report\na,c\rd,y\n1,x,2\n",
+            {"skip_lines": 1},
+            "no header of a CSV: it has a bare carriage return; end each",
+        ),
         (b"a,c,y\r1,x,2\r1,2\r", {}, "row 2 has 2 cells, but the header has 3"),
         (b"# nothing\n", {"comment": "#"}, "the file is empty"),
         (b"a c y\n", {"delimiter": "whitespace"}, "no rows below the header"),
