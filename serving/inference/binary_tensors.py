@@ -90,6 +90,8 @@ def _decode(name: str, datatype: Any, values: memoryview, most: int) -> list[Any
     array = np.frombuffer(values, dtype)
     if array.size > most:
         raise _too_many(name, most)
+    if datatype == "BOOL" and (wrong := np.flatnonzero(array.view(np.uint8) > 1)).size:
+        raise Problem(422, f"input {name}: value {wrong[0]} is the byte {values[wrong[0]]}; expected BOOL, 0 or 1")
     listed: list[Any] = array.tolist()
     if array.dtype.kind == "f" and np.isnan(array).any():
         return [None if value != value else value for value in listed]

@@ -7,9 +7,18 @@ from typing import Any
 from molino.contracts.release import Release, Tensor
 from serving.features import ServedFeature
 from serving.features.base import NUMBERS
+from serving.features.wording import name_of
 from serving.http.problems import Problem
 
 DATATYPES = {"float32": "FP32", "int64": "INT64", "string": "BYTES"}
+WHOLE = {f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)} | {
+    f"UINT{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)
+}
+"""The datatypes of whole numbers, with the least and the greatest of each."""
+RANGES: Mapping[str, tuple[float, float]] = {
+    **WHOLE, "FP16": (-65504.0, 65504.0), "FP32": (-math.inf, math.inf), "FP64": (-math.inf, math.inf)
+}  # fmt: skip
+"""Those of numbers; what is beyond FP32 is beyond what any feature takes."""
 
 
 def describe(tensor: Tensor, datatype: str | None = None) -> dict[str, Any]:
@@ -82,7 +91,7 @@ def _read_matrix(name: str, release: Release, tensor: Mapping[str, Any], most_ro
         raise Problem(422, f"input {name}: expected shape [rows, {width}], got {shape[:8]}")
     if tensor["datatype"] not in NUMBERS:
         raise Problem(422, f"input {name}: expected datatype FP32, got {tensor['datatype'][:16]!r}")
-    return _flatten(name, tensor, shape)
+    return _flatten(name, tensor, shape, [feature.name for feature in release.features])
 
 
 def _read_column(served: ServedFeature, tensor: Mapping[str, Any] | None, most_rows: int) -> list[Any] | None:
@@ -95,7 +104,7 @@ def _read_column(served: ServedFeature, tensor: Mapping[str, Any] | None, most_r
     if datatype not in served.datatypes:
         wanted = ", ".join(sorted(served.datatypes))
         raise Problem(422, f"input {name}: expected a datatype of {wanted}, got {datatype[:16]!r}")
-    return _flatten(name, tensor, shape)
+    return _flatten(name, tensor, shape, [name])
 
 
 def _shape(name: str, tensor: Mapping[str, Any], most_rows: int) -> list[int]:
@@ -107,7 +116,7 @@ def _shape(name: str, tensor: Mapping[str, Any], most_rows: int) -> list[int]:
     return shape
 
 
-def _flatten(name: str, tensor: Mapping[str, Any], shape: Sequence[int]) -> list[Any]:
+def _flatten(name: str, tensor: Mapping[str, Any], shape: Sequence[int], features: Sequence[str]) -> list[Any]:
     """Return the values in row-major order, from a flat array or a nested one of the same shape."""
     data: list[Any] = tensor["data"]
     if len(shape) == 2 and data and isinstance(data[0], list):
@@ -116,4 +125,28 @@ def _flatten(name: str, tensor: Mapping[str, Any], shape: Sequence[int]) -> list
         data = [value for row in data for value in row]
     if len(data) != math.prod(shape):
         raise Problem(422, f"input {name}: shape {list(shape)} needs {math.prod(shape)} values, got {len(data)}")
+    if tensor["datatype"] in RANGES:
+        _hold_to(tensor["datatype"], data, features)
     return data
+
+
+def _hold_to(datatype: str, data: Sequence[Any], features: Sequence[str]) -> None:
+    """Hold numbers to the datatype that is declared; what is no number, each feature refuses.
+
+    Raises:
+        Problem: 422 with the row and the feature of the first that is none of it.
+    """
+    low, high = RANGES[datatype]
+    whole = datatype in WHOLE
+    kinds = set(map(type, data))
+    if kinds <= ({int} if whole else {int, float}) and (high == math.inf or (low <= min(data) and max(data) <= high)):
+        return
+    for at, value in enumerate(data):
+        if not isinstance(value, int | float):
+            continue
+        if isinstance(value, bool) or not low <= value <= high or (whole and value != int(value)):
+            kind = "a whole number" if whole else "a number"
+            within = "" if high == math.inf else f" from {low} to {high}"
+            detail = f"expected {kind}{within}, as {datatype} is, got {name_of(value)}"
+            fault = {"row": at // len(features), "feature": features[at % len(features)], "detail": detail}
+            raise Problem(422, f"row {fault['row']}, feature {fault['feature']}: {detail}", errors=[fault])

@@ -10,6 +10,9 @@ from bundles import HOUSING_ROW, PENGUIN_ROWS
 from running_server import JSON, KEY, RunningServer
 from werkzeug.test import Client
 
+from serving.http.problems import Problem
+from serving.inference.binary_tensors import attach
+
 triton = pytest.importorskip("tritonclient.http", exc_type=ImportError)
 triton_to_np_dtype = pytest.importorskip("tritonclient.utils", exc_type=ImportError).triton_to_np_dtype
 
@@ -187,6 +190,67 @@ def infer(client: Client, **changes: Any) -> Any:
 
 def test_nested_data_are_rows(client: Client) -> None:
     assert infer(client, data=[list(HOUSING_ROW)]).json["outputs"] == infer(client).json["outputs"]
+
+
+HELD: list[tuple[str, Any, str]] = [
+    ("UINT8", -1, "a whole number from 0 to 255, as UINT8 is, got the number -1.0"),
+    ("UINT8", 300, "a whole number from 0 to 255, as UINT8 is, got the number 300.0"),
+    ("INT8", -129, "a whole number from -128 to 127"),
+    ("UINT16", 2**16, "a whole number from 0 to 65535"),
+    ("INT32", 2**31, "a whole number from -2147483648 to 2147483647"),
+    ("INT32", 0.5, "a whole number from -2147483648 to 2147483647, as INT32 is, got the number 0.5"),
+    ("UINT64", -1, "a whole number from 0 to 18446744073709551615"),
+    ("INT64", 2**63, "a whole number from -9223372036854775808 to 9223372036854775807"),
+    ("INT64", True, "a whole number from -9223372036854775808 to 9223372036854775807, as INT64 is, got true"),
+    ("FP16", 7e4, "a number from -65504.0 to 65504.0, as FP16 is, got the number 70000.0"),
+    ("FP32", True, "a number, as FP32 is, got true"),
+]
+
+
+@pytest.mark.parametrize(("datatype", "value", "expected"), HELD)
+def test_values_are_held_to_their_datatype(client: Client, datatype: str, value: Any, expected: str) -> None:
+    answer = infer(client, datatype=datatype, shape=[2, 13], data=[*[1] * 13, 1, value, *[1] * 11])
+
+    assert answer.status_code == 422
+    assert answer.json["error"].startswith(f"row 1, feature zn: expected {expected}")
+    assert answer.json["errors"][0]["feature"] == "zn"
+
+
+@pytest.mark.parametrize(
+    ("datatype", "values"),
+    [("UINT8", [0, 255]), ("INT8", [-128, 127.0]), ("INT64", [2**20, -(2**20)]), ("FP16", [1, 65504])],
+)
+def test_the_ends_of_a_datatype_are_of_it(client: Client, datatype: str, values: list[Any]) -> None:
+    assert infer(client, datatype=datatype, data=[*values, *[0] * 11]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "datatype", "value", "said"),
+    [
+        (
+            "bill_length_mm",
+            "UINT8",
+            300,
+            "row 0, feature bill_length_mm: expected a whole number from 0 to 255, as UINT8",
+        ),
+        ("island", "BYTES", 5, "row 0, feature island: expected one of "),
+        ("sex", "BYTES", True, "row 0, feature sex: expected a string, got true"),
+    ],
+)
+def test_columns_are_held_to_their_datatype(client: Client, name: str, datatype: str, value: Any, said: str) -> None:
+    row = dict(zip(PENGUIN_NAMES, zip(PENGUIN_DATATYPES, PENGUIN_ROWS[0], strict=True), strict=True))
+    row[name] = (datatype, value)
+    inputs = [{"name": one, "shape": [1], "datatype": kind, "data": [cell]} for one, (kind, cell) in row.items()]
+    answer = client.post("/v2/models/penguins/infer", json={"inputs": inputs}, headers=JSON)
+
+    assert answer.status_code == 422
+    assert answer.json["error"].startswith(said)
+
+
+def test_a_byte_that_is_no_truth_is_told() -> None:
+    tensor = {"name": "x", "datatype": "BOOL", "parameters": {"binary_data_size": 3}}
+    with pytest.raises(Problem, match="input x: value 1 is the byte 2; expected BOOL, 0 or 1"):
+        attach([tensor], memoryview(b"\1\2\0"), 3)
 
 
 @pytest.mark.parametrize(
