@@ -3,6 +3,8 @@
 It accepts what `serving.inference.decoding` accepts, value by value; it only runs where that one refused.
 """
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,26 +17,37 @@ from serving.features.wording import cut, name_of, shorten
 from serving.http.problems import Problem
 from serving.inference.bounds import read_max_rows
 
+NUMBERS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|(-?)((?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)', re.DOTALL)
+"""The numbers of a JSON text, with their signs, and its strings, which may hold what looks like one."""
+BEYOND = b"9e307"
+"""Stands for each number that no float can hold, and has no more signs than any of them."""
 MOST_ERRORS = 20
 """A request with more faults than these is answered with the first ones."""
 
 
 def read_json(body: bytes) -> Any:
-    """Return the content of a JSON body.
+    """Return the content of a JSON body; a number beyond any float is one beyond what any feature takes.
 
     Raises:
-        Problem: 400 where it isn't JSON in UTF-8, 422 where a number in it is beyond any float.
+        Problem: 400 where it isn't JSON in UTF-8.
     """
     try:
-        return msgspec.json.decode(body)
-    except msgspec.ValidationError as error:
-        raise Problem(422, f"the body holds a number that no float can hold: {_place(error)}") from error
+        try:
+            return msgspec.json.decode(body)
+        except msgspec.ValidationError:  # a number that no float can hold
+            return msgspec.json.decode(NUMBERS.sub(_held, body))
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8: invalid byte at position {_not_utf8(body)}") from error
     except RecursionError as error:
         raise Problem(400, "the body is nested too deeply") from error
     except msgspec.DecodeError as error:
         raise Problem(400, f"the body is not JSON: {_place(error)}") from error
+
+
+def _held(found: re.Match[bytes]) -> bytes:
+    """Return a string or a number as it stands, but for what is beyond any float: another in as many signs."""
+    sign, number = found.groups(b"")
+    return sign + BEYOND.ljust(len(number)) if number and math.isinf(float(number)) else found[0]
 
 
 def _not_utf8(body: bytes) -> int:

@@ -1,10 +1,14 @@
 import json
+import time
 from typing import Any
 
 import pytest
 from bundles import HOUSING_ROW, PENGUIN_ROWS
 from running_server import JSON, KEY
 from werkzeug.test import Client
+
+from serving.http.problems import Problem
+from serving.inference.validation import read_json
 
 
 def post(client: Client, content: Any, path: str = "/predict", headers: dict[str, str] | None = None) -> Any:
@@ -100,6 +104,43 @@ def test_a_wrong_value_is_named_by_row_and_feature(client: Client, change: dict[
     assert (answer.status_code, answer.json["detail"]) == (422, said)
 
 
+def numbers(text: str) -> bytes:
+    """Return a body of two rows, the second of which has a number as it is written."""
+    row = json.dumps([*HOUSING_ROW[:2], "x", *HOUSING_ROW[3:]]).replace('"x"', text)
+    return f'{{"data": [{json.dumps(HOUSING_ROW)}, {row}]}}'.encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["1e400", "-1e400", "1.5E+309", "9e999", "1" * 400, "-" + "9" * 5000, "1" * 400 + ".5"]
+)
+def test_a_number_that_no_float_can_hold_is_named_by_row_and_feature(client: Client, text: str) -> None:
+    answer = post(client, numbers(text))
+
+    assert (answer.status_code, answer.json["detail"]) == (422, "row 1, feature indus: the number is beyond 1e+30")
+
+
+@pytest.mark.parametrize("text", ["01e400", "1e400x", "1e400.5", "1e400]", '1e400, "', '1e400, "\\"', ".1e400"])
+def test_what_is_no_json_beside_a_number_that_no_float_can_hold_is_told(client: Client, text: str) -> None:
+    answer = post(client, numbers(text))
+
+    assert answer.status_code == 400
+    assert "the body is not JSON" in answer.json["detail"]
+
+
+def test_a_text_that_looks_like_a_number_that_no_float_can_hold_stays_as_it_is() -> None:
+    read = read_json(rb'{"1e400": "1e400 \"1e400\" \\", "data": [1e400, -1e400, 1.5, "-1e400"]}')
+
+    assert read == {"1e400": '1e400 "1e400" \\', "data": [9e307, -9e307, 1.5, "-1e400"]}
+
+
+def test_strings_without_an_end_are_looked_at_once() -> None:
+    began = time.process_time()
+    with pytest.raises(Problem, match="not JSON"):
+        read_json(b'[1e400, "' + b'\\"' * 500_000)
+
+    assert time.process_time() - began < 2
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -116,6 +157,7 @@ def test_a_wrong_value_is_named_by_row_and_feature(client: Client, change: dict[
         {"records": [HOUSING_ROW]},
         {"records": [{}]},
         b'{"data": [[1e400]]}',
+        b'{"data": 1e400}',
     ],
 )
 def test_a_wrong_shape_is_refused(client: Client, content: Any) -> None:
