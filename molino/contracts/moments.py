@@ -13,7 +13,7 @@ UNIX = {"unix": timedelta(seconds=1), "unix_ms": timedelta(milliseconds=1)}
 """Formats that are no pattern: numbers of such steps since 1970."""
 ISO = re.compile(
     r"(\d{4})([-/])(\d\d?)\2(\d\d?)"
-    r"(?:[T ](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(?:Z|z|UTC|GMT|([+-]\d\d):?(\d\d)?))?)?",
+    r"(?:[Tt ](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?: ?(?:Z|z|UTC|GMT|([+-]\d\d):?(\d\d)?))?)?",
     re.ASCII,
 )
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d", "%d %b %Y", "%d %B %Y",
@@ -34,7 +34,8 @@ def moment_in(text: str, form: str | None = None) -> datetime | None:
     Args:
         text: to read.
         form: `unix`, `unix_ms` or a pattern of `strptime`; as ISO 8601 has it where none: 2026-01-31,
-            2026-01-31T12:30, 2026-01-31 12:30:00.5+02:00; a slash may stand for the dash, a blank for the T.
+            2026-01-31T12:30, 2026-01-31 12:30:00.5+02:00; a slash may stand for the dash, a blank for the T. Whatever
+            msgspec reads as RFC 3339 is read, and means the same: serving reads the usual spelling by it.
     """
     try:
         if form is None:
@@ -52,12 +53,13 @@ def _iso(text: str) -> datetime | None:
     if found is None:
         return None
     year, _, month, day, hour, minute, second, fraction, zone_hours, zone_minutes = found.groups("0")
-    read = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), int(f"{fraction:0<6}"[:6]))
+    read = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))
+    read += timedelta(microseconds=(int(f"{fraction:0<7}"[:7]) + 5) // 10)
     if found[9] is None:
         return read
     sign = -1 if zone_hours.startswith("-") else 1
     zone = timezone(timedelta(hours=int(zone_hours), minutes=sign * int(zone_minutes)))
-    return read.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+    return as_moment(read.replace(tzinfo=zone))
 
 
 def end_of(text: str) -> datetime | None:

@@ -73,7 +73,7 @@ def moment(text: "pl.Expr") -> "pl.Expr":
     """Return when a text says it is: the number that it is, or the microseconds since 1970 of its date; else null."""
     import polars as pl
 
-    bare = text.str.replace_all("/", "-", literal=True).str.replace("T", " ", literal=True).str.replace(r"Z$", "+00:00")
+    bare = text.str.replace_all("/", "-", literal=True).str.replace("[Tt]", " ").str.replace("[Zz]$", "+00:00")
     numbers = text.cast(pl.Float64, strict=False)
     local = [bare.str.to_datetime(form, time_unit="us", strict=False) for form in FORMATS]
     zoned = [

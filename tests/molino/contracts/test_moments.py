@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 
 from molino.contracts.moments import (
@@ -25,7 +26,10 @@ READ = {
     "2026-01-31T12:30": datetime(2026, 1, 31, 12, 30),
     "2026-01-31 12:30:45": datetime(2026, 1, 31, 12, 30, 45),
     "2026-01-31 12:30:45,5": datetime(2026, 1, 31, 12, 30, 45, 500_000),
-    "2026-01-31T12:30:45.123456789": datetime(2026, 1, 31, 12, 30, 45, 123_456),
+    "2026-01-31T12:30:45.123456789": datetime(2026, 1, 31, 12, 30, 45, 123_457),
+    "2026-01-31T23:59:59.9999996": datetime(2026, 2, 1),
+    "2026-01-31t12:30:00z": datetime(2026, 1, 31, 12, 30),
+    "0001-01-01T00:00+05:00": datetime(1, 1, 1),
     "2026-01-31T12:30:00Z": datetime(2026, 1, 31, 12, 30),
     "2026-01-31T00:30:00+02:00": datetime(2026, 1, 30, 22, 30),
     "2026-01-31T12:30:00-0530": datetime(2026, 1, 31, 18, 0),
@@ -42,10 +46,45 @@ def test_iso_8601_is_read(text: str, moment: datetime) -> None:
     "text",
     ["", "today", "2026", "2026-01", "2026-02-30", "2023-02-29", "2026-13-01", "2026-01/31", "31.01.2026", "20260131",
      "2026-01-31T", "2026-01-31T12", "2026-01-31T24:00", "2026-01-31T12:60", "2026-01-31Z", "2026-01-31T12:30+25:00",
-     "0001-01-01T00:00+05:00", "2026-01-31T12:30:00 CET", "\u0662\u0660\u0662\u0666-01-31", "2026-01-31\n"],
+     "2026-01-31T23:59:60Z", "2026-W05-6", "2026-031", "2026-01-31T12:30:00 CET", "\u0662\u0660\u0662\u0666-01-31", "2026-01-31\n"],
 )  # fmt: skip
 def test_what_is_no_iso_8601_is_none(text: str) -> None:
     assert moment_in(text) is None
+
+
+DAYS = ["2025-03-16", "2025-3-16", "2025/03/16", "20250316", "2025-075", "2025-W11-7", "0001-01-01", "9999-12-31"]
+CLOCKS = ["13:30:00", "13:30", "13", "133000", "3:30:00", "00:00:00", "24:00:00", "23:59:60", "13:60:00", "13:30:00.",
+          "13:30:00.5", "13:30:00,5", "13:30:00.1234565", "13:30:00.12345649", "13:30:00.1234567891",
+          "23:59:59.9999995"]  # fmt: skip
+ZONES = [
+    "",
+    "Z",
+    "z",
+    " Z",
+    "+02:00",
+    "+0200",
+    "+02",
+    "-00:00",
+    "+23:59",
+    "+24:00",
+    "+02:60",
+    " +02:00",
+    "UTC",
+    "+2:00",
+]
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_what_serving_reads_by_itself_is_the_same_elsewhere(day: str) -> None:
+    texts = [day, *(f"{day}{sign}{clock}{zone}" for sign in "Tt _" for clock in CLOCKS for zone in ZONES)]
+    for kind in (datetime, date):
+        for text in texts:
+            try:
+                read = as_moment(msgspec.convert(text, kind))
+            except msgspec.ValidationError:
+                continue
+            moment = moment_in(text)
+            assert (text, moment if kind is datetime or moment is None else as_moment(moment.date())) == (text, read)
 
 
 @pytest.mark.parametrize(
