@@ -4,9 +4,14 @@
 {{- list "ingest" "version" "train" "evaluate" "register" "deploy" | toJson -}}
 {{- end -}}
 
+{{/* What comes before a step's name in the address of its image. */}}
+{{- define "molino.stepImagePrefix" -}}
+{{ include "molino.imagePath" (dict "root" . "registry" "") }}{{ .Values.steps.image.prefix | trimPrefix "/" }}
+{{- end -}}
+
 {{/* Whole addresses of images, as JSON: those that are named, and those of a digest. */}}
 {{- define "molino.stepImages" -}}
-{{- $prefix := printf "%s%s" (include "molino.imagePath" (dict "root" . "registry" "")) (.Values.steps.image.prefix | trimPrefix "/") -}}
+{{- $prefix := include "molino.stepImagePrefix" . -}}
 {{- $images := dict -}}
 {{- range $step, $digest := .Values.steps.image.digests }}{{ $_ := set $images $step (printf "%s%s@%s" $prefix $step $digest) }}{{ end -}}
 {{- range $step, $address := .Values.steps.image.names }}{{ $_ := set $images $step $address }}{{ end -}}
@@ -15,8 +20,7 @@
 
 {{/* The image of one step. Wants root, step. */}}
 {{- define "molino.stepImage" -}}
-{{- $prefix := printf "%s%s" (include "molino.imagePath" (dict "root" .root "registry" "")) (.root.Values.steps.image.prefix | trimPrefix "/") -}}
-{{- $tagged := printf "%s%s:%s" $prefix .step (include "molino.imageTag" (dict "root" .root "tag" .root.Values.steps.image.tag)) -}}
+{{- $tagged := printf "%s%s:%s" (include "molino.stepImagePrefix" .root) .step (include "molino.imageTag" (dict "root" .root "tag" .root.Values.steps.image.tag)) -}}
 {{- get (include "molino.stepImages" .root | fromJson) .step | default $tagged -}}
 {{- end -}}
 
