@@ -121,13 +121,19 @@ and the names of the two variables. */}}
 {{- dict "host" ($own.host | default (include "molino.databaseHost" .root)) "user" ($own.user | default $word) "name" ($own.name | default $word) | toJson -}}
 {{- end -}}
 
-{{/* Variables that say where a service's database is another than the images take it for, as JSON. Wants root, service. */}}
-{{- define "molino.serviceDatabaseVariables" -}}
-{{- $found := dict -}}
-{{- range $key, $value := include "molino.ownDatabase" . | fromJson -}}
-{{- if $value }}{{ $_ := set $found (printf "MOLINO_DATABASE_%s_%s" (replace "-" "_" $.service | upper) (upper $key)) $value }}{{ end -}}
+{{/*
+Lines of variables that say where services' databases are another than the images take them for. Wants root, services, and
+form: how a line has a name and its value, as `%s: %s`.
+*/}}
+{{- define "molino.serviceDatabaseLines" -}}
+{{- $lines := list -}}
+{{- range $service := .services -}}
+{{- range $key, $value := include "molino.ownDatabase" (dict "root" $.root "service" $service) | fromJson -}}
+{{- $name := printf "MOLINO_DATABASE_%s_%s" (replace "-" "_" $service | upper) (upper $key) -}}
+{{- if $value }}{{ $lines = append $lines (printf $.form $name (quote $value)) }}{{ end -}}
 {{- end -}}
-{{- toJson $found -}}
+{{- end -}}
+{{- join "\n" $lines -}}
 {{- end -}}
 
 {{/* Those who log in at the built-in Postgres, by the parts that are on, as JSON. */}}

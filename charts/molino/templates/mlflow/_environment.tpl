@@ -11,10 +11,8 @@
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
 - {name: MOLINO_DATABASE_PORT, value: {{ include "molino.databasePort" . | quote }}}
 - {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode | quote }}}
-{{- range $service := list "mlflow" "mlflow-auth" }}
-{{- range $name, $value := include "molino.serviceDatabaseVariables" (dict "root" $ "service" $service) | fromJson }}
-- {name: {{ $name }}, value: {{ $value | quote }}}
-{{- end }}
+{{- with include "molino.serviceDatabaseLines" (dict "root" . "services" (list "mlflow" "mlflow-auth") "form" "- {name: %s, value: %s}") }}
+{{ . }}
 {{- end }}
 {{- include "molino.databaseCaEnv" . }}
 {{- include "molino.secretEnv" (list $database "MLFLOW_PASSWORD=mlflow-password" "MLFLOW_AUTH_PASSWORD=mlflow-auth-password") }}
