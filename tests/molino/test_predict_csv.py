@@ -75,6 +75,15 @@ def test_columns_of_the_source_are_kept(api: Client, tmp_path: Path, target: Pat
     assert rows_of(target)[0]["id"] == "a7"
 
 
+def test_lines_may_end_as_on_old_macs(api: Client, tmp_path: Path, target: Path) -> None:
+    source, mac = houses(tmp_path), tmp_path / "mac.csv"
+    mac.write_bytes(source.read_bytes().replace(b"\r\n", b"\r"))
+    predict(api, mac, target)
+    predicted = target.read_bytes()
+    predict(api, source, target)
+    assert target.read_bytes() == predicted
+
+
 def test_columns_may_have_any_order(api: Client, tmp_path: Path, target: Path) -> None:
     predict(api, houses(tmp_path), target)
     row = dict(zip(HOUSING, HOUSING_ROW, strict=True))
