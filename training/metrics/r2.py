@@ -9,6 +9,9 @@ from training.graphs.graph import Predictions
 from training.metrics.resamples import Float64Array, Resamples
 from training.metrics.score import Score
 
+ROUNDING = 1e-12
+"""A spread is none that is smaller than this share of what it is the difference of, or of the target itself."""
+
 
 class R2(Score):
     """The share of the target's variance that the answers explain; 1 or 0 where the target is constant."""
@@ -18,7 +21,9 @@ class R2(Score):
         centred = actual - actual.mean()
         count = resamples.sums(np.ones(len(actual)))
         squares = resamples.sums((answers.values - actual) ** 2)
-        spread = resamples.sums(centred**2) - resamples.sums(centred) ** 2 / count
-        constant = spread <= 1e-12 * count * max(1.0, float(np.square(actual).max()))
+        whole = resamples.sums(centred**2)
+        spread = whole - resamples.sums(centred) ** 2 / count
+        rounded = ROUNDING * float(np.abs(actual).max())
+        constant = spread <= ROUNDING * whole + count * rounded**2
         explained = 1 - squares / np.where(constant, 1.0, spread)
         return np.where(constant, np.where(squares == 0, 1.0, 0.0), explained)

@@ -133,6 +133,14 @@ def test_r2_of_a_constant_target_is_0_unless_all_is_right():
     assert found == [1.0, 0.0]
 
 
+@pytest.mark.parametrize(("middle", "spread"), [(0, 1e-7), (0, 1e100), (1e7, 10), (1e9, 100)])
+def test_r2_is_the_same_in_whatever_unit_the_target_is(middle, spread):
+    actual, predicted = regression(200)
+    resamples, expected = Resamples(200, 0), metrics.r2_score(actual, predicted)
+    found = measure(middle + spread * actual, Predictions(middle + spread * predicted), resamples, ["r2"])["r2"]
+    assert found.value == pytest.approx(expected, rel=1e-4)
+
+
 def test_areas_of_a_single_class_are_left_out():
     chances = np.full((5, 2), 0.5)
     zeros = np.zeros(5, dtype=np.intp)
