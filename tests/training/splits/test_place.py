@@ -177,6 +177,17 @@ def test_what_cannot_be_known_is_said(changes, why):
     assert why in unseen(identity, frame)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("changes", [{"columns": ()}, {"boundaries": {}, "by": None}, {"seed": -1}, {"seed": 2**70}])
+def test_an_identity_that_lacks_a_part_leaves_no_row_that_was_trained_on_unseen(kind, changes):
+    """Written by hand or by another version, it says so, or tells the rows apart all the same."""
+    frame = with_target(kind, table(50))
+    identity, parts = split(kind, frame)
+    found = unseen(identity.model_copy(update=changes), frame)
+    said = f"its release doesn't say all of how its rows were split by {identity.kind!r}"
+    assert found == said if isinstance(found, str) else np.array_equal(found, parts == TEST)
+
+
 def test_a_release_without_its_split_is_said():
     assert unseen(None, table(5)) == "its release doesn't say which rows it was trained on"
 
