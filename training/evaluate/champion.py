@@ -5,7 +5,7 @@ doesn't add up from release to release, the candidate is compared by the same ru
 which had the best metric when it was registered: all of the slide has to stay within one tolerance.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +124,16 @@ def why_not_comparable(release: Release, model: ModelFile) -> str | None:
     gone = [feature.name for feature in release.features if types.get(feature.name) != feature.type]
     if gone:
         return f"it needs {', '.join(gone)}, which the model file no longer has in that form"
-    return None
+    return next(_other_units(release, model), None)
+
+
+def _other_units(release: Release, model: ModelFile) -> Iterator[str]:
+    """Yield what a release has in another unit than the model file: its answers to these rows would be off."""
+    units = {feature.name: getattr(feature, "unit", None) for feature in model.features}
+    known = [(feature.name, feature.unit, units[feature.name]) for feature in release.features]
+    for name, unit, wanted in (*known, (release.target, release.target_unit, model.target.unit)):
+        if unit and wanted and unit != wanted:
+            yield f"its {name} is in {unit}, that of the model file in {wanted}"
 
 
 def why_unanswerable(release: Release, rows: "pl.DataFrame") -> str | None:

@@ -55,6 +55,22 @@ def test_a_release_of_another_target_is_not(release, model, registered):
     assert why_not_comparable(other, model) == "it predicts medv (regression), not species (classification)"
 
 
+def test_a_release_that_has_a_feature_in_another_unit_is_not(release, model):
+    position = next(index for index, feature in enumerate(release.features) if feature.unit)
+    name, unit = release.features[position].name, release.features[position].unit
+    features = list(release.features)
+    features[position] = features[position].model_copy(update={"unit": "inch"})
+    other = release.model_copy(update={"features": tuple(features)})
+    assert why_not_comparable(other, model) == f"its {name} is in inch, that of the model file in {unit}"
+
+
+def test_a_release_of_a_target_in_another_unit_is_not(registered):
+    run = registered("housing")
+    release = Release.model_validate_json(run.store.read("releases/housing/1/release.json"))
+    other = release.model_copy(update={"target_unit": "EUR"})
+    assert why_not_comparable(other, run.loaded.file) == "its medv is in EUR, that of the model file in 1000 USD"
+
+
 @pytest.fixture
 def scene(registered, tmp_path):
     """A copy of a run whose release is in the store, and how to put it beside the same run's good candidate."""
