@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from molino.contracts.errors import MolinoError, StepError
 from molino.contracts.metrics import METRICS
 from molino.contracts.model_file import ModelFile
-from molino.contracts.results import CandidateResult
+from molino.contracts.results import CandidateResult, TrainResult
 from training.graphs.graph import Graph, Predictions, answer_file
 from training.metrics.resamples import Measure, Resamples
 from training.metrics.score import measure
@@ -50,13 +50,39 @@ def read_target(held_out: Path, model: ModelFile) -> NDArray[Any]:
     return np.fromiter((position[name] for name in target.cast(pl.String)), np.intp, count=len(target))
 
 
+def score_all(
+    context: Context, trained: TrainResult, held_out: Path, actual: NDArray[Any], resamples: Resamples
+) -> tuple[dict[str, Scored], list[str]]:
+    """Score every candidate; return those that can be judged, by name, and a sentence about each of the others.
+
+    Raises:
+        StepError: one gives no usable answers, or a metric that the model file asks for is undefined for the chosen
+            one, or for all.
+        StoreError: a graph is missing or altered.
+    """
+    model, found, notes = context.model, dict[str, Scored](), list[str]()
+    for candidate in trained.candidates:
+        one = score(context, candidate, held_out, actual, resamples)
+        lacking = next((name for name in (model.metric, *model.gate.bounds) if name not in one.measures), None)
+        if lacking is None:
+            found[candidate.name] = one
+            continue
+        undefined = METRICS[lacking].undefined
+        cause = f"{lacking} is undefined on the {len(actual)} held-out rows of {model.name}, {undefined}"
+        last = not found and candidate is trained.candidates[-1]
+        if last or candidate.name == trained.selected:
+            raise StepError(f"candidate {candidate.name}: {cause}; give more rows, or another metric in the model file")
+        notes.append(f"Candidate {candidate.name} is not judged: {cause}.")
+    return found, notes
+
+
 def score(
     context: Context, candidate: CandidateResult, held_out: Path, actual: NDArray[Any], resamples: Resamples
 ) -> Scored:
-    """Return what a candidate answers through its graph, and its metrics.
+    """Return what a candidate answers through its graph, and those of its metrics that are defined.
 
     Raises:
-        StepError: it gives no usable answers, or a metric that the model file asks for is undefined here.
+        StepError: it gives no usable answers.
         StoreError: the graph is missing or altered.
     """
     model = context.model
@@ -67,10 +93,4 @@ def score(
         measures = measure(actual, answers, resamples, model.metrics)
     except MolinoError as error:
         raise StepError(f"candidate {candidate.name} ({candidate.onnx.uri}): {error}") from error
-    for metric in (model.metric, *model.gate.bounds):
-        if metric not in measures:
-            raise StepError(
-                f"{metric} is undefined on the {len(actual)} held-out rows of {model.name}, "
-                f"{METRICS[metric].undefined}; give more rows, or another metric in the model file"
-            )
     return Scored(candidate, graph, answers, measures)

@@ -18,7 +18,7 @@ from training.evaluate.gate import decide
 from training.evaluate.ignored import ignored_classes
 from training.evaluate.importance import permutation_importance
 from training.evaluate.log import EvaluationLog
-from training.evaluate.scoring import read_target, score
+from training.evaluate.scoring import read_target, score_all
 from training.evaluate.slices import slice_scores
 from training.graphs.graph import Predictions, read_sample
 from training.metrics.resamples import Measure, Resamples
@@ -49,7 +49,7 @@ def run(context: Context) -> Outcome:
     actual = read_target(held_out, model)
     resamples = Resamples(len(actual), seed)
 
-    scored = {one.name: score(context, one, held_out, actual, resamples) for one in trained.candidates}
+    scored, not_judged = score_all(context, trained, held_out, actual, resamples)
     measures = {name: one.measures for name, one in scored.items()}
     best, chosen = choose(model, trained, measures)
     slices = slice_scores(held_out, model.slices, actual, scored[best].answers, seed, model.metrics)
@@ -59,7 +59,8 @@ def run(context: Context) -> Outcome:
     coverage = coverage_of(scored[best].candidate, actual, scored[best].answers, resamples)
     about = told(model, scored[best].candidate, coverage)
     about += about_decision(model, scored[best].candidate)
-    notes = [*releases.notes, *about, *_about_floor(model, trained), *_about_full(trained), *ignored.values()]
+    notes = [*releases.notes, *about, *_about_floor(model, trained), *_about_full(trained), *not_judged]
+    notes += ignored.values()
     verdict = decide(model, chosen, measures[best], releases.compared, baselines, notes)
 
     rows = np.sort(np.random.default_rng(seed).permutation(len(actual))[:SAMPLE_ROWS])

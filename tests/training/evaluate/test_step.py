@@ -248,6 +248,17 @@ def test_a_metric_that_is_undefined_on_the_rows_is_told(new_run):
         run.step("evaluate")
 
 
+def test_a_candidate_whose_metric_is_undefined_ends_no_evaluation_of_the_chosen_one(new_run):
+    """Answers below 0 have no Poisson deviance, and they are not those of the chosen one."""
+    changes = {"metric": "poisson_deviance", "gate": {"baseline": False}}
+    result = evaluate(new_run("housing", changes=changes, noise=-1000.0, selected=BAD))
+    assert (result.best, list(result.scores), result.verdict.accepted) == (BAD, [BAD], True)
+    assert result.verdict.reasons[-1] == (
+        "Candidate good is not judged: poisson_deviance is undefined on the "
+        "103 held-out rows of housing, some with a target below 0 or an answer that isn't above it."
+    )
+
+
 def test_no_held_out_rows_are_told(new_run):
     run = new_run("housing")
     hold_out(run, read_rows(run.loaded).head(0))
