@@ -114,7 +114,7 @@ def test_the_chosen_one_keeps_its_threshold_when_it_is_trained_again(settings: S
     (first,) = client.search_runs(
         [trained.mlflow_experiment_id], f"attributes.run_name = '{chosen.name}'", max_results=2
     )
-    assert again.info.run_name == f"{chosen.name}-refitted"
+    assert again.info.run_name == f"{chosen.name}.refitted"
     assert float(again.data.params["threshold"]) == float(first.data.params["threshold"]) == chosen.threshold
 
 

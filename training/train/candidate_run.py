@@ -33,9 +33,9 @@ from training.train.run_log import child_run, log_models, shared_params, upload_
 from training.train.search import search
 from training.train.session import Session, Trial
 
-REFITTED = "-refitted"
-"""Ends the name of the MLflow run and the files of a candidate that is trained again."""
-FULL = "-full"
+REFITTED = ".refitted"
+"""Ends the name of the MLflow run and the files of a candidate trained again, as no candidate's own name does."""
+FULL = ".full"
 """And of one that is trained on all rows, for what serves."""
 
 

@@ -67,7 +67,7 @@ def test_its_weights_are_in_the_record_and_in_mlflow(settings, trained):
 def test_it_is_trained_again_with_the_weights_that_it_had(settings, trained):
     client = Tracker(settings).client
     again = client.get_run(next(one for one in trained.candidates if one.name == "blend").mlflow_run_id)
-    assert again.info.run_name == "blend-refitted"
+    assert again.info.run_name == "blend.refitted"
     assert int(again.data.params["rows_trained"]) == trained.rows_train + trained.rows_validation
 
 

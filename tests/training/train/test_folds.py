@@ -268,7 +268,7 @@ def test_the_chosen_one_is_trained_on_training_and_validation_rows(by_folds):
 def test_it_is_trained_for_the_mean_of_the_rounds_of_the_folds(by_folds):
     settings, result, _, _ = by_folds
     run = Tracker(settings).client.get_run(named(result, "boosting").mlflow_run_id)
-    assert run.info.run_name == "boosting-refitted"
+    assert run.info.run_name == "boosting.refitted"
     assert 1 <= int(run.data.params["rounds"]) <= 40
 
 
@@ -333,7 +333,7 @@ def test_a_refit_without_folds_trains_for_the_rounds_that_validation_rows_found(
     result = trained(settings)
     runs = {run.info.run_name: run for run in Tracker(settings).runs_of(result.mlflow_experiment_id, "r1")}
     assert (result.selection, result.split.refitted) == ("validation", True)
-    assert runs["boosting-refitted"].data.params["rounds"] == runs["boosting"].data.params["rounds"]
+    assert runs["boosting.refitted"].data.params["rounds"] == runs["boosting"].data.params["rounds"]
 
 
 def test_a_candidate_that_fails_in_a_fold_is_named_and_ends_no_other(mlflow_database, tmp_path):

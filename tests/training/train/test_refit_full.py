@@ -1,6 +1,7 @@
 """The chosen candidate trained again on all rows: served, while the metrics stay those that test rows have judged."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from registered_home import register, result_of
 from trained_run import copy_database
 
 from molino.contracts.model_file import load_model
+from molino.contracts.part import NAME_PATTERN
 from molino.contracts.release import Release
 from molino.contracts.results import EvaluateResult, RegisterResult, TrainResult
 from molino.contracts.settings import Settings
@@ -17,6 +19,7 @@ from training.graphs.graph import Graph, answer_file
 from training.splits import unseen
 from training.stores.file import FolderStore
 from training.tracking.tracker import Tracker
+from training.train.candidate_run import FULL, REFITTED
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, of its own types
 ROWS = 300
@@ -83,7 +86,7 @@ def test_the_release_knows_the_values_of_all_rows_and_counts_them(release):
 
 def test_its_graph_agrees_with_the_native_model_in_a_run_of_its_own(settings, trained, release):
     run = Tracker(settings).client.get_run(release.lineage.mlflow_run_id)
-    assert run.info.run_name == f"{trained.selected}-full"
+    assert run.info.run_name == f"{trained.selected}.full"
     assert run.data.metrics["parity"] == trained.full.parity <= 1e-4
 
 
@@ -99,3 +102,9 @@ def test_no_row_is_known_that_such_a_release_has_not_seen(release):
     assert unseen(release.split, table()) == (
         "it was trained again on all rows, those for tests with them, so that it may have seen any of these"
     )
+
+
+@pytest.mark.parametrize("end", [REFITTED, FULL])
+def test_no_candidate_has_the_name_of_another_that_is_trained_again(end):
+    """Its graph and its logs would lie in the same place."""
+    assert re.fullmatch(NAME_PATTERN, f"linear{end}") is None
