@@ -18,7 +18,7 @@ from polars.exceptions import PolarsError
 from molino.contracts.address import Address
 from molino.contracts.errors import SourceError
 from training.ingest.clean_parquet import write_clean
-from training.ingest.source_rules import SourceRules
+from training.ingest.source_rules import SourceRules, expanded
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 10_000
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """An environment variable in an address."""
+QUIET_OPTIONS = frozenset({"application_name", "charset", "connect_timeout", "sslmode", "sslrootcert", "ssl_ca"})
+"""Options of an address that lead to no other host, whatever the driver: `host`, `service` or a file may."""
 TYPES: dict[type, pl.DataType] = {
     bool: pl.Boolean(), int: pl.Int64(), float: pl.Float64(), Decimal: pl.Float64(), date: pl.Date(),
     datetime: pl.Datetime("us"),
@@ -87,12 +89,24 @@ def _engine(whole: Address, query: Query, rules: SourceRules) -> "Engine":
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.pool import NullPool
 
-    url: URL = make_url(whole.secret)
+    try:
+        url: URL = make_url(whole.secret)
+    except ValueError:  # its text may hold a part of the password
+        raise SourceError(
+            f"source {query.address}: no valid address of a database; expected a number as its port, and signs such as "
+            "@ : / of user and password written as %40 %3A %2F"
+        ) from None
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg2")
     if url.get_backend_name() != "sqlite":
+        rules.check_host(url.host or "", query.address)
+        if rules.hosts and not set(url.query) <= QUIET_OPTIONS:
+            raise SourceError(
+                f"source {query.address}: what follows ? may lead to another host; where hosts are listed, expected of "
+                f"{', '.join(sorted(QUIET_OPTIONS))} alone (MOLINO_SOURCE_HOSTS)"
+            )
         return create_engine(url, poolclass=NullPool)
-    path = query.folder / Path(url.database or "").expanduser()
+    path = query.folder / expanded(url.database or "")
     rules.check_path(path)
     if not path.is_file():
         raise SourceError(f"source {query.address}: there is no database {path}; correct source.uri of the model file")

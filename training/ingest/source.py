@@ -7,7 +7,7 @@ from molino.contracts.address import Address
 from molino.contracts.errors import SourceError, StoreError
 from molino.contracts.source_files import ENDINGS, files_of, fits, is_database, is_part, is_pattern
 from training.ingest.http_source import download
-from training.ingest.source_rules import SourceRules
+from training.ingest.source_rules import SourceRules, expanded
 from training.step import Context
 from training.stores.contract import Store
 from training.stores.opening import LOCAL, kind_of, store_schemes
@@ -127,7 +127,7 @@ def _local(file: Path) -> LocalSource:
 
 def _from_relative_path(uri: str, context: Context, rules: SourceRules, before: int) -> list[LocalSource]:
     """Take files beside the model file, or for `MOLINO_SOURCE` in the working folder; else the store's objects."""
-    path = _expanded(uri)
+    path = expanded(uri)
     if context.settings.source is not None or path.is_absolute():
         return _from_path(path, rules)
     path = context.loaded.path.parent / path
@@ -142,13 +142,6 @@ def _from_relative_path(uri: str, context: Context, rules: SourceRules, before: 
             "add one of them or set MOLINO_SOURCE"
         )
     return [_from_store(context.store, one, one, context, rules, before + index) for index, one in enumerate(keys)]
-
-
-def _expanded(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise SourceError(f"source {path}: there is no such user's home; write the whole path") from error
 
 
 def _keys_of(store: Store, key: str) -> list[str]:

@@ -45,13 +45,21 @@ class SourceRules:
         if (local and not self.files) or (self.schemes is not None and scheme not in self.schemes):
             allowed = "" if self.schemes is None else f"; allowed are {', '.join(self.schemes) or 'none'}"
             raise SourceError(f"source {address}: {scheme}:// isn't allowed here{allowed} (MOLINO_SOURCE_SCHEMES)")
-        host = host_of(address.secret)
-        if not local and self.hosts and not any(fnmatchcase(host, allowed) for allowed in self.hosts):
+        if not local:
+            self.check_host(host_of(address.secret), address)
+        return scheme
+
+    def check_host(self, host: str, address: Address) -> None:
+        """Refuse a host, or a bucket, that isn't allowed.
+
+        Raises:
+            SourceError: names what is.
+        """
+        if self.hosts and not any(fnmatchcase(host.lower(), allowed) for allowed in self.hosts):
             raise SourceError(
                 f"source {address}: the host isn't allowed here; allowed are {', '.join(self.hosts)} "
                 "(MOLINO_SOURCE_HOSTS)"
             )
-        return scheme
 
     def check_path(self, path: Path) -> None:
         """Refuse a file outside the model file's folder, be it by a link, where files aren't allowed.
@@ -73,6 +81,18 @@ class SourceRules:
         """
         if size > self.largest:
             raise SourceError(f"source {where}: it has more than {self.largest} bytes (MOLINO_SOURCE_LARGEST_BYTES)")
+
+
+def expanded(path: str) -> Path:
+    """Return a path with the home that it begins with.
+
+    Raises:
+        SourceError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SourceError(f"source {path}: there is no such user's home; write the whole path") from error
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -116,6 +116,24 @@ def test_a_database_that_can_not_be_had_is_one_line(tmp_path: Path, uri: str, pr
         homes(tmp_path, uri).ingest()
 
 
+@pytest.mark.parametrize("options", ["host=db.example.org", "hostaddr=192.0.2.1", "service=x", "sslmode=a#&host=db"])
+def test_no_option_leads_to_a_host_that_is_not_allowed(tmp_path: Path, options: str) -> None:
+    with pytest.raises(SourceError, match=r"what follows \? may lead to another host; where hosts are listed"):
+        homes(tmp_path, f"postgresql://app@db.lan/sales?{options}").ingest(source_hosts="*.lan")
+
+
+def test_a_database_of_a_host_that_is_not_allowed_is_not_asked(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"the host isn't allowed here; allowed are \*\.lan"):
+        homes(tmp_path, "postgresql://app@db.example.org/sales").ingest(source_hosts="*.lan")
+
+
+@pytest.mark.parametrize("word", ["hun:ter2@x:hunter3", "hunter3@db:hunter2"])
+def test_an_address_that_is_none_is_one_line_without_its_password(tmp_path: Path, word: str) -> None:
+    with pytest.raises(SourceError, match="no valid address of a database; expected a number as its port") as caught:
+        homes(tmp_path, "sqlite:///sales.db").ingest(source=f"postgresql://app:{word}@db/sales")
+    assert "hunter" not in str(caught.value)
+
+
 def test_molino_init_writes_the_model_file_of_a_query(tmp_path: Path) -> None:
     path = sales(tmp_path, [(at + 0.5, "xyz"[at % 3], f"2026-01-{at % 28 + 1:02}", at) for at in range(60)])
     settings = Settings(home=tmp_path / "home", models=tmp_path / "models")
