@@ -15,6 +15,8 @@ ESTIMATOR_PATTERN = r"^sklearn(\.[a-z][a-z0-9_]*)+\.[A-Z][A-Za-z0-9]*$"
 CODE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}\.py$"
 FUNCTION_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 DELIMITER_PATTERN = r"^([\t ,;:|^~]|whitespace)$"
+LARGEST_SEED = 2**32 - 1
+"""What scikit-learn, Keras and the boosters all take."""
 PATTERN_WORDS = {
     NAME_PATTERN: MODEL_NAME_WORDS,
     COLUMN_PATTERN: "letters, digits and underscores, not beginning with a digit, at most 63; "

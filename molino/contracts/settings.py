@@ -6,10 +6,10 @@ An address is without user, password and query wherever it is shown; `Address.se
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
@@ -19,6 +19,7 @@ from molino.contracts.api_keys import part_keys
 from molino.contracts.approval import Approval
 from molino.contracts.errors import SettingsError
 from molino.contracts.identifiers import RUN_ID_PATTERN, RUN_ID_WORDS
+from molino.contracts.part import LARGEST_SEED
 
 DEVELOPMENT_API_KEY = "mercadolibre"
 SQLITE = "sqlite:///"
@@ -137,7 +138,7 @@ class Settings(BaseSettings):
     image: str | None = None
     summary: Path | None = None
     """File for a line of JSON about how a step ended, such as a container's termination log."""
-    seed: int | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED)
     """Overrides the model file's seeds."""
 
     @field_validator("serving_url")
@@ -161,13 +162,26 @@ class Settings(BaseSettings):
             )
         return url
 
-    @field_validator("home")
+    @model_validator(mode="before")
     @classmethod
-    def _has_a_user(cls, home: Path) -> Path:
-        try:
-            return home.expanduser()
-        except RuntimeError as error:
-            raise ValueError(f"there is no home that {home} could be in; write the whole path") from error
+    def _without_blanks(cls, given: Any) -> Any:
+        """Take what is blank for not set, as what is empty."""
+        return {name: value for name, value in given.items() if not (isinstance(value, str) and value.isspace())}
+
+    @field_validator(
+        "home", "models", "model_file", "work", "git_credentials", "git_ssh_key", "git_known_hosts", "serving_home",
+        "summary",
+    )  # fmt: skip
+    @classmethod
+    def _expanded(cls, path: Path | None) -> Path | None:
+        return None if path is None else expanded(path)
+
+    @field_validator("source", "store", "git_remote", "dvc_remote", "mlflow_artifacts")
+    @classmethod
+    def _has_a_user(cls, address: Address | None) -> Address | None:
+        if address is not None and address.path is not None:
+            expanded(address.path)
+        return address
 
     @field_validator("s3_endpoint", "mlflow_artifacts")
     @classmethod
@@ -178,10 +192,15 @@ class Settings(BaseSettings):
         return address
 
     @property
+    def candidate_names(self) -> frozenset[str]:
+        """The candidates to train alone; none where all are."""
+        return frozenset(name.strip() for name in (self.candidates or "").split(",")) - {""}
+
+    @property
     def overrides(self) -> dict[str, str]:
         """What is given over the model file's training: `seed`, and `candidates` in no order."""
-        names = sorted({name.strip() for name in (self.candidates or "").split(",")} - {""})
-        given = {"seed": None if self.seed is None else str(self.seed), "candidates": ",".join(names)}
+        names = ",".join(sorted(self.candidate_names))
+        given = {"seed": None if self.seed is None else str(self.seed), "candidates": names}
         return {name: value for name, value in given.items() if value}
 
     def of_model(self, name: str) -> "Settings":
@@ -250,6 +269,14 @@ class Settings(BaseSettings):
     def logs_folder(self) -> Path:
         """TensorBoard's log folder of the embedded mode."""
         return self.root / "tensorboard"
+
+
+def expanded(path: Path) -> Path:
+    """Return a path with the home that it begins with; ValueError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no home that {path} could be in; write the whole path") from error
 
 
 def make_folder(folder: Path) -> Path:

@@ -197,10 +197,10 @@ def _asked(context: Context) -> list[Candidate]:
         StepError: the model file has no candidate of a name.
     """
     candidates = sorted(context.model.candidates, key=lambda candidate: candidate.blends)
-    if not context.settings.candidates:
+    named = context.settings.candidate_names
+    if not named:
         return candidates
-    named = [name.strip() for name in context.settings.candidates.split(",")]
-    if unknown := set(named) - {candidate.name for candidate in candidates}:
+    if unknown := named - {candidate.name for candidate in candidates}:
         known = ", ".join(candidate.name for candidate in candidates)
         raise StepError(f"no candidate {', '.join(sorted(unknown))} in {context.loaded.path}; there are {known}")
     return [candidate for candidate in candidates if candidate.name in named]

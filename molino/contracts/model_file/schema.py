@@ -14,7 +14,16 @@ from molino.contracts.model_file.checks import Checks
 from molino.contracts.model_file.decision import Calibration, Threshold
 from molino.contracts.model_file.rules import contradictions
 from molino.contracts.numerals import plain_number
-from molino.contracts.part import CLASS_PATTERN, COLUMN_PATTERN, DELIMITER_PATTERN, NAME_PATTERN, Header, Part, Word
+from molino.contracts.part import (
+    CLASS_PATTERN,
+    COLUMN_PATTERN,
+    DELIMITER_PATTERN,
+    LARGEST_SEED,
+    NAME_PATTERN,
+    Header,
+    Part,
+    Word,
+)
 from molino.contracts.record import StepName
 from molino.contracts.source_files import is_database
 from molino.contracts.splits import AnySplit
@@ -200,7 +209,7 @@ class Selection(Part):
 class Training(Part):
     """What holds for every candidate."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     sample_rows: int = Field(default=500_000, ge=100)
     """A candidate that can't stream trains on at most this many rows, drawn by the seed."""
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from molino.contracts.features.base import Feature
-from molino.contracts.part import Part
+from molino.contracts.part import LARGEST_SEED, Part
 
 Column = Annotated[str, Field(min_length=1, max_length=255)]
 Columns = Annotated[
@@ -34,7 +34,7 @@ class Split(Part):
     """Share of the rows that judge, which no candidate is trained or chosen on."""
     validation: float = Field(default=0.15, gt=0, lt=1)
     """Share of the rows that stop a candidate's training, and that candidates are chosen on."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> Self:
