@@ -1,5 +1,6 @@
 """The metrics that a model file may name: its task, which way is better, what a tolerance means."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -25,6 +26,12 @@ class Metric:
     """`target`: the target's own; `%`: a share, which people read in hundredths."""
     undefined: str = "which have one class only"
     """What is said of rows on which it is undefined."""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value that it can have."""
+        low = 0.0 if self.better == "lower" or self.task == "classification" else -math.inf
+        return low, math.inf if self.better == "lower" else 1.0
 
     def loss(self, value: float) -> float:
         """Return a value, or a difference of two, turned so that lower is better."""

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, GetJsonSchemaHandler, JsonValue, Validat
 from pydantic_core import CoreSchema
 
 from molino.contracts.contradictions import Contradiction, Key
-from molino.contracts.part import NAME_PATTERN, Part
+from molino.contracts.part import NAME_PATTERN, Part, plain
 from molino.contracts.search import RANGES, Range, Search
 
 ABOUT_SEARCH = frozenset({"search", "ranges"})
@@ -94,8 +94,7 @@ class Candidate(Part):
                 try:
                     self.settled({name: value})
                 except ValidationError as error:
-                    problem = error.errors()[0]["msg"].replace("Input should be", "expected", 1)
-                    yield (*at, *where), f"{problem} (got {value!r})"
+                    yield (*at, *where), f"{plain(error.errors()[0]['msg'])} (got {value!r})"
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

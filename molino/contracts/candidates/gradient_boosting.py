@@ -8,6 +8,7 @@ from pydantic import Field
 from molino.contracts.candidates.base import Candidate
 from molino.contracts.candidates.losses import metrics_of_loss, wrong_quantile
 from molino.contracts.contradictions import Contradiction, Key
+from molino.contracts.part import LARGEST_COUNT, Count
 
 
 class GradientBoosting(Candidate):
@@ -15,9 +16,9 @@ class GradientBoosting(Candidate):
 
     kind: Literal["gradient_boosting"]
     learning_rate: float = Field(default=0.1, gt=0)
-    max_iter: int = Field(default=200, ge=1)
-    max_leaf_nodes: int = Field(default=31, ge=2)
-    min_samples_leaf: int = Field(default=20, ge=1)
+    max_iter: Count = 200
+    max_leaf_nodes: int = Field(default=31, ge=2, le=LARGEST_COUNT)
+    min_samples_leaf: Count = 20
     l2_regularization: float = Field(default=0.0, ge=0)
     loss: Literal["squared_error", "absolute_error", "quantile", "poisson"] | None = None
     """Of a regression: the mean (squared_error, the default), the median, a quantile, or the mean of counts."""

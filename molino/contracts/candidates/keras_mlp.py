@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from molino.contracts.candidates.base import Candidate
+from molino.contracts.part import Count
 
 
 class KerasMlp(Candidate):
@@ -16,6 +17,6 @@ class KerasMlp(Candidate):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     l2: float = Field(default=0.0, ge=0)
     learning_rate: float = Field(default=1e-3, gt=0)
-    batch_size: int = Field(default=32, ge=1)
-    epochs: int = Field(default=200, ge=1)
-    patience: int = Field(default=20, ge=1)
+    batch_size: Count = 32
+    epochs: Count = 200
+    patience: Count = 20

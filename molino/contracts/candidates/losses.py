@@ -1,15 +1,20 @@
 """Which loss a candidate is trained by, where its kind has several."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from molino.contracts.contradictions import Contradiction, Key
+from molino.contracts.search import Range
 
 QUANTILE = "quantile"
 
 
 class Lossy(Protocol):
     """A candidate that names its loss."""
+
+    @property
+    def ranges(self) -> Mapping[str, Range]:
+        """What its hyperparameters are searched in, where they are."""
 
     @property
     def loss(self) -> str | None:
@@ -30,7 +35,9 @@ def metrics_of_loss(candidate: Lossy) -> tuple[str, ...]:
 
 def wrong_quantile(candidate: Lossy, key: Key) -> Iterator[Contradiction]:
     """Yield that a quantile is given without its loss, or the loss without a quantile."""
-    if candidate.loss == QUANTILE and candidate.quantile is None:
+    searched = candidate.ranges.get("loss")
+    losses = (candidate.loss,) if searched is None else searched.choices or ()
+    if QUANTILE in losses and candidate.quantile is None:
         yield (*key, "quantile"), "this key is required by loss: quantile; 0.5 is the median"
-    if candidate.loss != QUANTILE and candidate.quantile is not None:
+    if QUANTILE not in losses and candidate.quantile is not None:
         yield (*key, "quantile"), "a quantile belongs to loss: quantile; take it out, or set that loss"

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from molino.contracts.candidates.base import Candidate
-from molino.contracts.part import CODE_PATTERN, FUNCTION_PATTERN
+from molino.contracts.part import CODE_PATTERN, FUNCTION_PATTERN, Count
 
 
 class Python(Candidate):
@@ -20,11 +20,11 @@ class Python(Candidate):
     """Name of the function, which is called with the parameters and returns what isn't fitted yet."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     """What the function takes; a `random_state` that it leaves open is the run's seed."""
-    epochs: int | None = Field(default=None, ge=1)
+    epochs: Count | None = None
     """Of a Keras model: it is trained for so many at most; 200 when not given."""
-    batch_size: int | None = Field(default=None, ge=1)
+    batch_size: Count | None = None
     """Of a Keras model; 32 when not given."""
-    patience: int | None = Field(default=None, ge=1)
+    patience: Count | None = None
     """Of a Keras model: epochs without a better loss on validation rows after which it stops; 20 when not given."""
 
     @property

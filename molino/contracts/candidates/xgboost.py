@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from molino.contracts.candidates.base import Candidate
+from molino.contracts.part import Count
 
 
 class XGBoost(Candidate):
@@ -13,5 +14,5 @@ class XGBoost(Candidate):
     kind: Literal["xgboost"]
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     """What its scikit-learn class takes; `n_estimators` is how many rounds there are at most."""
-    patience: int = Field(default=50, ge=1)
+    patience: Count = 50
     """Rounds without a better loss on the validation rows before it stops."""

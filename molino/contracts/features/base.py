@@ -59,6 +59,11 @@ class Feature(Part):
         del learnt
         return self.model_dump() | {"missing": "impute" if self.missing == "impute" else "refuse"}
 
+    def asked_for(self, value: float | int | bool | str) -> str | None:
+        """Return what a request must give in place of a value, in the words of an error; none where it may be that."""
+        del value
+        return None
+
     @classmethod
     def as_json(cls, value: Any) -> Cell:
         """Return a value of the clean data, which isn't missing, as a request gives it."""

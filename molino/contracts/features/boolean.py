@@ -18,6 +18,10 @@ class Boolean(Feature):
 
     type: Literal["boolean"]
 
+    def asked_for(self, value: float | int | bool | str) -> str | None:
+        """Ask for true or false, or 1 or 0."""
+        return None if value in (0, 1) else "true or false"
+
     @classmethod
     def as_json(cls, value: Any) -> Cell:
         """Return true or false; another number as it is, so that it is refused."""

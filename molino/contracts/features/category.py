@@ -8,6 +8,7 @@ from pydantic import Field
 from molino.contracts.contradictions import Contradiction, Key, unusable_values
 from molino.contracts.features.base import Cell, Feature
 from molino.contracts.part import Word
+from molino.contracts.tidy import tidied
 
 
 class Category(Feature):
@@ -32,6 +33,13 @@ class Category(Feature):
     def released(self, learnt: tuple[str, ...] | None) -> dict[str, Any]:
         """Return the keys with the values that the model knows, listed or learnt."""
         return super().released(learnt) | {"values": self.values or learnt}
+
+    def asked_for(self, value: float | int | bool | str) -> str | None:
+        """Ask for one of the values that are listed, or any text where none are or others may be."""
+        if not isinstance(value, str):
+            return "text"
+        known = self.values is None or self.unseen == "other" or tidied(value) in map(tidied, self.values)
+        return None if known else f"one of {', '.join(self.values or ())}"
 
     @classmethod
     def as_json(cls, value: Any) -> Cell:

@@ -74,6 +74,10 @@ class Dated(Feature):
         if self.earliest and self.latest and self.earliest > self.latest:
             yield (*key, "minimum"), f"expected no later than maximum, which is {self.maximum}"
 
+    def asked_for(self, value: float | int | bool | str) -> str | None:
+        """Ask for ISO 8601."""
+        return None if isinstance(value, str) and moment_in(value) is not None else self.written
+
     def released(self, learnt: tuple[str, ...] | None) -> dict[str, Any]:
         """Return the keys, the range by names of its own: that of a release is of numbers."""
         keys = super().released(learnt)

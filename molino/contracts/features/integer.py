@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 from pydantic.config import JsonDict
 
 from molino.contracts.features.base import Cell
-from molino.contracts.features.numeric import Numeric
+from molino.contracts.features.numeric import Numeric, is_number
 
 LARGEST = 2**24
 """Whole numbers up to this size are exact in the 32-bit floats of a graph."""
@@ -29,6 +29,11 @@ class Integer(Numeric):
                 f"expected -{LARGEST} to {LARGEST}, beyond which 32-bit floats skip whole numbers; use type: number"
             )
         return bound
+
+    def asked_for(self, value: float | int | bool | str) -> str | None:
+        """Ask for a whole number, within what is exact."""
+        exact = is_number(value) and float(value).is_integer() and abs(float(value)) <= LARGEST
+        return None if exact else "a whole number"
 
     @classmethod
     def as_json(cls, value: Any) -> Cell:

@@ -6,6 +6,11 @@ from molino.contracts.contradictions import Contradiction, Key, reversed_range
 from molino.contracts.features.base import Feature
 
 
+def is_number(value: object) -> bool:
+    """Tell whether a value of JSON is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 class Numeric(Feature):
     """A number with a unit and a range."""
 

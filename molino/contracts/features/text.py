@@ -24,6 +24,10 @@ class Text(Feature):
     minimum_rows: int = Field(default=2, ge=1)
     """Training rows that must have a word."""
 
+    def asked_for(self, value: float | int | bool | str) -> str | None:
+        """Ask for text."""
+        return None if isinstance(value, str) else "text"
+
     @classmethod
     def as_json(cls, value: Any) -> Cell:
         """Return the words."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 
-from molino.contracts.clock import is_clock_format
+from molino.contracts.clock import clock_in, is_clock_format
 from molino.contracts.features.base import Cell, Feature
 
 
@@ -28,6 +28,10 @@ class Time(Feature):
     cyclic: bool = True
     """Whether networks and linear models are given it as sine and cosine, so that 23:59 lies beside 0:00; trees are
     given the number."""
+
+    def asked_for(self, value: float | int | bool | str) -> str | None:
+        """Ask for hours and minutes with colons."""
+        return None if isinstance(value, str) and clock_in(value) is not None else self.written
 
     @classmethod
     def as_json(cls, value: Any) -> Cell:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from molino.contracts.part import Part, Word
+from molino.contracts.part import MAPPING, ONE, OR_MAPPING, Part, Word
 
 Calibration = Literal["isotonic", "sigmoid"]
 MOST_CLASSES = 10
@@ -20,7 +20,9 @@ class Costs(Part):
     """Of a row of the positive class that isn't labelled so."""
 
 
-Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Cost = Annotated[float, Field(ge=0)]
+OfClass = Annotated[Annotated[Cost, ONE] | Annotated[dict[Word, Cost], MAPPING], OR_MAPPING]
+"""One number for all labels, or a number for each."""
 
 
 class Threshold(Part):
@@ -28,7 +30,7 @@ class Threshold(Part):
 
     cost: Costs | None = None
     """Of two classes: best is what costs least."""
-    costs: dict[Word, Cost | dict[Word, Cost]] | None = None
+    costs: dict[Word, OfClass] | None = None
     """Of any number of classes: best is what costs least, by what a row of a class costs that gets another label: one
     number, or one for each label. What isn't given costs 1, a right label nothing."""
     maximize: Literal["f1"] | None = None

@@ -10,14 +10,12 @@ from molino.contracts.candidates import AnyCandidate
 from molino.contracts.features import AnyFeature
 from molino.contracts.model_file.document import Key, locate, walk
 from molino.contracts.model_file.schema import CONTRADICTION, ModelFile
-from molino.contracts.part import PATTERN_WORDS
+from molino.contracts.part import PATTERN_WORDS, SHAPES, plain
 from molino.contracts.search import RANGES, Range
 from molino.contracts.splits import DEFAULT_KIND, SPLITS
 
 VARIANTS: Mapping[str, tuple[str, Any]] = {"features": ("type", AnyFeature), "candidates": ("kind", AnyCandidate)}
 """Lists whose entries are told apart by a key: its name, and the union of what they may be."""
-COLUMN_TAGS = ("name", "list")
-"""By which pydantic tells one column from a list of them."""
 SILENT = frozenset({"extra_forbidden", "missing", "too_short"})
 """Faults for which what was found says nothing more."""
 
@@ -43,6 +41,7 @@ def explain(error: ValidationError, root: yaml.Node, where: str) -> Iterator[str
 
 def _key_of(loc: Key, kind: str) -> Key:
     """Return the key in the file; pydantic puts the variant's tag after a list index (`features.3.number.minimum`)."""
+    loc = tuple(part for part in loc if part not in (*SHAPES, "[key]"))
     if len(loc) >= 2 and loc[0] in VARIANTS and isinstance(loc[1], int):
         if kind.startswith("union_tag"):
             return (*loc, VARIANTS[str(loc[0])][0])
@@ -50,8 +49,8 @@ def _key_of(loc: Key, kind: str) -> Key:
     if loc and loc[0] == "split":
         if kind.startswith("union_tag"):
             return ("split", "kind")
-        return ("split", *(part for part in loc[2:] if part not in COLUMN_TAGS))
-    return tuple(part for part in loc if part != "[key]")
+        return ("split", *loc[2:])
+    return loc
 
 
 def _written(key: Key) -> Key:
@@ -83,11 +82,15 @@ def _expectation(fault: dict[str, Any], key: Key, root: yaml.Node) -> str:
             return f"expected {PATTERN_WORDS.get(pattern, f'text that matches {pattern}')}"
         case "string_type":
             return f"expected text{_quoting_hint(walk(root, key))}"
+        case "too_short" if isinstance(walk(root, key), yaml.ScalarNode):
+            return "expected text that isn't empty"
+        case "too_short":
+            least = context["min_length"]
+            return f"expected a list of at least {least} item{'s' if least > 1 else ''}"
         case "value_error":
             return str(context["error"])
         case _:
-            message = str(fault["msg"]).replace("Input should be", "expected", 1)
-            return message.replace("a valid array", "a list").replace("an object", "a mapping")
+            return plain(str(fault["msg"]))
 
 
 def _choices(key: Key) -> str:

@@ -1,16 +1,17 @@
 """What no single key of a model file can show to be wrong: keys that contradict each other."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from molino.contracts.contradictions import Contradiction, Key, reversed_range, unusable_values
-from molino.contracts.metrics import metrics_of
+from molino.contracts.metrics import METRICS, Metric, metrics_of
 from molino.contracts.model_file.decision import MOST_CLASSES
 from molino.contracts.splits.base import Model
 
 if TYPE_CHECKING:
     from molino.contracts.features import Feature
-    from molino.contracts.model_file.schema import ModelFile, Target
+    from molino.contracts.model_file.schema import Bound, ModelFile, Target
 
 GRAPH_OUTPUTS = ("prediction", "label")
 """Names that the ONNX graph needs for its answers, beside `probability_<class>`."""
@@ -112,6 +113,10 @@ def _decision(model: "ModelFile") -> Iterator[Contradiction]:
         for one, at in named.items():
             if one not in classes:
                 yield at, f"expected one of target.classes: {', '.join(classes)}"
+        if isinstance(of_class, dict) and of_class.get(name):
+            yield ("threshold", "costs", name, name), "a right label costs nothing; take it out"
+    if threshold is not None and threshold.costs is not None and not any(map(any, threshold.matrix(classes))):
+        yield ("threshold", "costs"), "no label would cost anything; give a cost above 0"
     if threshold is not None and threshold.positive is not None and threshold.positive not in classes:
         yield ("threshold", "positive"), f"expected one of target.classes: {', '.join(classes)}"
 
@@ -135,6 +140,17 @@ def _metrics(model: "ModelFile") -> Iterator[Contradiction]:
             yield key, f"expected a metric of a {model.task}: {', '.join(fitting)}"
     for name, bound in model.gate.bounds.items():
         yield from reversed_range(bound, ("gate", "bounds", name))
+        yield from _out_of_reach(METRICS[name], bound) if name in METRICS else ()
+
+
+def _out_of_reach(metric: Metric, bound: "Bound") -> Iterator[Contradiction]:
+    """Yield a bound that no model could keep."""
+    key: Key = ("gate", "bounds", metric.name)
+    low, high = metric.range
+    if bound.minimum is not None and bound.minimum > high:
+        yield (*key, "minimum"), f"{metric.name} is at most {high:g} (got {bound.minimum:g}), so that none would pass"
+    if bound.maximum is not None and bound.maximum < low:
+        yield (*key, "maximum"), f"{metric.name} is at least {low:g} (got {bound.maximum:g}), so that none would pass"
 
 
 def _weights(model: "ModelFile") -> Iterator[Contradiction]:
@@ -177,3 +193,11 @@ def _example(model: "ModelFile") -> Iterator[Contradiction]:
     row, wanted = model.serving.example, len(model.features)
     if row is not None and len(row) != wanted:
         yield ("serving", "example"), f"expected one value per feature, which are {wanted} (got {len(row)})"
+        return
+    for index, (value, feature) in enumerate(zip(row or (), model.features, strict=False)):
+        if value is None:
+            asked = None if feature.missing == "impute" else "a value, as its missing isn't impute"
+        else:
+            asked = feature.asked_for(value)
+        if asked:
+            yield ("serving", "example", index), f"expected {asked}, of {feature.name} (got {json.dumps(value)})"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from molino.contracts.address import Address
@@ -17,11 +17,20 @@ from molino.contracts.numerals import plain_number
 from molino.contracts.part import (
     CLASS_PATTERN,
     COLUMN_PATTERN,
+    CPU_PATTERN,
     DELIMITER_PATTERN,
-    LARGEST_SEED,
+    LARGEST_COUNT,
+    LIST,
+    MAPPING,
     NAME_PATTERN,
+    ONE,
+    OR_LIST,
+    OR_MAPPING,
+    QUANTITY_PATTERN,
+    Count,
     Header,
     Part,
+    Seed,
     Word,
 )
 from molino.contracts.record import StepName
@@ -52,8 +61,8 @@ TransformName = Literal["log", "log1p"]
 """Found by its name in `training/train/transforms`."""
 Place = Annotated[Address, Field(min_length=1)]
 Places = Annotated[
-    Annotated[Place, Tag("place")] | Annotated[tuple[Place, ...], Field(min_length=1), Tag("list")],
-    Discriminator(lambda given: "list" if isinstance(given, list | tuple) else "place"),
+    Annotated[Place, ONE] | Annotated[tuple[Place, ...], Field(min_length=1), LIST],
+    OR_LIST,
 ]
 """One place, or a list of them."""
 
@@ -206,13 +215,20 @@ class Selection(Part):
         return self.folds is not None if self.refit is None else self.refit
 
 
+ClassWeight = Annotated[
+    Annotated[Literal["balanced"], ONE] | Annotated[dict[str, Annotated[float, Field(gt=0)]], MAPPING],
+    OR_MAPPING,
+]
+"""One word for all classes, or a number for each."""
+
+
 class Training(Part):
     """What holds for every candidate."""
 
-    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
-    sample_rows: int = Field(default=500_000, ge=100)
+    seed: Seed = 0
+    sample_rows: int = Field(default=500_000, ge=100, le=LARGEST_COUNT)
     """A candidate that can't stream trains on at most this many rows, drawn by the seed."""
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+    class_weight: ClassWeight | None = None
     """Of a classification: how much a row of each class counts in training, 1 where it isn't named. `balanced`: every
     class as much as any other. Probabilities are then no longer shares of rows; metrics count every row alike."""
     parity_tolerance: float = Field(default=1e-4, gt=0)
@@ -263,9 +279,9 @@ class Intervals(Part):
 class Resources(Part):
     """Kubernetes quantities of a step's pod."""
 
-    cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
-    memory: str = Field(default="1Gi", pattern=r"^\d+(\.\d+)?(Ki|Mi|Gi)$")
-    memory_limit: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?(Ki|Mi|Gi)$")
+    cpu: str = Field(default="500m", pattern=CPU_PATTERN)
+    memory: str = Field(default="1Gi", pattern=QUANTITY_PATTERN)
+    memory_limit: str | None = Field(default=None, pattern=QUANTITY_PATTERN)
 
 
 class Serving(Part):
@@ -273,7 +289,7 @@ class Serving(Part):
 
     out_of_range: Literal["accept", "refuse"] = "accept"
     """What a number outside its feature's range means in a request: counted as drift, or an error."""
-    max_rows: int = Field(default=10_000, ge=1)
+    max_rows: Count = 10_000
     example: tuple[float | int | bool | str | None, ...] | None = None
     """A row in feature order that is shown as the example of a request; a typical row when not given."""
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from molino.contracts.features.base import Feature
-from molino.contracts.part import LARGEST_SEED, Part
+from molino.contracts.part import LIST, ONE, OR_LIST, Part, Seed
 
 Column = Annotated[str, Field(min_length=1, max_length=255)]
 Columns = Annotated[
-    Annotated[Column, Tag("name")] | Annotated[tuple[Column, ...], Field(min_length=1), Tag("list")],
-    Discriminator(lambda given: "list" if isinstance(given, list | tuple) else "name"),
+    Annotated[Column, ONE] | Annotated[tuple[Column, ...], Field(min_length=1), LIST],
+    OR_LIST,
 ]
 """One column's name, or a list of them."""
 Contradiction = tuple[tuple[str | int, ...], str]
@@ -34,7 +34,7 @@ class Split(Part):
     """Share of the rows that judge, which no candidate is trained or chosen on."""
     validation: float = Field(default=0.15, gt=0, lt=1)
     """Share of the rows that stop a candidate's training, and that candidates are chosen on."""
-    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> Self:

@@ -42,3 +42,18 @@ def test_a_bad_range_is_one_line(candidate, said):
     assert "\n" not in str(error.value)
     assert str(error.value).startswith("m.yaml:1: candidates.0.")
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("choices", "quantile", "said"), [
+    (["squared_error", "quantile"], {}, "quantile: this key is required by loss: quantile"),
+    (["squared_error", "poisson"], {"quantile": 0.5}, "quantile: a quantile belongs to loss: quantile"),
+    (["squared_error", "quantile"], {"quantile": 0.5}, None),
+    (["quantile", "squared_error"], {"quantile": 0.5}, None),
+])  # fmt: skip
+def test_a_quantile_goes_with_each_loss_that_may_be_drawn(choices, quantile, said):
+    candidate = BOOSTING | {"loss": {"choices": choices}} | quantile
+    if said is None:
+        assert parsed(candidate).quantile == 0.5
+        return
+    with pytest.raises(ModelFileError, match=said):
+        parsed(candidate)

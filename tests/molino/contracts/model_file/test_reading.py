@@ -128,7 +128,7 @@ FAULTS = {
         "source.delimiter",
         "one of , ; :",
     ),
-    "a memory without unit": ("memory: 2Gi", "memory: '2'", 26, "resources.train.memory", "expected text that matches"),
+    "a memory without unit": ("memory: 2Gi", "memory: '2'", 26, "resources.train.memory", "such as 512Mi or 1.5Gi"),
     "an unknown step": ("  train: {", "  trane: {", 26, "resources.trane", "'ingest', 'version', 'train'"),
     "too large a test share": ("metric:", "split: {test: 1.0}\nmetric:", 21, "split.test", "less than 1"),
     "no rows left": ("metric:", "split: {test: 0.6, validation: 0.35}\nmetric:", 21, "split", "must be below 0.9"),
@@ -137,6 +137,49 @@ FAULTS = {
     "a schedule of six fields": ("0 3 * * *", "0 0 3 * * *", 27, "schedule", "a cron expression of five fields"),
     "a day that never comes": ("0 3 * * *", "0 3 31 2 *", 27, "schedule", "a cron expression of five fields"),
     "an unknown preset": ("0 3 * * *", "@often", 27, "schedule", "@daily"),
+    "a list without values": (
+        "values: [north, south]",
+        "values: []",
+        15,
+        "features.3.values",
+        "expected a list of at least 1",
+    ),
+    "an empty source": ("uri: homes.csv", "uri: ''", 5, "source.uri", "expected text that isn't empty"),
+    "a seed beyond 32 bits": (
+        "metric: rmse",
+        "training: {seed: 4294967296}\nmetric: rmse",
+        21,
+        "training.seed",
+        "equal to 4294967295",
+    ),
+    "a count beyond 32 bits": (
+        "hidden: [8]",
+        "epochs: 99999999999999999999",
+        20,
+        "candidates.1.epochs",
+        "less than or equal to 2147483647",
+    ),
+    "a weight of a class that is none": (
+        "metric: rmse",
+        "training: {class_weight: {a: 0}}\nmetric: rmse",
+        21,
+        "training.class_weight.a",
+        "than 0",
+    ),
+    "another word for the weights of classes": (
+        "metric: rmse",
+        "training: {class_weight: auto}\nmetric: rmse",
+        21,
+        "training.class_weight",
+        "'balanced'",
+    ),
+    "a cost below 0": (
+        "metric: rmse",
+        "threshold: {costs: {a: -1}}\nmetric: rmse",
+        21,
+        "threshold.costs.a",
+        "(got '-1')",
+    ),
 }
 
 
@@ -185,6 +228,49 @@ CONTRADICTIONS = {
         "2Gi",
     ),
     "example of another length": ("metric: rmse", "metric: rmse\nserving: {example: [1]}", 22, "serving.example", "4"),
+    "bound below reach": ("{maximum: 4}", "{maximum: -4}", 24, "gate.bounds.rmse.maximum", "rmse is at least 0"),
+    "bound above reach": (
+        "rmse: {maximum: 4}",
+        "r2: {minimum: 1.5}",
+        24,
+        "gate.bounds.r2.minimum",
+        "r2 is at most 1 (got 1.5)",
+    ),
+    "example of another type": (
+        "schedule:",
+        "serving: {example: [1, 2.5, true, north]}\nschedule:",
+        27,
+        "serving.example.1",
+        "expected a whole number, of rooms (got 2.5)",
+    ),
+    "example of no category": (
+        "schedule:",
+        "serving: {example: [1, 2, true, east]}\nschedule:",
+        27,
+        "serving.example.3",
+        'expected one of north, south, of area (got "east")',
+    ),
+    "example with a text for a number": (
+        "schedule:",
+        "serving: {example: [x, 2, 1, north]}\nschedule:",
+        27,
+        "serving.example.0",
+        "expected a number",
+    ),
+    "example with a number for a boolean": (
+        "schedule:",
+        "serving: {example: [1, 2, 5, north]}\nschedule:",
+        27,
+        "serving.example.2",
+        "true or false",
+    ),
+    "example that lacks a value": (
+        "schedule:",
+        "serving: {example: [null, 2, true, north]}\nschedule:",
+        27,
+        "serving.example.0",
+        "expected a value, as its missing isn't impute, of size (got null)",
+    ),
 }
 
 
@@ -353,3 +439,14 @@ def test_a_key_is_a_column_or_a_list(key, columns):
     content = yaml.safe_load((MODELS / "housing" / "model.yaml").read_text()) | {"split": {"key": key}}
     model = parse_model(yaml.safe_dump(content).encode(), "model.yaml")
     assert (model.split.columns, model.columns_kept) == (columns, ("id",))
+
+
+@pytest.mark.parametrize(
+    ("costs", "key", "said"),
+    [("{a: {a: 3}}", "threshold.costs.a.a", "right label"), ("{a: 0, b: 0}", "threshold.costs", "above 0")],
+)
+def test_costs_that_cost_nothing_are_refused(costs: str, key: str, said: str) -> None:
+    text = CLASSES.replace("name: price", "name: price\n  classes: [a, b]").replace("maximum: 4", "maximum: 1")
+    (message,) = refused(f"{text}threshold: {{costs: {costs}}}\n".encode())
+    assert f": {key}: " in message
+    assert said in message
