@@ -141,7 +141,7 @@ class Archive:
         if found != wanted:
             raise BackupError(f"{folder}: expected {', '.join(sorted(wanted))}; found {', '.join(sorted(found))}")
         now = datetime.now(UTC)
-        set_id = new_id(now)
+        set_id = new_id(now, self.vault.ids())
         with self.vault.making(set_id):
             held = tuple(self._held(folder / name) for name in sorted(wanted))
             manifest = Manifest.of(set_id, held, created=now, key_id=self.vault.key_id)

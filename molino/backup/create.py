@@ -14,15 +14,13 @@ from molino.backup.manifest import BUNDLE, DATABASES, Held, Manifest
 from molino.backup.opening import open_vault
 from molino.backup.places import BUNDLE_FILE, Place, bundle, places, repository_elsewhere
 from molino.backup.settings import BackupSettings
-from molino.backup.vault import Vault
+from molino.backup.vault import ID_TIME, Vault, made_at
 from molino.contracts.errors import BackupError, MolinoError, StoreError
 from molino.contracts.settings import Settings
 from training.deploy.target import open_target
 from training.stores.contract import Listed
 from training.stores.opening import open_store, sha256_of
 
-ID_TIME = "%Y%m%d-%H%M%S"
-"""How ids begin, in UTC: in their order sets were made."""
 WORKERS = 4
 """Objects that are copied at once."""
 
@@ -40,7 +38,8 @@ class Thinning:
         """Return which of the sets, the newest first, stay."""
         found, days, weeks = set(), set(), set()
         for set_id in ids:
-            made = _made(set_id)
+            if (made := made_at(set_id)) is None:
+                continue
             day, week = made.date(), made.isocalendar()[:2]
             age = (at.date() - day).days
             last_of_day = day not in days and age <= self.days
@@ -61,7 +60,8 @@ class Retention:
     thinning: Thinning | None = None
 
     def gone(self, ids: Sequence[str], at: datetime) -> list[str]:
-        """Return which of the sets, the newest first, are to be removed."""
+        """Return which of the sets, the newest first, are to be removed; none that somebody has given another name."""
+        ids = [set_id for set_id in ids if made_at(set_id)]
         kept = self.thinning.kept(ids, at) if self.thinning else set(ids)
         numbers = {set_id: number for number, set_id in enumerate(one for one in ids if one in kept)}
         return [one for one in ids[1:] if one not in numbers or self._is_gone(numbers[one], one, at)]
@@ -69,7 +69,8 @@ class Retention:
     def _is_gone(self, number: int, set_id: str, at: datetime) -> bool:
         if self.keep is not None and number >= self.keep:
             return True
-        return self.max_age is not None and at - _made(set_id) > self.max_age
+        made = made_at(set_id)
+        return self.max_age is not None and made is not None and at - made > self.max_age
 
 
 @dataclass(frozen=True)
@@ -102,20 +103,25 @@ def create(settings: Settings, backup: BackupSettings, retention: Retention | No
             with suppress(MolinoError):  # what it left is removed by the next one too
                 vault.sweep()
             raise
-        removed = retention.gone(vault.ids(), made.manifest.created)
+        gone = retention.gone(vault.ids(), made.manifest.created)
+        removed = [set_id for set_id in gone if set_id != made.manifest.id]  # another one may be newer already
         for set_id in removed:
             vault.remove(set_id)
         left = _swept(vault)
         return Created(made.manifest, made.new_files, made.new_bytes, tuple(removed), left)
 
 
-def new_id(created: datetime) -> str:
-    """Return an id for a set, which comes after those of all that were made before."""
-    return f"{created:{ID_TIME}}-{created.microsecond:05x}{secrets.token_hex(1)[0]}"
+def new_id(created: datetime, before: Sequence[str]) -> str:
+    """Return an id for a set, which comes after those of all that were made before.
 
-
-def _made(set_id: str) -> datetime:
-    return datetime.strptime(set_id[:15], ID_TIME).replace(tzinfo=UTC)
+    Args:
+        created: when it is made.
+        before: ids of those, the newest first. Where a clock was ahead when the newest was made, this one is told to
+            be of the second after it: else an older set would pass for the newest.
+    """
+    set_id = f"{created:{ID_TIME}}-{created.microsecond:05x}{secrets.token_hex(1)[0]}"
+    newest = made_at(before[0]) if before else None
+    return set_id if newest is None or set_id > before[0] else new_id(newest + timedelta(seconds=1), before)
 
 
 def _swept(vault: Vault) -> str | None:
@@ -133,7 +139,7 @@ class _Making:
     def __init__(self, settings: Settings, backup: BackupSettings, vault: Vault) -> None:
         self.settings, self.backup, self.vault = settings, backup, vault
         self.created = datetime.now(UTC)
-        self.id = new_id(self.created)
+        self.id = new_id(self.created, vault.ids())
 
     def make(self) -> Created:
         found = places(self.settings, self.backup)

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 import molino
 from molino.contracts.identifiers import RUN_ID_PATTERN
@@ -25,10 +25,17 @@ class Held(BaseModel):
     """Its path there."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(ge=0)
-    blob: str = ""
+    blob: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     """Name of its bytes in the store of backups, where they are encrypted; else it is the SHA-256."""
     mark: str = ""
     """What the listing told when it was read: while it tells the same, the next set needn't read it."""
+
+    @field_validator("key")
+    @classmethod
+    def _stays_in_its_place(cls, key: str) -> str:
+        if "\0" in key or ".." in key.split("/"):
+            raise ValueError(f"expected a path within its place, not {key!r}")
+        return key
 
     @property
     def name(self) -> str:

@@ -7,11 +7,12 @@ there while a set is being made.
 
 import json
 import os
+import secrets
 import socket
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from molino.backup.cipher import Cipher
@@ -24,10 +25,12 @@ from training.stores.beats import LEFT_SECONDS, beating
 from training.stores.contract import Store
 from training.stores.opening import sha256_of
 
-SETS, BEGUN = "sets/", "begun/"
+SETS, BEGUN, CLOCK = "sets/", "begun/", "clock/"
 MANIFEST, SUM, MAC = "manifest.json", "manifest.json.sha256", "manifest.json.hmac"
 PIECE = 200
 """Objects that a sweep removes between two looks at sets and marks."""
+ID_TIME = "%Y%m%d-%H%M%S"
+"""How ids begin, in UTC: in their order sets were made."""
 
 
 class Vault:
@@ -49,9 +52,10 @@ class Vault:
         return self.cipher.key_id if self.cipher else None
 
     def ids(self) -> list[str]:
-        """Return the ids of all sets, the newest first."""
+        """Return the ids of all sets, the newest first; after them those whose folders somebody has renamed."""
         keys = (key.split("/") for key in self.store.list(SETS))
-        return sorted((key[1] for key in keys if len(key) == 3 and key[2] == MANIFEST), reverse=True)
+        found = (key[1] for key in keys if len(key) == 3 and key[2] == MANIFEST)
+        return sorted(found, key=lambda set_id: (made_at(set_id) is not None, set_id), reverse=True)
 
     def read(self, set_id: str, trusted: bool = False) -> Manifest:
         """Return a set's manifest.
@@ -61,24 +65,33 @@ class Vault:
             trusted: whether it must be authenticated, where there is a key; one of another key passes else.
 
         Raises:
-            BackupError: there is no such set, or its manifest was altered or is of another version.
+            BackupError: there is no such set, or its manifest was altered, renamed or is of another version.
         """
         key = f"{SETS}{set_id}/{MANIFEST}"
         if not is_run_id(set_id) or not self.store.exists(key):
             raise BackupError(f"there is no set {set_id!r} in {self.store.uri(SETS)}; see `molino backup list`")
         data, path = self.store.read(key), self.scratch / MANIFEST
-        told = self.store.read(f"{SETS}{set_id}/{SUM}").decode(errors="replace").partition(" ")[0]
         path.write_bytes(data)
-        if sha256_of(path) != told:
-            raise BackupError(f"{self.store.uri(key)}: its sha256 isn't what {SUM} says; the set is damaged")
-        if self.signer:
-            written = self.store.read(f"{SETS}{set_id}/{MAC}") if self.store.exists(f"{SETS}{set_id}/{MAC}") else b""
-            if fault := self.signer.fault(data, written.decode(errors="replace"), trusted):
-                raise BackupError(f"{self.store.uri(key)}: {fault}")
+        if sha256_of(path) != self._beside(set_id, SUM).partition(" ")[0]:
+            raise BackupError(
+                f"{self.store.uri(key)}: its sha256 isn't what {SUM} says; the set is damaged: take another, and "
+                "remove this one's folder"
+            )
+        if self.signer and (fault := self.signer.fault(data, self._beside(set_id, MAC), trusted)):
+            raise BackupError(f"{self.store.uri(key)}: {fault}")
         manifest = read_json(Manifest, data)
         if isinstance(manifest, str):
-            raise BackupError(f"{self.store.uri(key)}: {manifest}; it may be of a newer Molino")
+            raise BackupError(
+                f"{self.store.uri(key)}: {manifest}; it was altered, or a newer Molino has made it and reads it"
+            )
+        if manifest.id != set_id:
+            raise BackupError(f"{self.store.uri(key)}: it is of the set {manifest.id}: give its folder that name again")
         return manifest
+
+    def _beside(self, set_id: str, name: str) -> str:
+        """Return what a file beside a manifest says; empty where there is none."""
+        key = f"{SETS}{set_id}/{name}"
+        return self.store.read(key).decode(errors="replace") if self.store.exists(key) else ""
 
     def write(self, manifest: Manifest) -> None:
         """Write a manifest, whose files are all there: from then on it is a set."""
@@ -148,9 +161,9 @@ class Vault:
     def making(self, set_id: str) -> Iterator[None]:
         """Mark that a set is being made or restored, as long as the context lasts: nobody removes bytes meanwhile."""
         key = f"{BEGUN}{set_id}"
-        mark = {"host": socket.gethostname(), "pid": os.getpid()}
+        mark = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
         try:
-            with beating(lambda: self.store.write(key, json.dumps({**mark, "at": time.time()}).encode())):
+            with beating(lambda: self.store.write(key, mark)):
                 yield
         finally:
             self.store.delete(key)
@@ -183,16 +196,27 @@ class Vault:
     def _others(self) -> list[str]:
         """Return the marks of sets in the making; those that were left are removed."""
         found = []
-        for key in list(self.store.list(BEGUN)):
+        marks = self.store.written(BEGUN)
+        now = self._now() if marks else None
+        for key, when in marks.items():
             try:
-                mark = json.loads(self.store.read(key))
+                mark = self.store.read(key)
             except StoreError:
                 continue  # it has just ended
-            if _is_left(mark["host"], mark["pid"], mark["at"]):
+            if (now and now - when > timedelta(seconds=LEFT_SECONDS)) or _is_left(mark):
                 self.store.delete(key)
             else:
                 found.append(key)
         return found
+
+    def _now(self) -> datetime | None:
+        """Return what time it is by the store's own clock, by which its marks were written."""
+        key = f"{CLOCK}{secrets.token_hex(4)}"
+        self.store.write(key, b"")
+        try:
+            return self.store.written(key).get(key)
+        finally:
+            self.store.delete(key)
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
@@ -204,11 +228,21 @@ class Vault:
             Path(name).unlink(missing_ok=True)
 
 
-def _is_left(host: str, process: int, at: float) -> bool:
-    """Tell whether a mark was left by one that was killed: on this host its process is asked."""
-    if host == socket.gethostname() and not _runs(process):
-        return True
-    return time.time() - at > LEFT_SECONDS
+def made_at(set_id: str) -> datetime | None:
+    """Return when a set was made, as its id tells; none where somebody has given it another name."""
+    try:
+        return datetime.strptime(set_id[:15], ID_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _is_left(mark: bytes) -> bool:
+    """Tell whether a mark is of a process of this host that was killed."""
+    try:
+        told = json.loads(mark)
+        return bool(told["host"] == socket.gethostname() and not _runs(int(told["pid"])))
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return False  # Molino hasn't written it; it goes with age.
 
 
 def _runs(process: int) -> bool:

@@ -50,7 +50,7 @@ def create(
     for line in made.manifest.left_out:
         print(f"left out: {line}")
     if made.not_swept:
-        print(f"nothing that no set needs was removed: {made.not_swept}; remove that set's folder")
+        print(f"nothing that no set needs was removed: {made.not_swept}")
     for set_id in made.removed:
         print(f"removed: set {set_id}")
     print(

@@ -19,6 +19,7 @@ from molino.backup.manifest import Manifest
 from molino.backup.opening import open_vault
 from molino.backup.restore import restore
 from molino.backup.settings import BackupSettings
+from molino.backup.vault import Vault
 from molino.backup.verify import verify
 from molino.cli import app
 from molino.contracts.errors import BackupError
@@ -156,6 +157,25 @@ def test_nothing_is_swept_while_another_set_is_being_made(
     assert "abc" not in blobs(tmp_path)
 
 
+@pytest.mark.parametrize("mark", [b"", b"[1]", b'{"host": "another", "pid": 1, "at": 9e12}'])
+def test_a_mark_of_whatever_content_goes_by_its_age(
+    settings: Settings, backup: BackupSettings, tmp_path: Path, mark: bytes
+) -> None:
+    path = tmp_path / "sets/begun/another"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(mark)
+    create(settings, backup)
+    assert path.exists()
+
+    (tmp_path / "sets/blobs/ab").mkdir(exist_ok=True)
+    (tmp_path / "sets/blobs/ab/abc").write_bytes(b"left")
+    os.utime(path, (0, 0))
+    create(settings, backup)
+    assert not path.exists()
+    assert "abc" not in blobs(tmp_path)
+    assert not list((tmp_path / "sets" / "clock").iterdir())
+
+
 @pytest.mark.parametrize("was_left", [False, True])
 def test_a_set_that_is_made_during_a_sweep_stays_whole(
     settings: Settings, backup: BackupSettings, monkeypatch: pytest.MonkeyPatch, was_left: bool
@@ -240,11 +260,57 @@ def test_a_damaged_manifest_is_refused(settings: Settings, backup: BackupSetting
         checked(settings, backup, made.id)
 
 
-def test_a_damaged_set_keeps_no_new_one_from_being_made(
+def test_a_manifest_whose_sum_is_missing_is_refused(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
+    made = create(settings, backup).manifest
+    (tmp_path / "sets" / "sets" / made.id / "manifest.json.sha256").unlink()
+    with pytest.raises(BackupError, match=r"manifest\.json\.sha256 says; the set is damaged: take another, and remove"):
+        checked(settings, backup, made.id)
+
+
+def test_a_set_under_another_name_is_refused_and_is_never_the_newest(
     settings: Settings, backup: BackupSettings, tmp_path: Path
 ) -> None:
+    renamed, other = create(settings, backup).manifest, create(settings, backup).manifest
+    for name in ("before-the-upgrade", "20200101-000000-000000"):
+        (tmp_path / "sets/sets" / renamed.id).rename(tmp_path / "sets/sets" / name)
+        assert ids(settings, backup) == [other.id, name]
+        with pytest.raises(BackupError, match=f"it is of the set {renamed.id}: give its folder that name again"):
+            checked(settings, backup, name)
+        (tmp_path / "sets/sets" / name).rename(tmp_path / "sets/sets" / renamed.id)
+    assert checked(settings, backup, renamed.id) == renamed
+
+
+def test_a_set_under_another_name_stays_and_takes_no_other_ones_place(
+    settings: Settings, backup: BackupSettings, tmp_path: Path
+) -> None:
+    renamed, other = create(settings, backup).manifest, create(settings, backup).manifest
+    (tmp_path / "sets/sets" / renamed.id).rename(tmp_path / "sets/sets/before-the-upgrade")
+    made = create(settings, backup, Retention(2, timedelta(days=1), Thinning(timedelta(hours=1), 1, 1)))
+    assert made.removed == ()
+    assert ids(settings, backup) == [made.manifest.id, other.id, "before-the-upgrade"]
+    assert "it is of the set" in str(made.not_swept)
+
+
+@pytest.mark.parametrize("key", ["../../evil", "a/../../b", "a\0b"])
+def test_a_manifest_that_names_what_is_in_no_place_is_refused(
+    settings: Settings, backup: BackupSettings, tmp_path: Path, key: str
+) -> None:
+    made = create(settings, backup).manifest
+    files = tuple(held.model_copy(update={"key": key}) for held in made.files)
+    with open_vault(settings, backup) as vault:
+        vault.write(made.model_copy(update={"files": files}))
+    with pytest.raises(BackupError, match=r"manifest\.json: .*expected a path within its place, not .*it was altered"):
+        restored(backup, tmp_path / "empty")
+    assert not (tmp_path / "empty" / "store").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.json.sha256"])
+def test_a_damaged_set_keeps_no_new_one_from_being_made(
+    settings: Settings, backup: BackupSettings, tmp_path: Path, name: str
+) -> None:
     first = create(settings, backup).manifest
-    flip(tmp_path / "sets" / "sets" / first.id / "manifest.json")
+    path = tmp_path / "sets" / "sets" / first.id / name
+    flip(path) if name == "manifest.json" else path.unlink()
     made = create(settings, backup)
 
     assert made.manifest.id in ids(settings, backup)
@@ -255,7 +321,7 @@ def test_a_damaged_set_hides_no_other_from_the_list(
     settings: Settings, backup: BackupSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, damaged = create(settings, backup).manifest.id, create(settings, backup).manifest.id
-    flip(tmp_path / "sets" / "sets" / damaged / "manifest.json")
+    (tmp_path / "sets" / "sets" / damaged / "manifest.json.sha256").unlink()
     monkeypatch.setenv("MOLINO_HOME", str(settings.root))
     monkeypatch.setenv("MOLINO_BACKUP_STORE", str(tmp_path / "sets"))
     for options in ((), ("--json",)):
@@ -310,6 +376,37 @@ def test_another_key_makes_sets_beside_those_of_the_first(settings: Settings, tm
 
 
 # What stays.
+
+
+def test_the_newest_set_is_the_last_one_made_though_a_clock_was_ahead(
+    settings: Settings, backup: BackupSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=30)
+    with monkeypatch.context() as context:
+        context.setattr("molino.backup.create.datetime", type("Ahead", (datetime,), {"now": lambda _: ahead}))
+        first = create(settings, backup).manifest
+    made = create(settings, backup, Retention(keep=1))
+
+    assert made.removed == (first.id,)
+    assert ids(settings, backup) == [made.manifest.id]
+    assert made.manifest.created < ahead
+
+
+def test_a_set_never_removes_itself_though_another_was_made_meanwhile(
+    settings: Settings, backup: BackupSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, others = Vault.write, []
+
+    def write_after_another(vault: Vault, manifest: Manifest) -> None:
+        if not others:
+            others.append(manifest)
+            others.append(create(settings, backup).manifest)
+        write(vault, manifest)
+
+    monkeypatch.setattr(Vault, "write", write_after_another)
+    made = create(settings, backup, Retention(keep=1))
+    assert made.removed == ()
+    assert ids(settings, backup) == [others[1].id, made.manifest.id]
 
 
 def test_only_what_no_kept_set_names_is_removed(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
