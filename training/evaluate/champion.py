@@ -62,6 +62,13 @@ class HeldOut:
     actual: NDArray[Any]
     answers: Predictions
     seed: int
+    together: NDArray[Any] | None = None
+    """Equal for rows that belong together, as `training.metrics.resamples.Resamples` takes it."""
+
+    def resamples(self, chosen: NDArray[np.intp]) -> Resamples:
+        """Return the resamples of some of the rows."""
+        together = None if self.together is None else self.together[chosen]
+        return Resamples(len(chosen), self.seed, together=together)
 
 
 def compare(store: Store, model: ModelFile, version: str, held_out: HeldOut, folder: Path) -> Beside | str:
@@ -169,7 +176,7 @@ def _beside(store: Store, model: ModelFile, release: Release, held_out: HeldOut,
         return obstacle
     asked = folder / f"compared-{release.version}.parquet"
     rows.write_parquet(asked)
-    actual, resamples = held_out.actual[chosen], Resamples(len(chosen), held_out.seed)
+    actual, resamples = held_out.actual[chosen], held_out.resamples(chosen)
     theirs = measure(actual, _answers(store, model, release, asked, folder), resamples, model.metrics)
     own = measure(actual, held_out.answers.take(chosen), resamples, model.metrics)
     if model.metric not in theirs or model.metric not in own:

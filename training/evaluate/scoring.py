@@ -14,6 +14,7 @@ from molino.contracts.results import CandidateResult, TrainResult
 from training.graphs.graph import Graph, Predictions, answer_file
 from training.metrics.resamples import Measure, Resamples
 from training.metrics.score import measure
+from training.splits import together
 from training.step import Context
 from training.stores.opening import fetch
 
@@ -48,6 +49,15 @@ def read_target(held_out: Path, model: ModelFile) -> NDArray[Any]:
             f"held-out rows have {model.target.name} {sorted(map(str, unknown))}; list it in target.classes"
         )
     return np.fromiter((position[name] for name in target.cast(pl.String)), np.intp, count=len(target))
+
+
+def kept_together(trained: TrainResult, held_out: Path) -> NDArray[np.float64] | None:
+    """Return what is equal for held-out rows that the split has kept together, [n]; none where that isn't known."""
+    import polars as pl
+
+    wanted = () if trained.split is None else trained.split.columns
+    there = [name for name in pl.read_parquet_schema(held_out) if name in wanted]
+    return together(trained.split, pl.read_parquet(held_out, columns=there))
 
 
 def score_all(

@@ -25,6 +25,7 @@ def slice_scores(
     answers: Predictions,
     seed: int,
     metrics: Collection[str] | None = None,
+    together: NDArray[Any] | None = None,
 ) -> dict[str, tuple[Slice, ...]]:
     """Return every metric on the rows of each value of some features, by feature.
 
@@ -35,17 +36,23 @@ def slice_scores(
         answers: what the model answered to them.
         seed: of the resamples.
         metrics: names of those to tell; all of the task where not given.
+        together: is equal for rows that belong together, [n]; each is by itself where not given.
     """
     import polars as pl
 
     if not features:
         return {}
     rows = pl.read_parquet(held_out, columns=list(features)).select(pl.all().cast(pl.String))
-    return {name: tuple(_slices(rows[name], actual, answers, seed, metrics)) for name in features}
+    return {name: tuple(_slices(rows[name], actual, answers, seed, metrics, together)) for name in features}
 
 
 def _slices(
-    column: Any, actual: NDArray[Any], answers: Predictions, seed: int, metrics: Collection[str] | None
+    column: Any,
+    actual: NDArray[Any],
+    answers: Predictions,
+    seed: int,
+    metrics: Collection[str] | None,
+    together: NDArray[Any] | None,
 ) -> list[Slice]:
     cells = column.to_numpy()
     counts = (
@@ -54,7 +61,8 @@ def _slices(
     found = []
     for value, rows in counts.head(MOST_SLICES).iter_rows():
         chosen = np.flatnonzero(column.is_null().to_numpy() if value is None else cells == value)
-        measured = measure(actual[chosen], answers.take(chosen), Resamples(rows, seed), metrics)
+        resamples = Resamples(rows, seed, together=None if together is None else together[chosen])
+        measured = measure(actual[chosen], answers.take(chosen), resamples, metrics)
         scores = {name: one.interval() for name, one in measured.items()}
         found.append(Slice(value=value, rows=rows, small=rows < SMALL_ROWS, scores=scores))
     return found

@@ -18,7 +18,7 @@ from training.evaluate.gate import decide
 from training.evaluate.ignored import ignored_classes
 from training.evaluate.importance import permutation_importance
 from training.evaluate.log import EvaluationLog
-from training.evaluate.scoring import read_target, score_all
+from training.evaluate.scoring import kept_together, read_target, score_all
 from training.evaluate.slices import slice_scores
 from training.graphs.graph import Predictions, read_sample
 from training.metrics.resamples import Measure, Resamples
@@ -47,13 +47,14 @@ def run(context: Context) -> Outcome:
     trained = context.result("train", TrainResult)
     held_out = fetch(context.store, trained.held_out, context.workdir / "held_out.parquet")
     actual = read_target(held_out, model)
-    resamples = Resamples(len(actual), seed)
+    kept = kept_together(trained, held_out)
+    resamples = Resamples(len(actual), seed, together=kept)
 
     scored, not_judged = score_all(context, trained, held_out, actual, resamples)
     measures = {name: one.measures for name, one in scored.items()}
     best, chosen = choose(model, trained, measures)
-    slices = slice_scores(held_out, model.slices, actual, scored[best].answers, seed, model.metrics)
-    releases = compare_releases(context, HeldOut(held_out, actual, scored[best].answers, seed))
+    slices = slice_scores(held_out, model.slices, actual, scored[best].answers, seed, model.metrics, kept)
+    releases = compare_releases(context, HeldOut(held_out, actual, scored[best].answers, seed, kept))
     baselines = baseline_measures(trained.baseline, model.metric, actual, resamples) if trained.baseline else {}
     ignored = _ignored(model, actual, scored[best].answers)
     coverage = coverage_of(scored[best].candidate, actual, scored[best].answers, resamples)

@@ -2,7 +2,8 @@
 
 A metric that is a function of sums over rows needs no rows for a resample but only the weights of their sums: 1000
 resamples are one matrix product. Up to `BLOCKS` rows each row is drawn by itself (the ordinary bootstrap of Efron,
-1979); above, rows are first put into that many random blocks of equal size, and blocks are drawn.
+1979); above, rows are first put into that many random blocks of equal size, and blocks are drawn. Rows that belong
+together are drawn together (Davison and Hinkley, 1997, 3.8): what each repeats of the others counts once.
 """
 
 from dataclasses import dataclass
@@ -45,11 +46,23 @@ class Measure:
 class Resamples:
     """Weights of n rows in every resample: the same for every model that is scored with them."""
 
-    def __init__(self, rows: int, seed: int, count: int = RESAMPLES) -> None:
+    def __init__(self, rows: int, seed: int, count: int = RESAMPLES, together: NDArray[Any] | None = None) -> None:
+        """Draw the resamples.
+
+        Args:
+            rows: n.
+            seed: of what is drawn.
+            count: of the resamples.
+            together: is equal for rows that belong together, [n]; each is by itself where it isn't given, or where all
+                would be one.
+        """
         rng = np.random.default_rng(seed)
         self.rows = rows
-        self.blocks = min(rows, BLOCKS)
-        self.block = np.arange(rows) if rows <= BLOCKS else rng.permutation(rows) % BLOCKS
+        unit, units = np.arange(rows), rows
+        if together is not None and len(different := np.unique(together)) > 1:
+            unit, units = np.searchsorted(different, together), len(different)
+        self.blocks = min(units, BLOCKS)
+        self.block = unit if units <= BLOCKS else (rng.permutation(units) % BLOCKS)[unit]
         drawn = rng.integers(0, self.blocks, size=(count, self.blocks))
         cells = drawn + self.blocks * np.arange(count)[:, None]
         counts = np.bincount(cells.ravel(), minlength=count * self.blocks).reshape(count, self.blocks)

@@ -5,7 +5,7 @@ through all positions where its parts depend on the data, and says by both which
 """
 
 from training.splits.contract import CALIBRATION, JUDGED, TEST, TRAIN, UNUSED, VALIDATION, Placement
-from training.splits.place import identify, kind_of, place, unseen
+from training.splits.place import identify, kind_of, place, together, unseen
 
 __all__ = [
     "CALIBRATION",
@@ -18,5 +18,6 @@ __all__ = [
     "identify",
     "kind_of",
     "place",
+    "together",
     "unseen",
 ]

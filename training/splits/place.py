@@ -57,6 +57,17 @@ def place(identity: SplitIdentity, rows: "pl.DataFrame", names: tuple[str, ...])
     return Placement(positions, strata.fill_null(-1).to_numpy(), names)
 
 
+def together(identity: SplitIdentity | None, rows: "pl.DataFrame") -> NDArray[np.float64] | None:
+    """Return what is equal for rows that a split keeps together, [n]: a group's, or those equal in every feature.
+
+    None of a split by time, where what stays together is only what happens at once, or where it can't be known.
+    """
+    kind = None if identity is None else kind_of(identity.kind)
+    if identity is None or kind is None or kind.ordered or not set(identity.columns) <= set(rows.columns):
+        return None
+    return kind.positions(identity, rows)
+
+
 def unseen(identity: SplitIdentity | None, rows: "pl.DataFrame") -> NDArray[np.bool_] | str:
     """Return which rows, [n], a model has certainly been neither trained nor chosen on; or why that can't be known.
 

@@ -7,7 +7,9 @@ from trained_run import MODELS
 
 from molino.contracts.model_file import ModelFile
 from training.evaluate.gate import Compared, decide, pick_best
-from training.metrics.resamples import Measure
+from training.graphs.graph import Predictions
+from training.metrics.resamples import Measure, Resamples
+from training.metrics.score import measure
 
 FLOOR = {"the mean of the training rows": Measure(np.full(4, 9.0))}
 
@@ -147,3 +149,21 @@ def test_a_worse_candidate_is_told_what_the_gate_allows():
 def test_what_could_not_be_compared_is_told():
     told = "The champion, version 3, is not compared: its classes are A, B."
     assert decide(model(), "mlp", {"rmse": value(1)}, [], None, [told]).reasons[-1] == told
+
+
+@pytest.mark.parametrize(("drawn_together", "most"), [(True, 0.1), (False, 1.0)])
+def test_an_equal_challenger_is_seldom_refused_where_the_rows_of_a_group_are_alike(drawn_together, most):
+    """Rows of a group err together, so that 600 rows of 30 groups tell little more than 30 do."""
+    refused, groups = 0, np.repeat(np.arange(30), 20)
+    resamples = Resamples(600, 0, together=groups if drawn_together else None)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        actual = rng.normal(0, 5, 600)
+        champion, challenger = (
+            measure(actual, Predictions(actual + rng.normal(0, 1, 30)[groups]), resamples, ["rmse"])["rmse"]
+            for _ in range(2)
+        )
+        compared = [Compared("the champion, version 3,", champion, challenger, 600)]
+        refused += not decide(model(), "There is 1 candidate, mlp", {"rmse": challenger}, compared, None).accepted
+    assert refused / 60 <= most
+    assert drawn_together or refused / 60 > 0.25

@@ -8,6 +8,7 @@ from trained_run import BAD, ENDED, GOOD, MODELS, TrainedRun, copy_database, rea
 
 from molino.contracts.errors import StepError, StoreError
 from molino.contracts.model_file import load_model
+from molino.contracts.record import record_key
 from molino.contracts.results import EvaluateResult, TrainResult
 from training.step import read_record
 from training.stores.file import FolderStore
@@ -255,8 +256,21 @@ def test_a_candidate_whose_metric_is_undefined_ends_no_evaluation_of_the_chosen_
     assert (result.best, list(result.scores), result.verdict.accepted) == (BAD, [BAD], True)
     assert result.verdict.reasons[-1] == (
         "Candidate good is not judged: poisson_deviance is undefined on the "
-        "103 held-out rows of housing, some with a target below 0 or an answer that isn't above it."
+        "93 held-out rows of housing, some with a target below 0 or an answer that isn't above it."
     )
+
+
+def test_rows_that_the_split_keeps_together_tell_no_more_than_one(new_run):
+    """Each held-out row four times, as a source with duplicates has them: the intervals are those of the row alone."""
+    import polars as pl
+
+    run = new_run("housing", changes=OPEN_GATE)
+    once = evaluate(run).scores[GOOD]["rmse"]
+    rows = pl.read_parquet(run.home / "made" / "r1" / "held_out.parquet")
+    run.store.delete(record_key("housing", "r1", "evaluate"))
+    hold_out(run, pl.concat([rows] * 4))
+    found = evaluate(run).scores[GOOD]["rmse"]
+    assert (found.high - found.low) / (once.high - once.low) == pytest.approx(1, abs=0.15)
 
 
 def test_no_held_out_rows_are_told(new_run):

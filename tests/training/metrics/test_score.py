@@ -141,6 +141,19 @@ def test_r2_is_the_same_in_whatever_unit_the_target_is(middle, spread):
     assert found.value == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("rows", [100, 3000])
+def test_rows_that_are_repeated_tell_no_more_than_once(rows):
+    actual, predicted = regression(rows)
+    once = measure(actual, Predictions(predicted), Resamples(rows, 0))
+    repeated = Resamples(4 * rows, 0, together=np.repeat(np.arange(rows), 4))
+    found = measure(np.repeat(actual, 4), Predictions(np.repeat(predicted, 4)), repeated)
+    assert all(np.allclose(found[name].samples, one.samples) for name, one in once.items())
+
+
+def test_rows_that_are_all_of_one_group_are_drawn_one_by_one():
+    assert np.array_equal(Resamples(50, 0, together=np.zeros(50)).weights, Resamples(50, 0).weights)
+
+
 def test_areas_of_a_single_class_are_left_out():
     chances = np.full((5, 2), 0.5)
     zeros = np.zeros(5, dtype=np.intp)
