@@ -58,9 +58,15 @@ class Time(SplitKind):
         return np.where(when >= test, TEST, np.where(when >= validation, VALIDATION, TRAIN)).astype(np.uint8)
 
     def folds(self, placement: Placement, count: int) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-        """Go forward: of count + 1 spans of time, each but the first judges what was trained on those before it."""
+        """Go forward: of count + 1 spans of time, each but the first judges what was trained on those before it.
+
+        Of fewer times there are as many spans, of a single one a fold without rows.
+        """
         different, rows = np.unique(placement.positions, return_counts=True)
         count = min(count, len(different) - 1)
+        if count < 1:
+            nothing = np.zeros(len(placement.positions), np.bool_)
+            return [(nothing, nothing)]
         ends, cuts, taken = np.cumsum(rows), [], 0
         for span in range(1, count + 1):
             taken = nearest(ends, span / (count + 1) * ends[-1], taken + 1, len(different) - count - 1 + span)

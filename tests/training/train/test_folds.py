@@ -70,6 +70,16 @@ def test_the_rows_that_stop_are_a_share_of_those_to_train_on(kind, tmp_path):
         assert 0.1 < stopping / (stopping + training) < 0.3
 
 
+@pytest.mark.parametrize("times", [3, 5, 7])
+def test_folds_of_few_times_are_told(times, tmp_path):
+    """The first fold trains on a single time, of which no row can be left out to stop by."""
+    model = model_of("regression", NUMBERS, split=SPLITS["time"][1])
+    when = pl.Series("when", [str(row % times) for row in range(70)])
+    dataset = case_of(tmp_path, model, frame_of(model_of("regression", NUMBERS), 70).with_columns(when)).dataset
+    with pytest.raises(StepError, match=r"fold 1 of 5 has 0 rows to stop by, .* \(rows of one time stay together\)"):
+        divide(dataset, 5)
+
+
 def test_a_group_is_in_one_part_of_a_fold(tmp_path):
     dataset, frame, count = divided(tmp_path, "group")
     for fold in divide(dataset, count):
