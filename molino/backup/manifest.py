@@ -2,10 +2,11 @@
 
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 import molino
 from molino.contracts.identifiers import RUN_ID_PATTERN
+from molino.contracts.reading import Moment
 
 BLOBS = "blobs/"
 DATABASES = "databases"
@@ -65,7 +66,7 @@ class Manifest(BaseModel):
 
     schema_version: Literal[1] = 1
     id: str = Field(pattern=RUN_ID_PATTERN)
-    created: AwareDatetime
+    created: Moment
     """When the first database was read: what is later isn't in the set, or nothing in it needs that."""
     molino: str
     """Version that wrote it."""

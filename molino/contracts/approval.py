@@ -1,7 +1,8 @@
 """What a person says of a version that waits for them: whether it may come into service, who, when and why."""
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from molino.contracts.reading import Moment
 from molino.contracts.record import run_prefix
 
 
@@ -12,7 +13,7 @@ class Approval(BaseModel):
 
     approved: bool
     by: str = Field(min_length=1)
-    at: AwareDatetime
+    at: Moment
     reason: str | None = None
 
     @property

@@ -6,9 +6,9 @@ A version was put in service (`promote`, `rollback`), or one that waited for the
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
-from molino.contracts.reading import read_json
+from molino.contracts.reading import Moment, read_json
 
 PROMOTIONS = "promotions/"
 """Prefix of all of them in the store."""
@@ -36,9 +36,9 @@ class Promotion(BaseModel):
     answered: list[float | str] | None
     """What the server answered to the release's own example; none where none is asked."""
     code_revision: str
-    started: AwareDatetime
+    started: Moment
     """When it began; of `approve` and `refuse`: when the person said so."""
-    ended: AwareDatetime
+    ended: Moment
     host: str
 
     @property

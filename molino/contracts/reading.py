@@ -1,10 +1,22 @@
 """How files of other versions are read: unknown keys are ignored, and what can't be read gives a cause."""
 
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def _in_every_zone(when: datetime) -> datetime:
+    if not 1970 <= when.year <= 9998:
+        raise PydanticCustomError("moment", "expected a time of the years 1970 to 9998")
+    return when
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_every_zone)]
+"""When something was done: a time that can be told in every time zone."""
 
 
 def read_json(kind: type[Kind], data: bytes) -> Kind | str:

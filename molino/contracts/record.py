@@ -3,12 +3,12 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from molino.contracts.address import hidden, without_credentials
 from molino.contracts.errors import MolinoError
-from molino.contracts.reading import read_json
+from molino.contracts.reading import Moment, read_json
 from molino.contracts.steps import STEP_NAMES
 
 
@@ -67,8 +67,8 @@ class Record(BaseModel):
     """The step's own result (`molino.contracts.results`), as JSON."""
     code_revision: str
     image: str | None
-    started: AwareDatetime
-    ended: AwareDatetime
+    started: Moment
+    ended: Moment
     host: str
 
     @property

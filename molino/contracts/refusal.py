@@ -1,7 +1,8 @@
 """Why a run's data made no version: how it differs from the last one, which the model file refuses."""
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
+from molino.contracts.reading import Moment
 from molino.contracts.record import run_prefix
 from molino.contracts.results import Change
 
@@ -11,7 +12,7 @@ class Refusal(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    at: AwareDatetime
+    at: Moment
     compared_with: str
     """The revision of the last version."""
     changes: tuple[Change, ...]

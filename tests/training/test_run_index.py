@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -234,3 +235,16 @@ def test_folders_are_named_in_order(s3: S3, tmp_path: Path) -> None:
         assert list(store.folders("runs/")) == ["a", "b"]
         assert list(store.folders("nowhere/")) == []
         assert list(Store.folders(store, "runs/")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "0999-01-01T00:00:00Z"])
+def test_a_record_of_a_time_that_no_calendar_can_tell_stops_no_list(store: CountingStore, when: str) -> None:
+    keep(store, "a", 2)
+    keep(store, "b", 2)
+    key = record_key("rows", "a", "ingest")
+    store.write(key, json.dumps(json.loads(store.read(key)) | {"started": when}).encode())
+    for marker in list(store.list(marker_prefix("rows"))):
+        store.delete(marker)
+    with capture_logs() as logs:
+        assert {run.run_id: run.state for run in list_runs(store)} == {"a": "unreadable", "b": "unfinished"}
+    assert logs[0]["cause"] == "started: expected a time of the years 1970 to 9998"
