@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from network_addresses import ends, target, told
 from network_policies import allowed
-from rendering import ALL_ON, CHART, VALUE_FILES, helm, pods, refusal, render
+from rendering import ALL_ON, CHART, LOGIN, VALUE_FILES, helm, pods, refusal, render
 from test_spellings import faults, rendered
 
 PARTS = ("airflow", "minio", "mlflow", "postgres", "serving", "tensorboard")
@@ -146,6 +146,21 @@ def test_the_notes_name_the_addresses_of_ingresses() -> None:
             ("serving", "other"),
         )
     ]  # fmt: skip
+
+
+def test_the_notes_name_the_addresses_where_people_log_in() -> None:
+    settings = (
+        *LOGIN, "oidc.mlflow.url=https://lab.example.com/", "oidc.minio.url=https://s3.example.com",
+        "tensorboard.ingress.enabled=true", "tensorboard.ingress.host=board.example.com",
+    )  # fmt: skip
+    said = notes(*(word for setting in settings for word in ("--set", setting)))
+    addresses = said.partition("to its controller:\n\n")[2].partition("\n\n")[0]
+    assert [line.split(maxsplit=2) for line in addresses.splitlines()] == [
+        ["tensorboard", "http://board.example.com"],
+        ["minio", "https://s3.example.com", "(for people, who log in there)"],
+        ["mlflow", "https://lab.example.com", "(for people, who log in there)"],
+        ["serving", "https://people.example.com", "(for people, who log in there)"],
+    ]
 
 
 def test_the_notes_name_no_pages_where_there_are_none() -> None:

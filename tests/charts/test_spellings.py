@@ -223,7 +223,7 @@ def spelled(place: str, logins: str, turn: int) -> dict[str, Any]:
         path: found[turn % len(found)] for path, found in SPELLINGS.items() if found and not path.startswith(unused)
     }
     switches = {f"{path.rpartition('.')[0]}.enabled": True for path in values if path.endswith("ingress.host")}
-    return values | switches | PLACES[place]
+    return values | switches | {"telemetry.traces": True} | PLACES[place]
 
 
 @pytest.mark.parametrize("turn", ROUNDS)

@@ -166,6 +166,7 @@ def test_known_development_passwords_give_way_to_a_secret() -> None:
         (["serving.ingress.path=/ml//x"], "serving.ingress.path: /ml//x is no path that an ingress takes"),
         (["serving.ingress.path=/ml/../x"], "serving.ingress.path: /ml/../x is no path that an ingress takes"),
         (["minio.service.port=9001"], "minio.service.port and minio.service.consolePort are both 9001"),
+        (["telemetry.endpoint=http://tempo:4318"], "telemetry.endpoint: nobody would send anything there"),
         (["telemetry.endpoint=tempo:4318"], "telemetry.endpoint: tempo:4318 is no address: expected one such as https"),
         (
             ["minio.enabled=false", "s3.endpoint=https://s3/a", "s3.auth.existingSecret=own"],
