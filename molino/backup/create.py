@@ -111,6 +111,11 @@ def create(settings: Settings, backup: BackupSettings, retention: Retention | No
         return Created(made.manifest, made.new_files, made.new_bytes, tuple(removed), left)
 
 
+def is_unicode(key: str) -> bool:
+    """Tell whether a name can be written as UTF-8: those of files are any bytes."""
+    return key.encode(errors="replace").decode() == key
+
+
 def new_id(created: datetime, before: Sequence[str]) -> str:
     """Return an id for a set, which comes after those of all that were made before.
 
@@ -144,6 +149,7 @@ class _Making:
     def make(self) -> Created:
         found = places(self.settings, self.backup)
         self._refuse_inside(found)
+        self._refuse_absent()
         with self.vault.making(self.id):
             before = self.vault.blobs()
             self.there = set(before)
@@ -220,6 +226,8 @@ class _Making:
 
     def _put(self, place: str, key: str, path: Path, mark: str = "") -> Held:
         """Put a file's bytes where they aren't yet; the file is gone after that."""
+        if not is_unicode(key):
+            raise BackupError(f"{place}: the name of {key!r} isn't UTF-8, and no manifest can hold it; rename it")
         sha256 = sha256_of(path)
         blob = self.vault.name(sha256)
         held = Held(place=place, key=key, sha256=sha256, bytes=path.stat().st_size, blob=blob, mark=mark)
@@ -237,6 +245,12 @@ class _Making:
             of_place = place.store.uri("").rstrip("/")
             if where.startswith(f"{of_place}/") and not place.only and not elsewhere:
                 raise BackupError(f"MOLINO_BACKUP_STORE: {where} is in {of_place}, which is backed up itself")
+
+    def _refuse_absent(self) -> None:
+        """Make sure that what the settings of backups name is there: a wrong path would be a set without it."""
+        for name, address in self.backup.places.items():
+            if address.path is not None and not address.path.expanduser().is_dir():
+                raise BackupError(f"MOLINO_BACKUP_PLACES: {name}: there is no folder {address}; correct its path")
 
     def _refuse_gone(self, held: list[Held]) -> None:
         """Make sure that no other process has removed what this set was to share with another."""

@@ -90,7 +90,10 @@ def restore_dump(settings: Settings, backup: BackupSettings, dump: Path, moved: 
         if file is None or name != TRACKING:
             return None
         if moved:
-            _relocate(dump, *moved)
+            try:
+                _relocate(dump, *moved)
+            except sqlite3.Error as error:
+                raise BackupError(f"database {name}: {error}; check the disk, or take another set") from error
         part = file.with_name(f"{file.name}.part")
         try:
             copy_sqlite(dump, part)

@@ -10,6 +10,7 @@ from molino.backup.settings import BackupSettings, key_bytes
 from molino.backup.signer import Signer
 from molino.backup.vault import Vault
 from molino.contracts.address import Address
+from molino.contracts.errors import BackupError
 from molino.contracts.settings import Settings
 from training.stores.opening import open_at
 
@@ -25,8 +26,18 @@ def open_vault(settings: Settings, backup: BackupSettings, part: str = "") -> It
 
     Raises:
         StoreError: no store has the address's scheme.
-        BackupError: there is a key, and nothing to encrypt with.
+        BackupError: there is a key, and nothing to encrypt with; or the system refuses what is done meanwhile.
     """
+    try:
+        with _open(settings, backup, part) as vault:
+            yield vault
+    except OSError as error:
+        place = error.filename2 or error.filename or settings.work or tempfile.gettempdir()
+        raise BackupError(f"{place}: {error.strerror or error}; check it and its disk") from error
+
+
+@contextmanager
+def _open(settings: Settings, backup: BackupSettings, part: str) -> Iterator[Vault]:
     folder = settings.work
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

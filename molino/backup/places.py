@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from molino.backup.manifest import BUNDLE, DATABASES
 from molino.backup.settings import BackupSettings
 from molino.contracts.address import Address
 from molino.contracts.errors import BackupError
@@ -33,7 +34,10 @@ class Place:
 
     def listed(self) -> Iterator[Listed]:
         """Yield what it holds."""
-        yield from (one for one in self.store.listed("") if not self.only or one.key == self.only)
+        if not self.only:
+            yield from self.store.listed("")
+        elif self.store.exists(self.only):
+            yield Listed(self.only, self.store.size(self.only), "")
 
 
 def places(settings: Settings, backup: BackupSettings) -> list[Place]:
@@ -54,10 +58,12 @@ def places(settings: Settings, backup: BackupSettings) -> list[Place]:
     if settings.artifacts_uri:
         found.append(Place("artifacts", open_at(settings.artifacts_uri, settings)))
     found.append(Place("home", open_at(Address(str(settings.root)), settings), only=KNOWN_HOSTS))
-    taken = {place.name for place in found}
+    taken = {"", DATABASES, BUNDLE, *(place.name for place in found)}
     for name, address in backup.places.items():
         if name in taken or "/" in name:
-            raise BackupError(f"MOLINO_BACKUP_PLACES: {name!r} is the name of a place that every set has; take another")
+            raise BackupError(
+                f"MOLINO_BACKUP_PLACES: {name!r} is no name, or that of a place that every set has; take another"
+            )
         found.append(Place(name, open_at(address, settings), further=True))
     return found
 

@@ -18,6 +18,7 @@ from molino.backup.verify import verify
 from molino.contracts.address import Address
 from molino.contracts.errors import BackupError, StoreError
 from molino.contracts.settings import Settings
+from pipelines.stack import running_lock
 from training.deploy.target import open_target
 from training.stores.opening import open_store
 
@@ -38,12 +39,15 @@ def restore(
 
     Raises:
         BackupError: something is there already; the set is damaged; nothing was changed. Or Postgres or git refuse.
+        RunError: `molino run` works there; nothing was changed.
         StoreError: a store can't be reached.
     """
     wanted = places(settings, backup)
     if not over:
         _refuse_filled(settings, backup, wanted)
     with open_vault(settings, backup) as vault, ExitStack() as marked:
+        if settings.tracking_file is not None:
+            marked.enter_context(running_lock(settings.root))
         with suppress(StoreError):  # a store that can be read alone
             marked.enter_context(vault.making(f"restore-{secrets.token_hex(3)}"))
         manifest = verify(vault, chosen(vault, set_id), unsigned)

@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +13,8 @@ from molino.contracts.address import Address
 from molino.contracts.settings import Settings
 
 KEY_BYTES = 32
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Of a database: its dump in a set is called by it."""
 
 
 class BackupSettings(BaseSettings):
@@ -38,6 +42,18 @@ class BackupSettings(BaseSettings):
     places: dict[str, Address] = Field(default_factory=dict)
     """Further folders or buckets by name, as JSON: `{"logs": "s3://molino-logs"}`."""
 
+    @field_validator("databases")
+    @classmethod
+    def _lead_to_postgres(cls, databases: dict[str, Address]) -> dict[str, Address]:
+        for name, address in databases.items():
+            if not NAME.fullmatch(name):
+                raise ValueError(f"expected a name of letters, digits, - and _, not {name!r}")
+            if address.scheme not in ("postgresql", "postgres") or not _is_valid(address):
+                raise ValueError(
+                    f"{name}: expected a URL such as postgresql://host:port/database, with user and password"
+                )
+        return databases
+
     @field_validator("key", "mac_key")
     @classmethod
     def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
@@ -53,6 +69,15 @@ class BackupSettings(BaseSettings):
         """Return the settings by which the store of backups is reached: another S3 may have other keys."""
         given = {name: getattr(self, name) for name in ("s3_endpoint", "s3_access_key", "s3_secret_key", "s3_region")}
         return settings.model_copy(update={name: value for name, value in given.items() if value})
+
+
+def _is_valid(address: Address) -> bool:
+    """Tell whether host, port and database can be read from a URL."""
+    try:
+        parts = urlsplit(address.secret)
+        return parts.port != 0 and bool(parts.path.strip("/"))
+    except ValueError:
+        return False
 
 
 def key_bytes(key: SecretStr) -> bytes:

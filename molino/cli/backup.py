@@ -21,10 +21,10 @@ Set = Annotated[str, typer.Argument(metavar="[SET]", help="Id of the set, as `li
 def create(
     keep: Annotated[int | None, typer.Option(min=1, help="Remove all but so many of the newest sets.")] = None,
     max_age: Annotated[
-        float | None, typer.Option(min=0, help="Remove sets that are older, in days; never the new one.")
+        float | None, typer.Option(min=0, max=36_500, help="Remove sets that are older, in days; never the new one.")
     ] = None,
     all_hours: Annotated[
-        float | None, typer.Option(min=0, help="Thin out: all sets stay that are younger, in hours.")
+        float | None, typer.Option(min=0, max=876_000, help="Thin out: all sets stay that are younger, in hours.")
     ] = None,
     daily: Annotated[int, typer.Option(min=0, help="Of those that are older, the last of each of so many days.")] = 30,
     weekly: Annotated[int, typer.Option(min=0, help="And the last of each of so many weeks.")] = 12,

@@ -14,20 +14,23 @@ if TYPE_CHECKING:
 
 def prune(
     yes: Annotated[bool, typer.Option("--yes", "--apply", help="Delete; without it, only say what would go.")] = False,
-    days: Annotated[float, typer.Option(min=0, help="What changed in the last so many days stays.")] = 90,
+    days: Annotated[float, typer.Option(min=0, max=36_500, help="What changed in the last so many days stays.")] = 90,
     runs: Annotated[int, typer.Option(min=1, help="The last so many runs of each model stay.")] = 20,
     releases: Annotated[
         int, typer.Option(min=10, help="The last so many releases of each model stay; the gate compares with 10.")
     ] = 10,
     safety_hours: Annotated[
-        float, typer.Option(min=0, help="What changed in the last so many hours stays: a run may be going on.")
+        float,
+        typer.Option(min=0, max=876_000, help="What changed in the last so many hours stays: a run may be going on."),
     ] = 24,
     served: Annotated[
         bool, typer.Option("--served", help="Let releases go too that have been in service before.")
     ] = False,
     revision_days: Annotated[
         float | None,
-        typer.Option(min=0, help="Data stays so many days after another revision took its place; else for ever."),
+        typer.Option(
+            min=0, max=36_500, help="Data stays so many days after another revision took its place; else for ever."
+        ),
     ] = None,
     revisions: Annotated[
         Path | None, typer.Option(help="File that tells what the data repository names, where there is no git.")

@@ -39,7 +39,7 @@ class FolderStore(Store):
             return self._path(key).read_bytes()
 
     def write(self, key: str, data: bytes) -> Artifact:
-        with self._errors(key), _replacing(self._path(key)) as path:
+        with self._writing(key), _replacing(self._path(key)) as path:
             path.write_bytes(data)
         return Artifact(key=key, uri=self.uri(key), sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
@@ -49,13 +49,13 @@ class FolderStore(Store):
 
     def upload(self, path: Path, key: str, rows: int | None = None) -> Artifact:
         sha256 = sha256_of(path)
-        with self._errors(key), _replacing(self._path(key)) as target:
+        with self._writing(key), _replacing(self._path(key)) as target:
             shutil.copyfile(path, target)
         return Artifact(key=key, uri=self.uri(key), sha256=sha256, bytes=path.stat().st_size, rows=rows)
 
     def take(self, path: Path, key: str, sha256: str, rows: int) -> Artifact:
         size = path.stat().st_size
-        with self._errors(key), _replacing(self._path(key)) as target:
+        with self._writing(key), _replacing(self._path(key)) as target:
             shutil.move(path, target)
         return Artifact(key=key, uri=self.uri(key), sha256=sha256, bytes=size, rows=rows)
 
@@ -73,6 +73,12 @@ class FolderStore(Store):
         yield from sorted(key for key in keys if key.startswith(prefix))
 
     def listed(self, prefix: str) -> Iterator[Listed]:
+        folder = self._path(prefix.rpartition("/")[0])
+        for path in folder.rglob("*"):
+            if path.is_symlink() and path.is_dir():
+                raise StoreError(
+                    f"{path} is a link to a folder, of which nothing is listed: put the folder in its place"
+                )
         for key in self.list(prefix):
             with suppress(FileNotFoundError):  # gone since it was listed
                 found = self._path(key).stat()
@@ -98,7 +104,7 @@ class FolderStore(Store):
                 path.rmdir()
 
     def delete(self, key: str) -> None:
-        with self._errors(key):
+        with self._errors(key), suppress(NotADirectoryError):  # there is none
             self._path(key).unlink(missing_ok=True)
 
     def uri(self, key: str) -> str:
@@ -118,7 +124,9 @@ class FolderStore(Store):
     def _path(self, key: str) -> Path:
         path = (self.root / key).resolve()
         if not path.is_relative_to(self.root):
-            raise StoreError(f"key {key!r} leads out of the store {self.root}")
+            raise StoreError(
+                f"key {key!r} leads out of the store {self.root}, by its name or by a link; take that away"
+            )
         return path
 
     @contextmanager
@@ -129,7 +137,18 @@ class FolderStore(Store):
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise StoreError(f"{self.uri(key)}: there is no such object") from error
         except OSError as error:
-            raise StoreError(f"{self.uri(key)}: {error.strerror}; check the folder {self.root} and its disk") from error
+            raise self._refused(key, error) from error
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[None]:
+        """Do the same where an object is made: there needn't be any."""
+        try:
+            yield
+        except OSError as error:
+            raise self._refused(key, error) from error
+
+    def _refused(self, key: str, error: OSError) -> StoreError:
+        return StoreError(f"{self.uri(key)}: {error.strerror}; check the folder {self.root} and its disk")
 
 
 def _folder(address: Address) -> Path:

@@ -22,8 +22,9 @@ from molino.backup.settings import BackupSettings
 from molino.backup.vault import Vault
 from molino.backup.verify import verify
 from molino.cli import app
-from molino.contracts.errors import BackupError
+from molino.contracts.errors import BackupError, RunError, StoreError
 from molino.contracts.settings import Settings
+from pipelines.stack import running_lock
 from training.stores.file import FolderStore
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -102,6 +103,45 @@ def test_sets_are_not_kept_in_what_is_backed_up(settings: Settings) -> None:
     inside = BackupSettings(store=str(settings.root / "store" / "backups"))
     with pytest.raises(BackupError, match=r"MOLINO_BACKUP_STORE: .* which is backed up itself"):
         create(settings, inside)
+
+
+def test_what_a_set_cannot_hold_is_refused_by_name(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(settings.root / "store") + b"/bad\xff"))
+    odd.write_bytes(b"x")
+    with pytest.raises(BackupError, match=r"store: the name of 'bad.udcff' isn't UTF-8, .*; rename it"):
+        create(settings, backup)
+    odd.unlink()
+
+    (tmp_path / "elsewhere").mkdir()
+    (settings.root / "store/link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=r"store/link is a link to a folder, .*: put the folder in its place"):
+        create(settings, backup)
+    (settings.root / "store/link").unlink()
+
+    (settings.root / "work").mkdir()
+    (settings.root / "work/link").symlink_to(tmp_path / "elsewhere")
+    create(settings, backup)
+
+
+@pytest.mark.parametrize("name", ["", "databases", "repository", "store", "a/b"])
+def test_no_further_place_takes_the_name_of_another(settings: Settings, tmp_path: Path, name: str) -> None:
+    backup = BackupSettings(store=str(tmp_path / "sets"), places={name: str(tmp_path)})
+    with pytest.raises(BackupError, match=f"MOLINO_BACKUP_PLACES: '{name}' is no name, or that of a place"):
+        create(settings, backup)
+
+
+def test_a_further_place_that_is_not_there_is_refused(settings: Settings, tmp_path: Path) -> None:
+    backup = BackupSettings(store=str(tmp_path / "sets"), places={"logs": str(tmp_path / "nowhere")})
+    with pytest.raises(
+        BackupError, match=r"MOLINO_BACKUP_PLACES: logs: there is no folder .*nowhere; correct its path"
+    ):
+        create(settings, backup)
+
+
+@pytest.mark.parametrize("option", ["--max-age", "--all-hours"])
+def test_an_age_beyond_all_calendars_is_refused(option: str) -> None:
+    for value in ("1e300", "inf"):
+        assert CliRunner().invoke(app, ["backup", "create", option, value]).exit_code == 2
 
 
 # Whole or not at all.
@@ -213,6 +253,24 @@ def test_a_set_is_restored_whole_though_it_is_removed_meanwhile(
         assert (tmp_path / "empty/dvc/files/md5/ab").read_bytes() == b"bytes of dvc/files/md5/ab"
         vault.sweep()
     assert blobs(tmp_path) == set()
+
+
+def test_nothing_is_restored_into_a_home_that_runs(settings: Settings, backup: BackupSettings) -> None:
+    create(settings, backup)
+    with running_lock(settings.root), pytest.raises(RunError, match=r"another run uses .*: stop it"):
+        restored(backup, settings.root, over=True)
+    restored(backup, settings.root, over=True)
+
+
+def test_what_the_system_refuses_is_one_line(settings: Settings, backup: BackupSettings, tmp_path: Path) -> None:
+    create(settings, backup)
+    (tmp_path / "other/mlflow.db").mkdir(parents=True)
+    with pytest.raises(BackupError, match=r"other/mlflow\.db: Is a directory; check it and its disk"):
+        restored(backup, tmp_path / "other")
+
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"file/begun/.*; check the folder .*file and its disk"):
+        create(settings, BackupSettings(store=str(tmp_path / "file")))
 
 
 # Damage.

@@ -186,6 +186,40 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, variables: d
         read_environment(BackupSettings)
 
 
+@pytest.mark.parametrize(
+    ("databases", "said"),
+    [
+        ({"a/../b": "postgresql://u:geheim@h/x"}, "expected a name of letters, digits, - and _, not 'a/../b'"),
+        (
+            {"a": "postgresql://u:geheim@[h/x"},
+            "a: expected a URL such as postgresql://host:port/database, with user and password",
+        ),
+        (
+            {"a": "postgresql://u:geheim@h:99999/x"},
+            "a: expected a URL such as postgresql://host:port/database, with user and password",
+        ),
+        (
+            {"a": "postgresql://u:geheim@h"},
+            "a: expected a URL such as postgresql://host:port/database, with user and password",
+        ),
+        (
+            {"a": "mysql://u:geheim@h/x"},
+            "a: expected a URL such as postgresql://host:port/database, with user and password",
+        ),
+    ],
+)
+def test_an_address_of_no_database_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, databases: dict[str, str], said: str
+) -> None:
+    from molino.contracts.errors import SettingsError
+    from molino.contracts.settings import read_environment
+
+    monkeypatch.setenv("MOLINO_BACKUP_DATABASES", json.dumps(databases))
+    with pytest.raises(SettingsError) as caught:
+        read_environment(BackupSettings)
+    assert str(caught.value) == f"MOLINO_BACKUP_DATABASES: {said}"
+
+
 def test_databases_are_named_by_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOLINO_BACKUP_DATABASES", json.dumps(databases_of(5432, "one")))
     found = BackupSettings().databases["mlflow"]
