@@ -70,5 +70,5 @@ def _claims(store: Store) -> Iterator[str]:
         if now and now - when > FORGOTTEN:
             store.delete(key)
         else:
-            model, run_id, _ = key.removeprefix(CLAIMS).split("/")
-            yield f"run {run_id} of {model}"
+            model, _, rest = key.removeprefix(CLAIMS).partition("/")
+            yield f"run {rest.partition('/')[0]} of {model}"

@@ -134,7 +134,8 @@ class Inventory:
             promotion = parse_promotion(self.store.read(key))
             if isinstance(promotion, str):
                 model = key.removeprefix(PROMOTIONS).partition("/")[0]
-                found |= {Name("version", model, version) for version in self._registered.get(model, {})}
+                versions = {*self._registered.get(model, {}), *self.store.folders(f"{RELEASES}{model}/")}
+                found |= {Name("version", model, version) for version in versions}
             else:
                 found |= {Name("version", promotion.model, promotion.version)}
                 found |= {Name("version", promotion.model, one) for one in [promotion.previous_version] if one}

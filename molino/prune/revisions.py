@@ -48,8 +48,16 @@ class Revisions:
         self._named = None
 
     def write(self, path: Path) -> None:
-        """Write what is named to a file, for a process that has no git."""
-        path.write_text(json.dumps({md5: moment.isoformat() for md5, moment in self.named().items()}))
+        """Write what is named to a file, for a process that has no git.
+
+        Raises:
+            PruneError: it can't be written.
+        """
+        told = json.dumps({md5: moment.isoformat() for md5, moment in self.named().items()})
+        try:
+            path.write_text(told)
+        except OSError as error:
+            raise PruneError(f"{path}: {error.strerror}; name a file that can be written") from error
 
 
 def in_folder(content: bytes) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from molino.contracts.address import Address
 from molino.contracts.errors import PruneError
+from molino.contracts.promotion import PROMOTIONS
 from molino.contracts.record import Artifact, Record, record_key
 from molino.contracts.settings import Settings
 from molino.prune.inventory import DATA, Inventory
@@ -203,6 +204,24 @@ def test_a_claim_that_was_left_by_a_killed_step_is_forgotten(tmp_path: Path, mon
         assert found == (f"run r9 of {MODEL}",)
     os.utime(Path(home.settings.store_uri) / f"{claims.CLAIMS}{MODEL}/r9/00", (OLD, OLD))
     with claims.deleting(home.store) as found:
+        assert found == ()
+
+
+def test_a_promotion_that_cannot_be_read_pins_releases_that_the_registry_has_no_more(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write(f"{PROMOTIONS}{MODEL}/x.json", b"{}")
+    store.write(f"releases/{MODEL}/7/release.json", b"{}")
+    inventory = Inventory(Settings(home=tmp_path), store, cast("MlflowClient", None))
+    assert inventory._promoted() == {Name("version", MODEL, "7")}
+
+
+def test_what_is_no_claim_of_a_step_is_named_and_forgotten(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write(f"{claims.CLAIMS}odd", b"")
+    with claims.deleting(store) as found:
+        assert found == ("run  of odd",)
+    os.utime(tmp_path / f"{claims.CLAIMS}odd", (OLD, OLD))
+    with claims.deleting(store) as found:
         assert found == ()
 
 

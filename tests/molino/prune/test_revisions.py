@@ -115,6 +115,11 @@ def test_what_is_named_passes_through_a_file(repository: Path, tmp_path: Path) -
     assert Revisions(Settings(home=tmp_path / "none"), tmp_path / "revisions.json").named() == asked.named()
 
 
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PruneError, match=r"nowhere/x: No such file or directory; name a file that can be written"):
+        Revisions(Settings(home=tmp_path / "home")).write(tmp_path / "nowhere/x")
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "revisions.json").write_text("[]")
     with pytest.raises(PruneError, match=r"revisions\.json: it is no file of revisions"):
