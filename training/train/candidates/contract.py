@@ -62,11 +62,13 @@ class Material:
     judge: Judge = _keep_on
     """Of a search's trial: may end one that isn't worth going on with."""
 
-    def heard(self, done: int, total: int, on_train: float, on_validation: float | None) -> None:
+    def heard(
+        self, done: int, total: int, on_train: float, on_validation: float | None, higher_is_better: bool = False
+    ) -> None:
         """Report an epoch or round as it ends, and let the training be ended; by kinds that can be, in that moment."""
         self.report(done, total, on_train, on_validation)
         if on_validation is not None:
-            self.judge(done, on_validation)
+            self.judge(done, -on_validation if higher_is_better else on_validation)
 
     @property
     def sampled(self) -> bool:

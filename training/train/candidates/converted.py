@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -89,28 +88,6 @@ def unconvertible(estimator: Any) -> str | None:
     except Exception:  # what it lacks before it is fitted
         return None
     return None
-
-
-@cache
-def convertible_estimators(task: str) -> list[str]:
-    """Return the names of the estimators of scikit-learn that do a task, need no parameter and can become a graph.
-
-    Args:
-        task: regression or classification.
-    """
-    from sklearn.utils import all_estimators
-
-    found = []
-    for name, kind in all_estimators(type_filter="regressor" if task == "regression" else "classifier"):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", FutureWarning)
-                estimator = kind()
-        except (TypeError, FutureWarning):  # it must be given another estimator, or is about to go
-            continue
-        if (task == "regression" or hasattr(estimator, "predict_proba")) and not unconvertible(estimator):
-            found.append(name)
-    return found
 
 
 def _converted(estimator: Any, width: int) -> "onnx.ModelProto":

@@ -46,6 +46,21 @@ class Dense:
 
 
 @dataclass(frozen=True)
+class AsGiven:
+    """Numbers as they are."""
+
+    width: int
+
+    def __call__(self, features: Float32Array) -> Float32Array:
+        """Return rows as they are, [n, width]."""
+        return features
+
+    def export(self, graph: Export) -> str:
+        """Add the nodes that put them together, and return their output."""
+        return graph.indexed({})
+
+
+@dataclass(frozen=True)
 class Placed:
     """Numbers as they are, and categories in the order of the target's mean; what is missing is NaN: for trees."""
 
@@ -57,6 +72,15 @@ class Placed:
         """Columns of the form."""
         nothing = np.full((1, len(self.encoding.columns)), np.nan, np.float32)
         return int(self(nothing).shape[1])
+
+    @property
+    def names(self) -> list[str]:
+        """The feature of each column."""
+        encoding = self.encoding
+        nothing = np.full(1, np.nan, np.float32)
+        plain = [column.name for column in (*encoding.numeric, *encoding.categorical)]
+        derived = [column.name for column in encoding.derived for _ in range(column.numbers(nothing).shape[1])]
+        return plain + derived
 
     def __call__(self, features: Float32Array) -> Float32Array:
         """Return rows as [n, width]."""

@@ -30,6 +30,8 @@ OPSET = 18
 """The newest that tf2onnx knows; its nodes mean the same in the newer one of the whole graph."""
 PROBABILITIES = ("softmax", "sigmoid")
 """Activations of a last layer whose answers are no logits."""
+ASKED_ROWS, ASKED_SPREAD = 256, 10.0
+"""What is asked of a model whose layers don't tell what its answers mean."""
 OF_DIFFERENCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "mse", "mae")
 """Losses that a shift of target and answers doesn't change: the target may be normalised."""
 OF_COLUMNS = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "categorical_hinge")
@@ -129,7 +131,7 @@ def fit_keras(model: Any, candidate: Python, material: Material, more: Mapping[s
     if not model.compiled:
         model.compile(optimizer="adam", loss=_own_loss(answer), jit_compile=False)
     loss = _name_of(model.loss)
-    if not answer.classes and loss in OF_DIFFERENCES and _ending(model) == "linear":
+    if not answer.classes and loss in OF_DIFFERENCES and _answers_any_number(model, material.encoding.width):
         target = material.train.target
         answer = answer._replace(centre=float(target.mean()), spread=float(target.std()) or 1.0)
     shown = {"loss": loss, "optimizer": type(model.optimizer).__name__} | dict(more)
@@ -211,20 +213,55 @@ def _answer_of(model: Any, file: str, material: Material) -> Answer:
     problem = _wrong_shape(shape, classes)
     if problem:
         raise StepError(f"{file}: {problem}")
-    return Answer(classes, int(shape[-1]), bool(classes) and _ending(model) in PROBABILITIES)
+    return Answer(classes, int(shape[-1]), bool(classes) and _answers_shares(model, width))
 
 
-def _ending(model: Any) -> str:
-    """Return the name of the last layer's activation."""
-    layers = model.layers
-    if not layers:
+def _answers_shares(model: Any, width: int) -> bool:
+    """Tell whether a classifier answers probabilities, by its last layer, or by answers where that tells nothing."""
+    ending = _ending(model)
+    if ending in ("linear", *PROBABILITIES):
+        return ending != "linear"
+    answers = _asked(model, width)
+    if answers.shape[1] > 1:
+        return bool((answers >= 0).all() and np.allclose(answers.sum(axis=1), 1, atol=1e-3))
+    return bool((answers >= 0).all() and (answers <= 1).all())
+
+
+def _answers_any_number(model: Any, width: int) -> bool:
+    """Tell whether a regression may answer any number, in the same way."""
+    ending = _ending(model)
+    if ending is not None:
+        return ending == "linear"
+    answers = _asked(model, width)
+    return bool(answers.min() < 0 < answers.max())
+
+
+def _asked(model: Any, width: int) -> NDArray[np.float64]:
+    """Return what a model that isn't trained yet answers to rows far apart."""
+    rows = np.random.default_rng(0).normal(scale=ASKED_SPREAD, size=(ASKED_ROWS, width)).astype(np.float32)
+    return np.asarray(model(rows, training=False), np.float64)
+
+
+def _ending(model: Any) -> str | None:
+    """Return the name of Keras' activation that answers come through; none where the last layer doesn't tell it.
+
+    Such a model does what its code says: layers of a subclass stand in no order, and an operation has no activation.
+    """
+    import keras
+
+    if type(model) is not keras.Sequential and not hasattr(model, "operations"):
+        return None
+    last = (model.layers if type(model) is keras.Sequential else model.operations)[-1:]
+    if not last:
         return "linear"
-    last = layers[-1]
-    if is_keras(last):
-        return _ending(last)
-    if type(last).__name__ in ("Softmax", "ReLU"):
-        return type(last).__name__.lower()
-    return getattr(getattr(last, "activation", None), "__name__", "linear")
+    if is_keras(last[0]):
+        return _ending(last[0])
+    name = type(last[0]).__name__
+    if name in ("Softmax", "ReLU"):
+        return name.lower()
+    activation = getattr(last[0], "activation", None)
+    is_known = getattr(activation, "__module__", "").startswith("keras.")
+    return activation.__name__ if is_known else None
 
 
 def _own_loss(answer: Answer) -> Any:

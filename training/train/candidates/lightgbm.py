@@ -13,21 +13,34 @@ from molino.contracts.contradictions import Contradiction
 from molino.contracts.errors import StepError
 from molino.contracts.model_file import LoadedModel
 from training.train.candidates.boosters import (
+    FEW_ROUNDS,
     ROUNDS,
     Boosted,
+    by_columns,
     faults_of,
     floor_to_32_bits,
     form_of,
+    names_of,
     said,
     settled,
+    wrong_parameters,
 )
 from training.train.candidates.contract import Material
 from training.train.candidates.converted import convert_booster
 from training.train.candidates.estimator import exact
-from training.train.candidates.forms import Placed
+from training.train.candidates.forms import AsGiven, Form
 
 if TYPE_CHECKING:
     import onnx
+
+INSTEAD = dict.fromkeys(
+    ("max_iter", "n_iter", "nrounds", "num_boost_round", "num_iteration", "num_iterations", "num_round", "num_rounds",
+     "num_tree", "num_trees"), "rounds are counted by n_estimators; give that in its place",
+) | dict.fromkeys(
+    ("early_stopping", "early_stopping_round", "early_stopping_rounds", "n_iter_no_change"),
+    "patience stops the training; give that in its place, beside parameters",
+)  # fmt: skip
+"""By parameter that LightGBM takes: what the model file has for it."""
 
 
 class LightGBMModel(Boosted):
@@ -35,7 +48,7 @@ class LightGBMModel(Boosted):
 
     native_packages: ClassVar[tuple[str, ...]] = ("mlflow", "numpy", "lightgbm")
 
-    def __init__(self, estimator: Any, form: Placed, rows_trained: int, rounds: int) -> None:
+    def __init__(self, estimator: Any, form: Form, rows_trained: int, rounds: int) -> None:
         super().__init__(estimator, form, rows_trained, rounds)
         self.booster = rounded_down(estimator.booster_)
 
@@ -91,13 +104,35 @@ def faults(candidate: LightGBM, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield parameters that LightGBM doesn't take, and what it or the converter says of the others."""
     import lightgbm
 
+    wrong = [(("parameters", name), INSTEAD[name]) for name in candidate.parameters if name in INSTEAD]
+    wrong += wrong_parameters(candidate.parameters, loaded.file)
+    yield from wrong
+    if wrong:
+        return
     heard = _Heard()
     lightgbm.register_logger(heard)
-    once = candidate.parameters | {ROUNDS: 1, "n_jobs": 1, "verbosity": 1}
+    given = by_columns(candidate.parameters, names_of(loaded.file))
+    few = given | FEW_ROUNDS | {"n_jobs": 1, "verbosity": 1}
     kind = _kind_of(bool(loaded.file.target.classes))
-    yield from faults_of(lambda rows, target: _fitted(kind(**once), rows, target), loaded.file)
-    for name in dict.fromkeys(re.findall(r"Unknown parameter: (\w+)", "\n".join(heard.lines))):
+    yield from faults_of(lambda rows, target: _tried(kind(**few), rows, target), loaded.file)
+    lines = "\n".join(heard.lines)
+    for name in dict.fromkeys(re.findall(r"Unknown parameter: (\w+)", lines)):
         yield ("parameters", name), "LightGBM has no such parameter; its documentation lists them"
+    for taken, name in dict.fromkeys(re.findall(r"(\w+) is set=.*?, (\w+)=.* will be ignored", lines)):
+        if name in candidate.parameters:
+            yield ("parameters", name), f"LightGBM goes by {taken} and ignores it; give {taken} in its place"
+
+
+def _tried(estimator: Any, rows: Any, target: Any) -> LightGBMModel:
+    """Train as `fit` does.
+
+    Raises:
+        StepError: LightGBM refuses a parameter, or no metric would stop it.
+    """
+    fitted = _fitted(estimator, rows, target, eval_X=rows, eval_y=target)
+    if not fitted.evals_result_:
+        raise StepError("LightGBM is given no metric by which validation rows stop it; take the parameter metric out")
+    return LightGBMModel(fitted, AsGiven(rows.shape[1]), len(rows), FEW_ROUNDS[ROUNDS])
 
 
 def fit(candidate: LightGBM, material: Material) -> LightGBMModel:
@@ -106,7 +141,8 @@ def fit(candidate: LightGBM, material: Material) -> LightGBMModel:
 
     form, train, validation = form_of(material), material.train, material.validation
     kind = _kind_of(bool(material.classes))
-    parameters = settled(candidate.parameters, material, verbosity=-1, deterministic=True, force_row_wise=True)
+    given = by_columns(candidate.parameters, form.names)
+    parameters = settled(given, material, verbosity=-1, deterministic=True, force_row_wise=True)
     rows = exact(form(train.features))
     if material.rounds:
         estimator = _fitted(kind(**parameters), rows, train.target, sample_weight=train.weights)
@@ -130,7 +166,9 @@ def _teller(material: Material) -> Callable[[Any], None]:
     def tell(of_round: Any) -> None:
         """Tell the losses on the training and the validation rows."""
         losses = {of_set: float(loss) for of_set, _, loss, *_ in of_round.evaluation_result_list}
-        material.heard(of_round.iteration + 1, of_round.end_iteration, *losses.values())
+        *_, (_, _, _, higher_is_better, *_) = of_round.evaluation_result_list
+        on_train, on_validation = losses.values()
+        material.heard(of_round.iteration + 1, of_round.end_iteration, on_train, on_validation, higher_is_better)
 
     return tell
 

@@ -12,11 +12,10 @@ from molino.contracts.candidates.sklearn import Sklearn
 from molino.contracts.contradictions import Contradiction
 from molino.contracts.model_file import LoadedModel
 from training.train.candidates.contract import Material
-from training.train.candidates.converted import convertible_estimators
 from training.train.candidates.estimator import Estimator, exact, refuse_too_large
 from training.train.candidates.forms import Dense
 from training.train.candidates.sklearn_model import SKOPS
-from training.train.candidates.usable import told_of, unusable
+from training.train.candidates.usable import told_of, unusable, usable_estimators
 from training.train.candidates.weights import refused, weighted
 
 FIRST = (SKOPS,)
@@ -36,7 +35,10 @@ def faults(candidate: Sklearn, loaded: LoadedModel) -> Iterator[Contradiction]:
     estimator = kind(**candidate.parameters)
     problem = unusable(estimator, loaded.file.task)
     if problem:
-        yield ("estimator",), f"{problem}; those that can be: {', '.join(convertible_estimators(loaded.file.task))}"
+        yield ("estimator",), f"{problem}; those that can be: {', '.join(usable_estimators(loaded.file.task))}"
+        return
+    if isinstance(candidate.parameters.get("class_weight"), dict):
+        yield ("parameters", "class_weight"), "classes have no names here; give training.class_weight in its place"
     problem = refused(estimator) if loaded.file.weighted else None
     if problem:
         yield ("estimator",), problem

@@ -7,11 +7,28 @@ from typing import Any, ClassVar
 from molino.contracts.candidates.xgboost import XGBoost
 from molino.contracts.contradictions import Contradiction
 from molino.contracts.model_file import LoadedModel
-from training.train.candidates.boosters import DEFAULT_ROUNDS, ROUNDS, Boosted, faults_of, form_of, settled
+from training.train.candidates.boosters import (
+    DEFAULT_ROUNDS,
+    FEW_ROUNDS,
+    ROUNDS,
+    Boosted,
+    by_columns,
+    faults_of,
+    form_of,
+    names_of,
+    settled,
+    wrong_parameters,
+)
 from training.train.candidates.contract import Material
+from training.train.candidates.forms import AsGiven
 
 OWN = frozenset({"early_stopping_rounds", "callbacks", "enable_categorical", "feature_types", "missing"})
 """Parameters that aren't the model file's to give: `patience` and the form of the rows stand for them."""
+
+OF_OBJECTIVES = frozenset({"huber_slope", "quantile_alpha", "tweedie_variance_power"})
+"""Parameters that its class takes beside those it lists."""
+HIGHER_IS_BETTER = ("auc", "map", "ndcg", "pre")
+"""How the names of the metrics begin of which more is better; as its early stopping has it, all others are losses."""
 
 
 class XGBoostModel(Boosted):
@@ -29,20 +46,31 @@ class XGBoostModel(Boosted):
 def faults(candidate: XGBoost, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield parameters that XGBoost doesn't take, and what it or the converter says of the others."""
     kind = _kind_of(bool(loaded.file.target.classes))
-    taken = sorted(set(kind().get_params()) - OWN)
-    unknown = [name for name in candidate.parameters if name not in taken]
-    for name in unknown:
-        yield ("parameters", name), f"XGBoost has no such parameter here; expected one of {', '.join(taken)}"
-    if not unknown:
-        once = candidate.parameters | {ROUNDS: 1, "n_jobs": 1, "verbosity": 0}
-        yield from faults_of(kind(**once).fit, loaded.file)
+    taken = sorted(set(kind().get_params()) - OWN | OF_OBJECTIVES)
+    wrong = [
+        (("parameters", name), f"XGBoost has no such parameter here; expected one of {', '.join(taken)}")
+        for name in candidate.parameters
+        if name not in taken
+    ] or list(wrong_parameters(candidate.parameters, loaded.file))
+    yield from wrong
+    if wrong:
+        return
+    few = by_columns(candidate.parameters, names_of(loaded.file)) | FEW_ROUNDS | {"n_jobs": 1, "verbosity": 0}
+    yield from faults_of(lambda rows, target: _tried(kind(**few), rows, target), loaded.file)
+
+
+def _tried(estimator: Any, rows: Any, target: Any) -> XGBoostModel:
+    """Train as `fit` does."""
+    estimator.set_params(early_stopping_rounds=FEW_ROUNDS[ROUNDS])
+    estimator.fit(rows, target, eval_set=[(rows, target)], verbose=False)
+    return XGBoostModel(estimator, AsGiven(rows.shape[1]), len(rows), FEW_ROUNDS[ROUNDS])
 
 
 def fit(candidate: XGBoost, material: Material) -> XGBoostModel:
     """Train on the rows in memory."""
     form, train, validation = form_of(material), material.train, material.validation
     kind = _kind_of(bool(material.classes))
-    parameters = settled(candidate.parameters, material, verbosity=0)
+    parameters = settled(by_columns(candidate.parameters, form.names), material, verbosity=0)
     rows = form(train.features)
     if material.rounds:
         estimator = kind(**parameters).fit(rows, train.target, sample_weight=train.weights)
@@ -68,7 +96,9 @@ def _teller(material: Material, rounds: int) -> Any:
             """Tell the last losses, and go on."""
             del model
             on_train, on_validation = (float(list(of_set.values())[-1][-1]) for of_set in evals_log.values())
-            material.heard(epoch + 1, rounds, on_train, on_validation)
+            metric = list(next(iter(evals_log.values())))[-1]
+            higher = metric.startswith(HIGHER_IS_BETTER) and metric != "mape"
+            material.heard(epoch + 1, rounds, on_train, on_validation, higher)
             return False
 
     return Teller()

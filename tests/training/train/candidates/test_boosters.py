@@ -136,4 +136,67 @@ def test_a_value_that_it_does_not_take(kind, parameters, said):
 def test_what_no_graph_can_be_made_of(kind, parameters):
     ((key, problem),) = wrong(kind, **parameters)
     assert key == "parameters"
-    assert "Regressor can't be converted to ONNX: " in problem
+    assert "can't be converted to ONNX: " in problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "parameters", "key", "said"),
+    [
+        ("lightgbm", "regression", {"eta": 0.3}, "parameters.eta", "goes by learning_rate and ignores it"),
+        ("lightgbm", "regression", {"num_leaves": 5, "max_leaves": 7}, "parameters.max_leaves", "goes by num_leaves"),
+        ("lightgbm", "regression", {"num_iterations": 3}, "parameters.num_iterations", "give that in its place"),
+        ("lightgbm", "regression", {"early_stopping_round": 3}, "parameters.early_stopping_round", "patience stops"),
+        ("lightgbm", "regression", {"metric": "None"}, "parameters", "no metric by which validation rows stop it"),
+        ("lightgbm", "regression", {"n_estimators": "10"}, "parameters.n_estimators", "expected a whole number"),
+        ("xgboost", "regression", {"n_estimators": 0}, "parameters.n_estimators", "of at least 1 (got 0)"),
+        ("lightgbm", "classification", {"class_weight": {"0": 3}}, "parameters.class_weight", "training.class_weight"),
+        ("lightgbm", "regression", {"linear_tree": True}, "parameters", "its graph answers otherwise"),
+        ("lightgbm", "regression", {"reg_sqrt": True}, "parameters", "its graph answers otherwise"),
+        (
+            "lightgbm", "regression", {"boosting_type": "rf", "subsample": 0.5, "subsample_freq": 1}, "parameters",
+            "its graph answers otherwise",
+        ),
+        ("lightgbm", "classification", {"objective": "multiclassova"}, "parameters", "its graph answers otherwise"),
+        ("xgboost", "regression", {"num_parallel_tree": 4}, "parameters", "its graph answers otherwise"),
+        ("lightgbm", "regression", {"categorical_feature": [4]}, "parameters.categorical_feature", "take it out"),
+        ("xgboost", "regression", {"interaction_constraints": [[0]]}, "parameters.interaction_constraints", "take it"),
+        ("xgboost", "regression", {"monotone_constraints": [1, 0]}, "parameters.monotone_constraints", "by name"),
+        (
+            "lightgbm", "regression", {"monotone_constraints": {"colour": 1}}, "parameters.monotone_constraints.colour",
+            "expected a feature that is a number, of which there are size, age, rooms",
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_be_ignored_or_fail_later_is_told_before_training(kind, task, parameters, key, said):
+    (found,) = wrong(kind, task, **parameters)
+    assert found[0] == key
+    assert said in found[1]
+
+
+def test_a_direction_holds_for_its_feature_wherever_its_column_stands(kind, tmp_path):
+    features = [FEATURES[5], FEATURES[0], FEATURES[1]]
+    case = case_of(tmp_path, model_of("regression", features))
+    rows = np.repeat(case.material.train.features[:1], 50, axis=0)
+    rows[:, 1] = np.linspace(0, 50, 50)
+    rising, falling = (
+        train_on(case, kind=kind, parameters=QUICK | {"monotone_constraints": {"size": direction}}).predict(rows)
+        for direction in (1, -1)
+    )
+    assert rising[-1] > rising[0]
+    assert (np.diff(rising) >= 0).all()
+    assert (np.diff(falling) <= 0).all()
+
+
+@pytest.mark.parametrize(("metric", "key"), [("auc", 1), ("logloss", -1)])
+def test_a_search_ends_trials_early_by_what_is_worse(kind, metric, key, tmp_path):
+    case = case_of(tmp_path, model_of("binary", FEATURES))
+    given = {"eval_metric": metric} if kind == "xgboost" else {"metric": metric.replace("log", "binary_log")}
+    reported, judged = [], []
+    material = replace(
+        case.material,
+        report=lambda done, total, train, validation: reported.append(validation),
+        judge=lambda done, loss: judged.append(loss),
+    )
+    candidate, _ = candidate_of(kind, "binary", parameters=QUICK | given)
+    fit(candidate, material)
+    assert judged == [-key * value for value in reported]

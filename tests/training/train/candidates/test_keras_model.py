@@ -94,3 +94,52 @@ def test_what_does_not_fit_the_rows_is_one_line(code, said, tmp_path):
     with pytest.raises(StepError, match=said) as raised:
         fit(model.candidates[0], material)
     assert "\n" not in str(raised.value)
+
+
+BACKWARDS = """
+import keras
+class Net(keras.Model):
+    def __init__(self, classes):
+        super().__init__()
+        self.last = keras.layers.Dense(classes, activation="softmax")
+        self.hidden = keras.layers.Dense(8, activation="relu")
+    def call(self, rows):
+        return self.last(self.hidden(rows))
+estimator = Net
+"""
+OPERATION = """
+import keras
+def estimator(width, classes):
+    rows = keras.Input((width,))
+    return keras.Model(rows, keras.ops.softmax(keras.layers.Dense(classes)(rows)))
+"""
+FUNCTION = """
+import keras
+def shares(logits):
+    return keras.ops.softmax(logits)
+def estimator(classes):
+    return keras.Sequential([keras.layers.Dense(classes, activation=shares)])
+"""
+
+
+@pytest.mark.parametrize("code", [BACKWARDS, OPERATION, FUNCTION], ids=["subclass", "operation", "function"])
+def test_probabilities_are_known_where_no_layer_says_so(code, tmp_path):
+    model, material = asked("classification", code, tmp_path, epochs=2)
+    trained = fit(model.candidates[0], material)
+    rows = material.validation.features
+    assert np.allclose(trained.predict(rows), trained.model(material.encoding.dense(rows)), atol=1e-5)
+
+
+def test_logits_are_known_where_no_layer_says_so(tmp_path):
+    code = BACKWARDS.replace(', activation="softmax"', "")
+    model, material = asked("classification", code, tmp_path, epochs=2)
+    trained = fit(model.candidates[0], material)
+    rows = material.validation.features
+    logits = np.asarray(trained.model(material.encoding.dense(rows)), np.float64)
+    assert np.allclose(trained.predict(rows), np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_a_target_is_left_as_it_is_where_answers_are_above_0(tmp_path):
+    code = PLAIN.replace("Dense(1)", "Dense(1), keras.layers.Lambda(keras.ops.exp)")
+    model, material = asked("regression", code, tmp_path, epochs=1)
+    assert fit(model.candidates[0], material).answer.centre == 0

@@ -188,3 +188,22 @@ def test_a_classifier_without_probabilities():
     assert key == "estimator"
     assert problem.startswith("RidgeClassifier answers no probabilities; those that can be: ")
     assert "RidgeClassifier" not in problem.partition("those that can be")[2]
+
+
+@pytest.mark.parametrize(
+    ("task", "estimator", "parameters", "said"),
+    [
+        ("regression", "linear_model.MultiTaskLasso", {}, "MultiTaskLasso answers several targets at a time"),
+        ("classification", "naive_bayes.MultinomialNB", {}, "MultinomialNB takes no number below 0"),
+        ("classification", "model_selection.GridSearchCV", {"estimator": "x", "param_grid": {}}, "GridSearchCV "),
+        ("binary", "linear_model.LogisticRegression", {"class_weight": {"yes": 3}}, "give training.class_weight"),
+    ],
+)
+def test_what_its_parameters_make_impossible_is_told_before_training(task, estimator, parameters, said):
+    one = {"name": "one", "kind": "sklearn", "estimator": f"sklearn.{estimator}", "parameters": parameters}
+    weights = {} if task == "regression" else {"class_weight": "balanced"}
+    model = model_of(task, FEATURES, candidates=[one], training=weights)
+    loaded = LoadedModel(file=model, path=Path("model.yaml"), sha256="")
+    found = [problem for _, problem in faults(model.candidates[0], loaded)]
+    assert len(found) == 1
+    assert said in found[0]
