@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue, PlainValidator, WithJsonSchema
@@ -14,6 +15,8 @@ RANGES = "(ranges)"
 MARKS = frozenset({"low", "high", "choices"})
 """A mapping that has one of these keys is a range."""
 DEFAULT_TRIALS = 30
+MOST_STEPS = 10**9
+"""Between the ends of a range: beyond, all numbers do."""
 
 
 def _number(value: Any) -> int | float:
@@ -104,6 +107,10 @@ class Range(Part):
             yield (*key, "step"), f"expected more than 0 (got {self.step})"
         elif self.step is not None and self.log:
             yield (*key, "step"), "steps don't go with log: true; take one of them out"
+        elif self.step is not None and self.high - self.low > MOST_STEPS * self.step:
+            yield (*key, "step"), f"expected at most {MOST_STEPS:g} steps from low to high; take it out for all numbers"
+        elif self.step is None and not isfinite(self.high - self.low):
+            yield (*key, "high"), f"expected a range that is no wider than a number can tell (got {self.high})"
         elif self.step is not None and self.step > self.high - self.low >= 0:
             yield (*key, "step"), f"expected no more than the range, which is {self.high - self.low} (got {self.step})"
 

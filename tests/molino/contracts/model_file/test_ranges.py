@@ -35,6 +35,11 @@ def test_a_range_has_its_first_value_until_it_is_settled():
     (BOOSTING | {"max_iter": {"low": 1, "high": 2.5}}, "max_iter.high: expected a valid integer (got 2.5)"),
     (LINEAR | {"kind": "sklearn", "estimator": {"choices": ["sklearn.tree.T"]}}, "estimator: this key takes no range"),
     (LINEAR | {"search": {"trials": 3}}, "search: there is no range to search"),
+    (LINEAR | {"alpha": {"low": 1.0, "high": 2.0, "step": 1e-320}}, "alpha.step: expected at most 1e+09 steps"),
+    (
+        {"name": "one", "kind": "xgboost", "parameters": {"gamma": {"low": -1e308, "high": 1e308}}},
+        "parameters.gamma.high: expected a range that is no wider",
+    ),
 ])  # fmt: skip
 def test_a_bad_range_is_one_line(candidate, said):
     with pytest.raises(ModelFileError) as error:

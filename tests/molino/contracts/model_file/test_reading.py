@@ -116,7 +116,7 @@ FAULTS = {
     "a number for text": ("title: Homes", "title: 7", 2, "title", "expected text; put it in quotes"),
     "a truth for a value": ("[north, south]", "[north, true]", 15, "features.3.values.1", "put it in quotes"),
     "nothing for text": ("title: Homes", "title:", 2, "title", "expected text"),
-    "an empty list": ("[north, south]", "[]", 15, "features.3.values", "at least 1 item"),
+    "an empty list": ("[north, south]", "[]", 15, "features.3.values", "expected a list of at least 1"),
     "one thing for a list": ("hidden: [8]", "hidden: 8", 20, "candidates.1.hidden", "expected a list"),
     "a name with a capital": ("name: homes", "name: Homes", 1, "name", "lower-case letters, digits and hyphens"),
     "a column with a blank": ("name: size", "name: the size", 9, "features.0.name", "letters, digits and underscores"),
@@ -137,13 +137,6 @@ FAULTS = {
     "a schedule of six fields": ("0 3 * * *", "0 0 3 * * *", 27, "schedule", "a cron expression of five fields"),
     "a day that never comes": ("0 3 * * *", "0 3 31 2 *", 27, "schedule", "a cron expression of five fields"),
     "an unknown preset": ("0 3 * * *", "@often", 27, "schedule", "@daily"),
-    "a list without values": (
-        "values: [north, south]",
-        "values: []",
-        15,
-        "features.3.values",
-        "expected a list of at least 1",
-    ),
     "an empty source": ("uri: homes.csv", "uri: ''", 5, "source.uri", "expected text that isn't empty"),
     "a seed beyond 32 bits": (
         "metric: rmse",
