@@ -261,7 +261,7 @@ def _ending(model: Any) -> str | None:
         return name.lower()
     activation = getattr(last[0], "activation", None)
     is_known = getattr(activation, "__module__", "").startswith("keras.")
-    return activation.__name__ if is_known else None
+    return str(activation.__name__) if is_known else None
 
 
 def _own_loss(answer: Answer) -> Any:

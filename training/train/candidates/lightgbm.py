@@ -104,7 +104,9 @@ def faults(candidate: LightGBM, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield parameters that LightGBM doesn't take, and what it or the converter says of the others."""
     import lightgbm
 
-    wrong = [(("parameters", name), INSTEAD[name]) for name in candidate.parameters if name in INSTEAD]
+    wrong: list[Contradiction] = [
+        (("parameters", name), INSTEAD[name]) for name in candidate.parameters if name in INSTEAD
+    ]
     wrong += wrong_parameters(candidate.parameters, loaded.file)
     yield from wrong
     if wrong:

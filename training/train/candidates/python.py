@@ -19,12 +19,13 @@ from training.train.candidates.forms import Dense
 from training.train.candidates.keras_mlp import load_tensorflow
 from training.train.candidates.keras_model import KerasModel, fit_keras, is_keras, wrong_answer
 from training.train.candidates.sklearn_model import SKOPS
-from training.train.candidates.usable import first_line, unusable
+from training.train.candidates.usable import first_line, unusable, without_graph
 from training.train.candidates.weights import refused, weighted
 
 FIRST = (SKOPS,)
 SEED = "random_state"
 METHODS = ("fit", "predict", "get_params", "set_params")
+"""Of its class: one that is made of others may have some only once it is fitted."""
 OWN = "molino_own_"
 """Begins the name of the module that a file becomes."""
 NETWORK = re.compile(rb"\b(keras|tensorflow)\b")
@@ -44,7 +45,9 @@ def faults(candidate: Python, loaded: LoadedModel) -> Iterator[Contradiction]:
     if is_keras(found):
         problem = wrong_answer(found, classes)
     else:
-        problem = unusable(found, loaded.file.task) or (refused(found) if loaded.file.weighted else None)
+        task, width = loaded.file.task, len(loaded.file.features)
+        problem = unusable(found, task) or (refused(found) if loaded.file.weighted else None)
+        problem = problem or without_graph(found, task, width)
         for key in OF_KERAS:
             if getattr(candidate, key) is not None:
                 yield (key,), f"this key is a Keras model's, and {candidate.function} returns {type(found).__name__}"
@@ -96,7 +99,7 @@ def made(candidate: Python, code: Mapping[str, bytes], rows: Mapping[str, int], 
         raise StepError(_told(candidate.file, error)) from error
     if is_keras(found):
         return found
-    if isinstance(found, type) or not all(hasattr(found, name) for name in METHODS):
+    if isinstance(found, type) or not all(hasattr(type(found), name) for name in METHODS):
         raise StepError(
             f"{candidate.function} of {candidate.file} returns {type(found).__name__}; expected an estimator or "
             "pipeline of scikit-learn that isn't fitted yet, or a Keras model"
@@ -127,4 +130,8 @@ def _told(file: str, error: BaseException) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = lines[-1] if lines else getattr(error, "lineno", None)
     said = first_line(error)
+    if isinstance(error, ModuleNotFoundError):
+        said += (
+            "; the file travels alone, and may import what the step train has: numpy, scikit-learn, keras and others"
+        )
     return f"{file}{f':{line}' if line else ''}: {type(error).__name__}: {said}"

@@ -58,7 +58,7 @@ def unusable(estimator: Any, task: str) -> str | None:
 
 
 def _stacks_by_default(estimator: Any) -> bool:
-    """Tell whether an estimator stacks others by the one that scikit-learn takes where none is given, which is logistic.
+    """Tell whether an estimator stacks others by the logistic regression that scikit-learn takes where none is given.
 
     Until it is fitted, it has no method of answers.
     """

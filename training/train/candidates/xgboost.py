@@ -47,7 +47,7 @@ def faults(candidate: XGBoost, loaded: LoadedModel) -> Iterator[Contradiction]:
     """Yield parameters that XGBoost doesn't take, and what it or the converter says of the others."""
     kind = _kind_of(bool(loaded.file.target.classes))
     taken = sorted(set(kind().get_params()) - OWN | OF_OBJECTIVES)
-    wrong = [
+    wrong: list[Contradiction] = [
         (("parameters", name), f"XGBoost has no such parameter here; expected one of {', '.join(taken)}")
         for name in candidate.parameters
         if name not in taken

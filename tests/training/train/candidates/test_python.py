@@ -1,5 +1,6 @@
 """Own code: what it makes is trained as any estimator, and what is wrong with it is one line."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,61 @@ def test_a_failure_in_answering_is_one_line(tmp_path):
 
 def test_a_key_of_keras_is_refused_beside_an_estimator():
     assert wrong(PIPELINE, epochs=5) == ["this key is a Keras model's, and estimator returns Pipeline"]
+
+
+STACKED = """
+from sklearn.ensemble import Stacking{kind}, RandomForest{kind}
+from sklearn.neighbors import KNeighbors{kind}
+def estimator():
+    return Stacking{kind}([("near", KNeighbors{kind}()), ("trees", RandomForest{kind}(5))])
+"""
+VOTING = """
+from sklearn.ensemble import VotingRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge
+def estimator():
+    return VotingRegressor([("one", Ridge()), ("other", KernelRidge())])
+"""
+SQUARES = """
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+def estimator():
+    return make_pipeline(FunctionTransformer(lambda rows: rows**2), Ridge())
+"""
+
+
+def loaded_with(code, task="regression"):
+    one = {"name": "one", "kind": "python", "file": "own.py"}
+    model = model_of(task, FEATURES, candidates=[one])
+    return LoadedModel(file=model, path=Path("model.yaml"), sha256="", code={"own.py": code.encode()})
+
+
+@pytest.mark.parametrize(("task", "kind"), [("regression", "Regressor"), ("classification", "Classifier")])
+def test_others_are_stacked(task, kind, tmp_path):
+    loaded = loaded_with(STACKED.format(kind=kind), task)
+    candidate = loaded.file.candidates[0]
+    assert list(faults(candidate, loaded)) == []
+    case = case_of(tmp_path, loaded.file)
+    trained = fit(candidate, dataclasses.replace(case.material, code=loaded.code))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(export_candidate(loaded.file, case.material.encoding, trained).SerializeToString())
+    graph = graph_predictions(path, loaded.file, case.material.encoding)
+    spread = float(case.material.train.target.std()) if task == "regression" else 1.0
+    rows = case.material.validation.features
+    assert measure_parity(case.material.encoding, trained.predict, graph, rows, spread).worst < 1e-4
+
+
+@pytest.mark.parametrize(("code", "said"), [(VOTING, "KernelRidge"), (SQUARES, "FunctionTransformer is not supported")])
+def test_what_it_is_made_of_and_has_no_converter_is_told_before_training(code, said):
+    loaded = loaded_with(code)
+    ((key, problem),) = faults(loaded.file.candidates[0], loaded)
+    assert key == ("file",)
+    assert "can't be converted to ONNX: " in problem
+    assert said in problem
+
+
+def test_a_file_travels_alone():
+    loaded = loaded_with("import beside\ndef estimator(): ...")
+    ((_, problem),) = faults(loaded.file.candidates[0], loaded)
+    assert problem.startswith("own.py:1: ModuleNotFoundError: No module named 'beside'; the file travels alone")
