@@ -259,7 +259,7 @@ def _ending(model: Any) -> str | None:
     name = type(last[0]).__name__
     if name in ("Softmax", "ReLU"):
         return name.lower()
-    activation = getattr(last[0], "activation", None)
+    activation: Any = getattr(last[0], "activation", None)
     is_known = getattr(activation, "__module__", "").startswith("keras.")
     return str(activation.__name__) if is_known else None
 
