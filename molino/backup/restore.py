@@ -46,12 +46,12 @@ def restore(
     if not over:
         _refuse_filled(settings, backup, wanted)
     with open_vault(settings, backup) as vault, ExitStack() as marked:
-        if settings.tracking_file is not None:
-            marked.enter_context(running_lock(settings.root))
         with suppress(StoreError):  # a store that can be read alone
             marked.enter_context(vault.making(f"restore-{secrets.token_hex(3)}"))
         manifest = verify(vault, chosen(vault, set_id), unsigned)
         yield f"set {manifest.id}: all {len(manifest.files)} files are what its manifest says"
+        if settings.tracking_file is not None:
+            marked.enter_context(running_lock(settings.root))  # a folder is made only for a set that is whole
         yield from _restore_objects(vault, manifest, wanted)
         yield from _restore_repository(settings, vault, manifest)
         yield from _restore_databases(settings, backup, vault, manifest)
