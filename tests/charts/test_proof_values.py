@@ -23,7 +23,12 @@ from tests.e2e.scale import stage as scale
 from tests.e2e.watching import stage as watching
 
 NODE = {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.2"}]}}
-OUTSIDE = cast(Outside, SimpleNamespace(database_host="db.outside.svc", s3_endpoint="https://s3.outside.svc:9000"))
+HOSTS = {
+    "database_host": "db.outside.svc",
+    "runs_host": "runs.outside.svc",
+    "s3_endpoint": "https://s3.outside.svc:9000",
+}
+OUTSIDE = cast(Outside, SimpleNamespace(**HOSTS))
 ISSUED = {"tls": {"selfSigned": False, "issuer": "own"}}
 """A certificate of the chart's own wants a cluster that keeps it."""
 Values = tuple[Mapping[str, Any], ...]
@@ -67,5 +72,5 @@ def test_it_renders(proof: str, cluster: Cluster, tmp_path: Path) -> None:
 
 def test_production_is_told_the_rights_in_its_storage(cluster: Cluster) -> None:
     told = production.storage(Installation(cluster, production.NAMESPACE), OUTSIDE)
-    assert {"molino", "molino-mlflow"} <= set(told["buckets"])
-    assert {"airflow", "mlflow", "serving", "steps", "tensorboard"} <= told["services"].keys()
+    assert {"molino", "molino-mlflow", "molino-backups"} <= set(told["buckets"])
+    assert {"airflow", "backup", "mlflow", "serving", "steps", "tensorboard"} <= told["services"].keys()
