@@ -72,6 +72,7 @@ def test_the_exporter_and_helm_test_ask_airflow_s(documents: list[dict[str, Any]
     }
     asked = told(containers(documents, "Pod/molino-test")["check"])
     assert asked["MOLINO_DATABASE_AIRFLOW_HOST"] == "airflow.example.com"
+    assert told(containers(documents, "Pod/molino-doctor")["wait"]) == asked
 
 
 @pytest.mark.parametrize(
