@@ -16,6 +16,7 @@ from training.train.candidates.contract import Material
 from training.train.candidates.estimator import Estimator, refuse_too_large
 from training.train.candidates.forms import Form, Placed
 from training.train.candidates.tree_categories import fit_tables
+from training.train.candidates.weights import named
 
 ROWS_FOR_THREADS = 20_000
 """Below it, threads that wait for each other take longer than the work."""
@@ -65,11 +66,10 @@ def names_of(model: ModelFile) -> list[str]:
 
 def wrong_parameters(parameters: Mapping[str, Any], model: ModelFile) -> Iterator[Contradiction]:
     """Yield what both libraries would take, or fail at later, and mean otherwise than the model file."""
-    rounds, monotone, weights = (parameters.get(name) for name in (ROUNDS, MONOTONE, "class_weight"))
+    rounds, monotone = parameters.get(ROUNDS), parameters.get(MONOTONE)
     if ROUNDS in parameters and (not isinstance(rounds, int) or isinstance(rounds, bool) or rounds < 1):
         yield ("parameters", ROUNDS), f"expected a whole number of at least 1 (got {rounds!r})"
-    if isinstance(weights, dict):
-        yield ("parameters", "class_weight"), "classes have no names here; give training.class_weight in its place"
+    yield from named(parameters)
     for name in sorted(BY_COLUMN & parameters.keys()):
         yield ("parameters", name), "trees have columns in an order of their own; take it out"
     if MONOTONE not in parameters:

@@ -16,7 +16,7 @@ from training.train.candidates.estimator import Estimator, exact, refuse_too_lar
 from training.train.candidates.forms import Dense
 from training.train.candidates.sklearn_model import SKOPS
 from training.train.candidates.usable import told_of, unusable, usable_estimators
-from training.train.candidates.weights import refused, weighted
+from training.train.candidates.weights import named, refused, weighted
 
 FIRST = (SKOPS,)
 SEED = "random_state"
@@ -37,8 +37,7 @@ def faults(candidate: Sklearn, loaded: LoadedModel) -> Iterator[Contradiction]:
     if problem:
         yield ("estimator",), f"{problem}; those that can be: {', '.join(usable_estimators(loaded.file.task))}"
         return
-    if isinstance(candidate.parameters.get("class_weight"), dict):
-        yield ("parameters", "class_weight"), "classes have no names here; give training.class_weight in its place"
+    yield from named(candidate.parameters)
     problem = refused(estimator) if loaded.file.weighted else None
     if problem:
         yield ("estimator",), problem

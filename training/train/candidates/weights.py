@@ -1,7 +1,9 @@
 """Which estimators take the weights of rows, and by which name."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from molino.contracts.contradictions import Contradiction
 from training.train.data import Rows
 
 WEIGHTS = "sample_weight"
@@ -15,6 +17,12 @@ def refused(estimator: Any) -> str | None:
         f"{type(estimator).__name__} takes no weights of rows; take weight and training.class_weight out, or another "
         "estimator"
     )
+
+
+def named(parameters: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Yield that a library's parameters weigh classes by name, which has only their positions."""
+    if isinstance(parameters.get("class_weight"), dict):
+        yield ("parameters", "class_weight"), "classes have no names here; give training.class_weight in its place"
 
 
 def weighted(estimator: Any, rows: Rows) -> dict[str, Any]:
