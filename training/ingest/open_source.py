@@ -1,7 +1,6 @@
 """Opens a source file as what its first bytes say it is: CSV or Parquet, plain or gzip."""
 
 import gzip
-import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,22 +15,10 @@ from molino.contracts.model_file import ModelFile
 from training.ingest.batch import Batch
 from training.ingest.csv_source import CsvSource
 from training.ingest.csv_text import PIECE_BYTES, HashedFile, Readable
+from training.ingest.foreign import BEGINNING_BYTES, is_parquet, refuse_foreign
 from training.ingest.parquet_source import ParquetSource, column_types_of
 
-GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
-FOREIGN = {
-    b"\xff\xfe\0\0": "UTF-32 text; save it as UTF-8",
-    b"\0\0\xfe\xff": "UTF-32 text; save it as UTF-8",
-    b"PK\x03\x04": "a zip archive or a workbook; unpack it or save it as CSV",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8, or set source.encoding: utf-16",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8, or set source.encoding: utf-16",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd; use gzip or none",
-    b"BZh": "compressed by bzip2; use gzip or none",
-    b"\xfd7zXZ": "compressed by xz; use gzip or none",
-}
-MAGIC_BYTES = 16
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-JSON = re.compile(rb'(\xef\xbb\xbf)?\s*(\{\s*"|\[\s*\{)')
+GZIP = b"\x1f\x8b"
 CHUNK_BYTES = 1 << 20
 MOST_SHOWN = 50
 """Columns named in a message."""
@@ -105,8 +92,8 @@ def preview(path: Path, where: str, workdir: Path, largest: int) -> Preview:
         packed = _magic(path).startswith(GZIP)
         content: Readable = GzipText(raw, where, largest) if packed else raw
         magic = _unpacked_magic(path, where, largest) if packed else _magic(path)
-        _refuse_foreign(magic, where, "utf-16")
-        if magic.startswith(PARQUET):
+        refuse_foreign(magic, where, "utf-16")
+        if is_parquet(magic):
             return Preview(
                 b"", column_types_of(_unpack(content, workdir / "source.parquet") if packed else path, where)
             )
@@ -119,9 +106,9 @@ def _table(path: Path, file: HashedFile, model: ModelFile, where: str, workdir: 
     unpacked: Readable = GzipText(file, where, largest) if packed else file
     if packed:
         magic = _unpacked_magic(path, where, largest)
-    _refuse_foreign(magic, where, model.source.encoding)
+    refuse_foreign(magic, where, model.source.encoding)
     _refuse_another_format(magic, model, where)
-    if not magic.startswith(PARQUET):
+    if not is_parquet(magic):
         return CsvSource(unpacked, model, where)
     return ParquetSource(_unpack(unpacked, workdir / "source.parquet") if packed else path, model, where)
 
@@ -154,24 +141,16 @@ class GzipText:
 
 def _magic(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(MAGIC_BYTES)
+        return file.read(BEGINNING_BYTES)
 
 
 def _unpacked_magic(path: Path, where: str, largest: int) -> bytes:
     with path.open("rb") as file:
-        return GzipText(file, where, largest).read(MAGIC_BYTES)
-
-
-def _refuse_foreign(magic: bytes, where: str, encoding: str = "utf-8") -> None:
-    for start, problem in FOREIGN.items():
-        if magic.startswith(start) and not (encoding.startswith("utf-16") and start in UTF_16):
-            raise SourceError(f"{where}: expected CSV or Parquet, but this is {problem}")
-    if JSON.match(magic):
-        raise SourceError(f"{where}: expected CSV or Parquet, but this is JSON; save it as one of them")
+        return GzipText(file, where, largest).read(BEGINNING_BYTES)
 
 
 def _refuse_another_format(magic: bytes, model: ModelFile, where: str) -> None:
-    found = "parquet" if magic.startswith(PARQUET) else "csv"
+    found = "parquet" if is_parquet(magic) else "csv"
     if magic and model.source.format not in ("auto", found):
         raise SourceError(f"{where}: expected {model.source.format}, as source.format says, but this is {found}")
 

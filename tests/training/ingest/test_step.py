@@ -1,3 +1,4 @@
+import bz2
 import gzip
 import hashlib
 import os
@@ -289,7 +290,20 @@ BAD = {
         "no column 'price'; the columns are size, rooms, garden, area",
     ),
     "another delimiter": (csv_text(GOOD_ROW).replace(b",", b";"), "; is source.delimiter right?"),
-    "a page of the web": (b"<html>" + b"<p>Sign in</p>" * 20_000, "the first row is no header of a CSV: field larger"),
+    "a page of the web": (b"<html>" + b"<p>Sign in</p>" * 20_000, "this is a page of the web (HTML); a server may"),
+    "a page of the web, by its doctype": (b"\xef\xbb\xbf\n<!DOCTYPE html>\n<p>a, b</p>\n", "this is a page of the web"),
+    "a packed page of the web": (gzip.compress(b"<HTML lang=en><p>Sign in</p>"), "this is a page of the web"),
+    "one long line": (b"<p>Sign in</p>" * 20_000, "the first row is no header of a CSV: field larger"),
+    "an error of a store": (b"<Error><Code>AccessDenied</Code></Error>", "this is XML; where a server sent an error"),
+    "XML": (b'<?xml version="1.0"?>\n<rows><row a="1"/></rows>\n', "this is XML"),
+    "an old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "this is a workbook (.xls); save it as CSV"),
+    "an Arrow file": (b"ARROW1\0\0" + bytes(500), "this is Arrow or Feather; save it as Parquet"),
+    "a file of bzip2": (bz2.compress(b"size,price\n1,2\n"), "this is compressed by bzip2; use gzip or none"),
+    "a SQLite database": (b"SQLite format 3\0" + bytes(500), "give it as sqlite:///… with source.query"),
+    "a pointer of Git LFS": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+        "this is a pointer of Git LFS; fetch the file itself by git lfs pull",
+    ),
     "a column given twice": (csv_text("1,2", header="size,size"), "the header names column 'size' twice"),
     "latin-1": (csv_text(GOOD_ROW, "1,3,1,nörth,1").replace("ö".encode(), b"\xf6"), "row 2 isn't UTF-8 (byte 0xf6)"),
     "latin-1 in the header": (csv_text(GOOD_ROW, header="größe").replace("ö".encode(), b"\xf6"), "row 0 isn't UTF-8"),
@@ -336,7 +350,7 @@ KEYS = {
     "an open quote": (csv_text('1,3,1,"north,1'), "source.quote: none takes quotes"),
     "a quote inside a cell": (csv_text('1,3,1,"no"rth,1'), "source.quote: none takes quotes"),
     "a column given twice": (csv_text("1,2", header="size,size"), "or in source.header, with source.skip_lines: 1"),
-    "a page of the web": (b"<html>" + b"<p>Sign in</p>" * 20_000, "source.skip_lines passes over lines before it"),
+    "one long line": (b"<p>Sign in</p>" * 20_000, "source.skip_lines passes over lines before it"),
     "a header alone": (csv_text(), "source.header names the columns of a table that has none"),
     "no row without a gap that drops": (csv_text("1,3,,north,1"), "missing: impute of a feature keeps rows"),
     "no row with a target": (csv_text("1,3,1,north,"), "target.missing: drop"),
