@@ -27,7 +27,7 @@ def reporting() -> Iterator[Reporter]:
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("[bold]{task.fields[step]:<9}"),
-        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=12, table_column=Column(width=12)),
         TimeElapsedColumn(table_column=Column(width=7, no_wrap=True)),
     )

@@ -88,8 +88,9 @@ def list_sets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON i
 
 
 def _print(found: "list[Manifest]") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from molino.cli.console import console
 
     table = Table(box=None, pad_edge=False)
     for title in ("SET", "MADE", "FILES", "BYTES", "KEY"):
@@ -97,7 +98,7 @@ def _print(found: "list[Manifest]") -> None:
     for one in found:
         made = f"{one.created.astimezone():%Y-%m-%d %H:%M:%S}"
         table.add_row(one.id, made, str(len(one.files)), str(one.bytes), one.key_id or "-")
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 @app.command("verify")

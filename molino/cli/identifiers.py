@@ -1,26 +1,44 @@
-"""Run ids, model names and versions of the command line: what can't be one is refused before anything is opened."""
+"""Run ids, model names, versions and words of the command line: what can't be one is refused before anything is opened."""
+
+import re
 
 import typer
 
 from molino.contracts import identifiers
 
+LONGEST_SHOWN = 60
+
 
 def checked_run_id(text: str) -> str:
     """Return the id of a run, as a typer callback."""
     if not identifiers.is_run_id(text):
-        raise typer.BadParameter(f"{text!r}: expected {identifiers.RUN_ID_WORDS}")
+        raise typer.BadParameter(f"{shortened(text)!r}: expected {identifiers.RUN_ID_WORDS}")
     return text
 
 
 def checked_model(text: str | None) -> str | None:
     """Return the name of a model where one is given, as a typer callback."""
     if text is not None and not identifiers.is_model_name(text):
-        raise typer.BadParameter(f"{text!r}: expected {identifiers.MODEL_NAME_WORDS}")
+        raise typer.BadParameter(f"{shortened(text)!r}: expected {identifiers.MODEL_NAME_WORDS}")
     return text
 
 
 def checked_version(text: str) -> str:
     """Return a version of a model, as a typer callback."""
-    if not (text.isascii() and text.isdigit() and text == str(int(text))):
-        raise typer.BadParameter(f"{text!r}: expected a version's number, such as 3")
+    if not re.fullmatch("[1-9][0-9]{0,17}", text):
+        raise typer.BadParameter(f"{shortened(text)!r}: expected a version's number, such as 3")
     return text
+
+
+def checked_words(text: str | None) -> str | None:
+    """Return what a person says for the record where they say anything, as a typer callback."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise typer.BadParameter(f"{shortened(text or '')!r}: expected text in UTF-8") from error
+    return text
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text, for a message."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

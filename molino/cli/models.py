@@ -81,8 +81,9 @@ def _add_promotions(settings: "Settings", rows: list[dict[str, Any]]) -> None:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from molino.cli.console import console
 
     table = Table(box=None, pad_edge=False)
     for title in ("MODEL", "TASK", "SERVED", "FILE", "TITLE"):
@@ -91,4 +92,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         told = row["fault"] or row["title"] or "-"
         told = f"{told} ({row['promotion']})" if row["promotion"] else told
         table.add_row(row["name"], row["task"] or "-", row["served"] or "-", row["file"] or "-", told)
-    Console(highlight=False).print(table)
+    console().print(table)

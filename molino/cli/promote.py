@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from molino.cli.identifiers import checked_model, checked_version
+from molino.cli.identifiers import checked_model, checked_version, checked_words
 
 if TYPE_CHECKING:
     from molino.contracts.promotion import Promotion
     from molino.contracts.settings import Settings
 
 Model = Annotated[str, typer.Argument(help="Name of the model.", callback=checked_model)]
-By = Annotated[str | None, typer.Option(help="Who does it; the user of this system where not given.")]
-Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
+By = Annotated[str | None, typer.Option(help="Who does it; the user of this system where not given.", callback=checked_words)]
+Reason = Annotated[str | None, typer.Option(help="Why, for the record.", callback=checked_words)]
 
 
 def promote(
@@ -61,10 +61,11 @@ def promotions(
 
     Example: `molino promotions --model housing`
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from molino.cli.console import console
     from molino.contracts.settings import load_settings
+    from molino.contracts.tidy import in_a_line
     from molino.logs import configure_logs
     from training.deploy.promotion import list_promotions
     from training.stores.opening import open_store
@@ -79,8 +80,9 @@ def promotions(
         table.add_column(title, no_wrap=title != "WHY", overflow="fold")
     for one in found:
         when = f"{one.ended.astimezone():%Y-%m-%d %H:%M:%S}"
-        table.add_row(one.model, when, one.action, one.version, one.previous_version or "-", one.by, one.reason or "-")
-    Console(highlight=False).print(table)
+        by, why = in_a_line(one.by), in_a_line(one.reason or "-")
+        table.add_row(one.model, when, one.action, one.version, one.previous_version or "-", by, why)
+    console().print(table)
 
 
 def _tell(promotion: "Promotion", settings: "Settings") -> None:

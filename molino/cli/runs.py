@@ -102,8 +102,9 @@ def _summary(run: "RunSummary", promoted: Promoted) -> dict[str, str | list[str]
 
 
 def _print_table(runs: "list[RunSummary]", promoted: Promoted) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from molino.cli.console import console
 
     table = Table(box=None, pad_edge=False)
     for title in ("RUN", "MODEL", "STARTED", "STATE", "STEPS", "VERSION"):
@@ -116,15 +117,16 @@ def _print_table(runs: "list[RunSummary]", promoted: Promoted) -> None:
         table.add_row(
             run.run_id, run.model, started, run.state, f"{len(run.done)}/{len(STEP_NAMES)}", run.version or "-", *told
         )
-    Console().print(table)
+    console().print(table)
 
 
 def _print_lineage(run: "Run", refusal: "Refusal | None", promoted: list[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    console.print(f"[bold]{run.model}[/] run [bold]{run.run_id}[/]: {run.state}")
+    from molino.cli.console import console
+
+    out = console()
+    out.print(f"[bold]{run.model}[/] run [bold]{run.run_id}[/]: {run.state}", markup=True)
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(justify="right", no_wrap=True)
@@ -141,7 +143,7 @@ def _print_lineage(run: "Run", refusal: "Refusal | None", promoted: list[str]) -
         table.add_row("by hand", "", told)
     for step, cause in run.unread.items():
         table.add_row(step, "", f"its record can't be read: {cause}")
-    console.print(table)
+    out.print(table)
 
 
 def lineage(record: "Record") -> list[str]:

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from molino.contracts.reading import Moment
 from molino.contracts.record import run_prefix
+from molino.contracts.tidy import in_a_line
 
 
 class Approval(BaseModel):
@@ -19,9 +20,9 @@ class Approval(BaseModel):
     @property
     def told(self) -> str:
         """Return it in a line for people."""
-        why = f": {self.reason}" if self.reason else ""
+        why = f": {in_a_line(self.reason)}" if self.reason else ""
         done = "approved" if self.approved else "refused"
-        return f"{done} by {self.by} at {self.at.astimezone():%Y-%m-%d %H:%M:%S}{why}"
+        return f"{done} by {in_a_line(self.by)} at {self.at.astimezone():%Y-%m-%d %H:%M:%S}{why}"
 
 
 def approval_key(model: str, run_id: str) -> str:

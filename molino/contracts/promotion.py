@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from molino.contracts.reading import Moment, read_json
+from molino.contracts.tidy import in_a_line
 
 PROMOTIONS = "promotions/"
 """Prefix of all of them in the store."""
@@ -53,8 +54,8 @@ class Promotion(BaseModel):
             self.action
         ]
         when = self.started if self.action in ("approve", "refuse") else self.ended
-        why = f": {self.reason}" if self.reason else ""
-        return f"{done} by {self.by} at {when.astimezone():%Y-%m-%d %H:%M:%S}{why}"
+        why = f": {in_a_line(self.reason)}" if self.reason else ""
+        return f"{done} by {in_a_line(self.by)} at {when.astimezone():%Y-%m-%d %H:%M:%S}{why}"
 
 
 def waiting_for_approval(model: str, version: str) -> str:

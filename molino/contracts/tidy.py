@@ -20,3 +20,8 @@ def composed(text: str) -> str:
 def tidied(text: str) -> str:
     """Return a text composed, and without the blanks around it."""
     return composed(text.strip())
+
+
+def in_a_line(text: str) -> str:
+    """Return a text, such as a person's reason, as one line that a terminal, a header and UTF-8 take as it is."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

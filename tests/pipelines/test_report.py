@@ -79,3 +79,15 @@ def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch, screen: io.String
         reporter.ended(TRAIN, 1)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     assert re.search(r"✓ train +train every candidate and export it to ONNX +━+ +0:00:0\d", shown)
+
+
+def test_an_event_with_brackets_shows_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    with reporting() as reporter:
+        assert isinstance(reporter, BarReporter)
+        reporter.started(TRAIN)
+        reporter.event(TRAIN, {"event": "passed over [/x]"})
+        shown = io.StringIO()
+        Console(file=shown, width=120).print(reporter.progress.get_renderable())
+    assert "passed over [/x]" in shown.getvalue()

@@ -72,7 +72,7 @@ def keep_promotion(store: Store, promotion: Promotion) -> None:
 def current_user() -> str:
     """Return the name of whoever runs this process, or their number where the system knows no name."""
     try:
-        return getpass.getuser()
+        return getpass.getuser().encode("utf-8", "replace").decode()  # of a variable, which may hold any bytes
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
 
