@@ -21,7 +21,7 @@ from molino.contracts.steps import STEPS
 from molino.notice.outcome import Failure
 from molino.notice.settings import NoticeSettings
 from molino.notice.telling import tell
-from molino.run_end import tell_end, tell_refusal
+from molino.run_end import refused_by, tell_end
 from molino.runs import Plan, find_run, plan, settle
 from molino.traces import run_span
 from pipelines import services
@@ -234,10 +234,11 @@ class _Embedded:
         return str(served["version"]) if served else None
 
     def _say_rejection(self, chosen: Plan) -> None:
-        """Say why the gate refused the run, if it did."""
+        """Say why the gate, or a person, refused the run, if one did."""
         run = find_run(open_store(self.settings), chosen.run_id, self.model)
         if run.state == "rejected":
-            _say("\n".join(["The gate refused this run, so what served before still does:", *tell_refusal(run), ""]))
+            who, why = refused_by(run)
+            _say("\n".join([f"{who.capitalize()} refused this run, so what served before still does:", *why, ""]))
 
     def _say_where(self, chosen: Plan) -> None:
         store = open_store(self.settings)

@@ -7,7 +7,7 @@ from typing import Any
 from molino.contracts.address import Address
 from molino.contracts.errors import StoreError
 from molino.contracts.reading import read_object
-from molino.contracts.results import EvaluateResult, IngestResult, Verdict, VersionResult
+from molino.contracts.results import DeployResult, EvaluateResult, IngestResult, Verdict, VersionResult
 from molino.contracts.run import Run
 from training.stores.contract import Store
 
@@ -31,6 +31,14 @@ def tell_refusal(run: Run) -> list[str]:
     record = run.records.get("evaluate")
     verdict = read_object(Verdict, record.result.get("verdict")) if record else "there is none"
     return [f"(its record tells no reason: {verdict})"] if isinstance(verdict, str) else list(verdict.reasons)
+
+
+def refused_by(run: Run) -> tuple[str, list[str]]:
+    """Return who has refused what a run made, a person or the gate, and why."""
+    record = run.records.get("deploy")
+    deployed = read_object(DeployResult, record.result) if record else ""
+    said = deployed.approval if isinstance(deployed, DeployResult) else None
+    return ("the gate", tell_refusal(run)) if said is None or said.approved else ("a person", [said.told])
 
 
 def _winner(evaluated: EvaluateResult | str) -> list[tuple[str, str]]:

@@ -4,28 +4,34 @@ import json
 import smtplib
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import EmailMessage
-from email.utils import formatdate
+from email.utils import formatdate, getaddresses
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from molino.client import open_pool
-from molino.contracts.address import HIDDEN, host_of
+from molino.contracts.address import HIDDEN, Address, host_of
 from molino.contracts.errors import MolinoError, NoticeError
+from molino.contracts.tidy import in_a_line
 from molino.notice.message import TEXT, Notice
 from molino.notice.settings import NoticeSettings
 
 PASSING = frozenset({408, 425, 429})
 """Answers below 500 after which another try may go well."""
+LEAVE_SECONDS = 1.0
+"""For a mail server to say good-bye."""
 
 
 class Channel(Protocol):
     """One way."""
 
     name: str
+    reached: bool
+    """Whether anybody has it: who sends it once more tells them twice."""
 
     def send(self, notice: Notice, seconds: float) -> None:
-        """Send it.
+        """Send it to those who haven't got it yet.
 
         Raises:
             NoticeError: it wasn't taken; `passes` tells whether another try may go well.
@@ -49,6 +55,7 @@ class Webhook:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self.reached = False
 
     def body(self, notice: Notice) -> dict[str, object]:
         """Return what is posted."""
@@ -60,6 +67,7 @@ class Webhook:
 
         told = json.dumps(self.body(notice)).encode()
         headers = {"Content-Type": "application/json", **urllib3.make_headers(user_agent="molino")}
+        headers |= Address(self._url).authorization
         try:
             with open_pool(self._url, timeout=urllib3.Timeout(total=seconds), retries=False) as pool:
                 response = pool.request(
@@ -71,6 +79,7 @@ class Webhook:
         if response.status // 100 != 2:
             passes = response.status >= 500 or response.status in PASSING
             raise NoticeError(f"{self.name} at {host_of(self._url)}: it answers {response.status}", passes=passes)
+        self.reached = True
 
     def _cause(self, error: Exception) -> str:
         """Return why there was no answer; paths of such URLs are secrets too."""
@@ -78,7 +87,7 @@ class Webhook:
         parts = urlsplit(self._url)
         for secret in (self._url, f"{parts.path}?{parts.query}", parts.path):
             cause = cause.replace(secret, HIDDEN) if len(secret) > 1 else cause
-        return " ".join(cause.split())
+        return in_a_line(cause)
 
 
 class Slack(Webhook):
@@ -101,23 +110,36 @@ class Mail:
     def __init__(self, settings: NoticeSettings, server: str) -> None:
         self._settings = settings
         self._server = server
+        self._left = [address for _, address in getaddresses([", ".join(settings.recipients)])]
+        """Addresses of those who haven't got it."""
+        self.reached = False
 
     def send(self, notice: Notice, seconds: float) -> None:
-        """Send it to all recipients at once."""
+        """Send it to all recipients at once, and after that to those who were refused."""
         try:
             with self._connect(seconds) as server:
-                server.send_message(self._message(notice))
+                refused = self._post(server, self._message(notice))
+                _leave(server)
         except smtplib.SMTPResponseException as error:
-            told = error.smtp_error
-            said = told.decode(errors="replace") if isinstance(told, bytes) else told
-            cause = self._hidden(f"it answers {error.smtp_code} {said}")
+            cause = self._hidden(f"it answers {_said(error.smtp_code, error.smtp_error)}")
             raise NoticeError(f"mail by {self._server}: {cause}", passes=error.smtp_code < 500) from None
-        except smtplib.SMTPRecipientsRefused as error:
-            codes = [code for code, _ in error.recipients.values()]
-            raise NoticeError(f"mail by {self._server}: it refuses the recipients", passes=min(codes) < 500) from None
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             cause = self._hidden(str(error) or type(error).__name__)
-            raise NoticeError(f"mail by {self._server}: {cause}", passes=True) from None
+            passes = not isinstance(error, (smtplib.SMTPNotSupportedError, ValueError))
+            raise NoticeError(f"mail by {self._server}: {cause}", passes=passes) from None
+        if refused:
+            told = "; ".join(f"{address} ({_said(*answer)})" for address, answer in refused.items())
+            passes = min(code for code, _ in refused.values()) < 500
+            raise NoticeError(f"mail by {self._server}: it refuses {self._hidden(told)}", passes=passes)
+
+    def _post(self, server: smtplib.SMTP, message: EmailMessage) -> dict[str, tuple[int, bytes]]:
+        """Return which of the recipients the server refuses, with its answers; the others have the mail."""
+        try:
+            refused = server.send_message(message, to_addrs=self._left)
+        except smtplib.SMTPRecipientsRefused as error:
+            return error.recipients
+        self.reached, self._left = True, list(refused)
+        return refused
 
     def _connect(self, seconds: float) -> smtplib.SMTP:
         settings = self._settings
@@ -151,8 +173,21 @@ class Mail:
     def _hidden(self, cause: str) -> str:
         """Return what a server said, without what it was told."""
         for secret in (self._settings.mail_password, self._settings.mail_username):
-            cause = cause.replace(secret.get_secret_value(), HIDDEN) if secret else cause
-        return " ".join(cause.split())
+            hidden = secret.get_secret_value() if secret else ""
+            cause = cause.replace(hidden, HIDDEN) if len(hidden) > 3 else cause  # `a` isn't a secret
+        return in_a_line(cause)
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    """End the conversation; the server has the mail, however it takes its leave."""
+    with suppress(smtplib.SMTPException, OSError):
+        if server.sock is not None:
+            server.sock.settimeout(LEAVE_SECONDS)
+        server.quit()
+
+
+def _said(code: int, answer: bytes | str) -> str:
+    return f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
 
 
 def _escaped(text: str) -> str:

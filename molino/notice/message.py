@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from molino.contracts.address import without_credentials
+from molino.contracts.tidy import in_a_line
 
 FAILED, REFUSED, PUT_BACK = "failed", "refused", "put-back"
 EVENTS = (FAILED, REFUSED, PUT_BACK)
@@ -82,5 +83,5 @@ class Notice:
 
 def one_line(reason: str) -> str:
     """Return a reason as one line of a bounded length, whose URLs have no user, password and query."""
-    line = " ".join(without_credentials(reason).split())
+    line = in_a_line(without_credentials(reason))
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from molino.contracts.reading import read_object
-from molino.contracts.results import DeployResult
 from molino.contracts.run import Run
 from molino.notice.message import FAILED, PUT_BACK, REFUSED, Notice, one_line
 from molino.notice.settings import NoticeSettings
-from molino.run_end import tell_refusal
+from molino.run_end import refused_by
 from pipelines.links import mlflow_link
 
 
@@ -39,7 +37,7 @@ def outcome(run: Run, failure: Failure | None, settings: NoticeSettings, links: 
         return None
     if event not in settings.told:
         return None
-    step = failure.step if failure else None
+    step = one_line(failure.step) if failure else None
     version = _fact(run, "register", "version")
     pages = {**links, **_pages(run, settings)}
     return Notice(event, run.model, run.run_id, step, version, one_line(reason), pages)
@@ -47,10 +45,8 @@ def outcome(run: Run, failure: Failure | None, settings: NoticeSettings, links: 
 
 def _refusal(run: Run) -> str:
     """Return why: a person's reason where one has refused, else the gate's."""
-    deployed = read_object(DeployResult, run.records["deploy"].result) if "deploy" in run.records else ""
-    if isinstance(deployed, DeployResult) and deployed.approval and not deployed.approval.approved:
-        return deployed.approval.told
-    return "the gate: " + "; ".join(tell_refusal(run))
+    who, why = refused_by(run)
+    return "; ".join(why) if who == "a person" else f"{who}: {'; '.join(why)}"
 
 
 def _pages(run: Run, settings: NoticeSettings) -> dict[str, str]:
@@ -67,4 +63,4 @@ def _fact(run: Run, step: str, name: str) -> str | None:
     """Return what a step's result says; none where it has no record, or doesn't say."""
     record = run.records.get(step)
     found = record.result.get(name) if record else None
-    return None if found is None else str(found)
+    return None if found is None else one_line(str(found))

@@ -1,6 +1,7 @@
 """A notice sent once each way: what was sent is marked beside the run's records, and not sent again."""
 
 import json
+import threading
 import time
 from collections.abc import Iterable
 
@@ -13,8 +14,9 @@ from molino.notice.message import Notice
 from training.stores.contract import Store
 
 DEADLINE_SECONDS = 20.0
-"""Of all tries of one way."""
-TRY_SECONDS = 6.0
+"""Of all tries of one way. A server that is slow to answer has them all for one: a second try would tell again."""
+GRACE_SECONDS = 1.0
+"""For the last try to say itself that its time is over."""
 PAUSES = (0.5, 2.0)
 """Seconds before the second try, and before the third."""
 
@@ -36,13 +38,14 @@ def send(notice: Notice, ways: Iterable[Channel], store: Store) -> None:
             log.info("told before", way=way.name)
             continue
         try:
-            _try(way, notice)
+            _try_in_time(way, notice)
         except NoticeError as error:
-            log.warning("not told", way=way.name, cause=str(error))
+            log.warning("not told to all" if way.reached else "not told", way=way.name, cause=str(error))
             failed.append(str(error))
-            continue
-        log.info("told", way=way.name)
-        _mark(store, key, notice, log)
+        else:
+            log.info("told", way=way.name)
+        if way.reached:
+            _mark(store, key, notice, log)
     if failed:
         raise NoticeError("; ".join(failed))
 
@@ -52,11 +55,32 @@ def marker_key(notice: Notice, way: Channel) -> str:
     return f"{run_prefix(notice.model, notice.run_id)}notices/{notice.event}-{notice.digest}-{way.name}.json"
 
 
+def _try_in_time(way: Channel, notice: Notice) -> None:
+    """Try in a thread of its own: no timeout of a socket ends what answers one byte after the other."""
+    ended: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            _try(way, notice)
+        except BaseException as error:  # it is raised where it is waited for
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    thread = threading.Thread(target=work, name=f"notice by {way.name}", daemon=True)
+    thread.start()
+    thread.join(DEADLINE_SECONDS + GRACE_SECONDS)
+    if not ended and not way.reached:
+        raise NoticeError(f"{way.name}: it isn't taken after {DEADLINE_SECONDS:.0f} s")
+    if ended and ended[0] is not None:
+        raise ended[0]
+
+
 def _try(way: Channel, notice: Notice) -> None:
     end = time.monotonic() + DEADLINE_SECONDS
     for pause in (*PAUSES, None):
         try:
-            way.send(notice, max(0.1, min(TRY_SECONDS, end - time.monotonic())))
+            way.send(notice, max(0.1, end - time.monotonic()))
         except NoticeError as error:
             if pause is None or not error.passes or time.monotonic() + pause > end:
                 raise

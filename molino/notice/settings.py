@@ -1,6 +1,6 @@
 """Who is told of what, and how: `MOLINO_NOTICE_*` variables."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -37,6 +37,13 @@ class NoticeSettings(BaseSettings):
     serving_url: Address | None = None
     """Where people open the pages of the serving API."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: Any) -> Any:
+        """Take what is around a value for nothing of it: a Secret that is made of a file ends with a line break."""
+        tidied = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+        return {name: value for name, value in tidied.items() if value != ""}
+
     @field_validator("events")
     @classmethod
     def _are_known(cls, events: str) -> str:
@@ -51,10 +58,26 @@ class NoticeSettings(BaseSettings):
             raise ValueError("expected a URL such as https://hooks.example.com/…")
         return url
 
+    @field_validator("mail_to", "mail_from")
+    @classmethod
+    def _is_a_header(cls, addresses: str) -> str:
+        if not addresses.isprintable():
+            raise ValueError("expected mail addresses with commas between, in one line")
+        return addresses
+
+    @field_validator("mail_username", "mail_password")
+    @classmethod
+    def _logs_in(cls, word: SecretStr | None) -> SecretStr | None:
+        if word is not None and not word.get_secret_value().isascii():
+            raise ValueError("expected ASCII, which is all that a login by SMTP can have")
+        return word
+
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:
         if self.mail_server and not (_parted(self.mail_to) and self.mail_from):
             raise ValueError("MOLINO_NOTICE_MAIL_SERVER wants MOLINO_NOTICE_MAIL_TO and MOLINO_NOTICE_MAIL_FROM")
+        if bool(self.mail_username) != bool(self.mail_password):
+            raise ValueError("MOLINO_NOTICE_MAIL_USERNAME and MOLINO_NOTICE_MAIL_PASSWORD are one login: set both")
         plain = self.mail_security == "none" and not is_loopback(self.mail_server or "")
         if self.mail_server and self.mail_password and plain:
             raise ValueError("MOLINO_NOTICE_MAIL_PASSWORD isn't sent without TLS: set MOLINO_NOTICE_MAIL_SECURITY")

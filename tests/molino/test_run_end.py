@@ -6,7 +6,7 @@ import pytest
 from molino.contracts.record import parse_record, record_key
 from molino.contracts.run import Run
 from molino.contracts.steps import STEP_NAMES
-from molino.run_end import tell_end, tell_refusal
+from molino.run_end import refused_by, tell_end, tell_refusal
 from molino.runs import find_run
 from training.stores.file import FolderStore
 
@@ -73,6 +73,17 @@ def test_a_refusal_is_told_as_far_as_its_record_holds_it(
 ) -> None:
     record = find_run(store, "r1").records["evaluate"].model_copy(update={"result": result})
     assert tell_refusal(Run("penguins", "r1", {"evaluate": record})) == told
+
+
+def test_what_a_person_has_refused_is_not_told_as_the_gate_s(store: FolderStore) -> None:
+    run = find_run(store, "r1")
+    by_gate = refused_by(run)
+    said = {"approved": False, "by": "ann", "at": "2026-11-27T10:00:00Z", "reason": "too low"}
+    deploy = run.records["deploy"]
+    refused = deploy.model_copy(update={"result": {**deploy.result, "version": None, "approval": said}})
+    who, (why,) = refused_by(Run("penguins", "r1", {**run.records, "deploy": refused}))
+    assert by_gate == ("the gate", tell_refusal(run))
+    assert (who, why.startswith("refused by ann at "), why.endswith(": too low")) == ("a person", True, True)
 
 
 def test_results_of_another_form_are_left_out(store: FolderStore) -> None:

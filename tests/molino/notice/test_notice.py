@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 from notice_receivers import Hook, MailSink
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from molino.contracts.address import basic_auth
 from molino.contracts.approval import Approval
 from molino.contracts.errors import NoticeError, SettingsError, StoreError
 from molino.contracts.record import record_key
 from molino.contracts.settings import read_environment
 from molino.contracts.steps import STEP_NAMES
-from molino.notice.message import LONGEST_REASON
+from molino.notice.message import LONGEST_REASON, Notice
 from molino.notice.outcome import Failure
+from molino.notice.sending import DEADLINE_SECONDS, send
 from molino.notice.settings import NoticeSettings
 from molino.notice.telling import tell
 from tests.ports import free_port
@@ -97,15 +100,10 @@ def test_a_mail_has_it_all(store: FolderStore) -> None:
 
 
 def mail_settings(sink: MailSink, **given: Any) -> NoticeSettings:
-    named = {f"mail_{name}": value for name, value in given.items()}
+    usual = {"security": "none", "username": "ann", "from": "molino@example.org"}
+    named = {f"mail_{name}": value for name, value in {**usual, **given}.items()}
     return NoticeSettings(
-        mail_server="127.0.0.1",
-        mail_port=sink.port,
-        mail_security="none",
-        mail_from="molino@example.org",
-        mail_to="ann@example.org, bo@example.org",
-        mail_username="ann",
-        **named,
+        mail_server="127.0.0.1", mail_port=sink.port, mail_to="ann@example.org, bo@example.org", **named
     )
 
 
@@ -115,6 +113,90 @@ def test_a_mail_server_that_refuses_is_asked_once_and_tells_no_password(store: F
     assert len(sink.logins) == 1
     assert "535" in str(raised.value)
     assert "wrong-one" not in str(raised.value)
+
+
+GONE = b"550 5.1.1 no such user\r\n"
+
+
+def test_a_recipient_whom_the_server_refuses_is_named_and_the_others_are_told_once(store: FolderStore) -> None:
+    with MailSink(password="known", rcpt_bo=[GONE, GONE]) as sink:
+        with pytest.raises(NoticeError, match=r"it refuses bo@example\.org \(550 5\.1\.1 no such user\)"):
+            tell(store, "penguins", "r1", FAILURE, mail_settings(sink, password="known"), {})
+        tell(store, "penguins", "r1", FAILURE, mail_settings(sink, password="known"), {})
+    assert (sink.recipients, len(sink.mails)) == (["ann@example.org"], 1)
+
+
+def test_only_who_was_refused_for_now_gets_another_try(store: FolderStore) -> None:
+    with MailSink(password="known", rcpt_bo=[b"451 4.7.1 come again\r\n"]) as sink:
+        tell(store, "penguins", "r1", FAILURE, mail_settings(sink, password="known"), {})
+    assert sink.recipients == ["ann@example.org", "bo@example.org"]
+
+
+def test_a_mail_that_was_taken_is_told_however_the_server_takes_its_leave(store: FolderStore) -> None:
+    with MailSink(password="known", quit=[b"421 4.3.2 going down\r\n"]) as sink:
+        tell(store, "penguins", "r1", FAILURE, mail_settings(sink, password="known"), {})
+    assert len(sink.mails) == 1
+
+
+def test_a_server_without_tls_is_asked_once(store: FolderStore) -> None:
+    with MailSink() as sink, pytest.raises(NoticeError, match="STARTTLS extension not supported"):
+        tell(store, "penguins", "r1", FAILURE, mail_settings(sink, username="", security="starttls"), {})
+    assert sink.mails == []
+
+
+@pytest.mark.parametrize("server", ["mail..example.org", f"{'x' * 70}.example.org"])
+def test_a_host_that_none_can_have_is_a_cause(server: str, store: FolderStore) -> None:
+    wanted = NoticeSettings(mail_server=server, mail_from="m@example.org", mail_to="ann@example.org")
+    with pytest.raises(NoticeError, match="label empty or too long"):
+        tell(store, "penguins", "r1", FAILURE, wanted, {})
+
+
+class SlowWay:
+    """Takes what it is told, and keeps how long it might have taken."""
+
+    name = "slow"
+    reached = True
+    seconds = 0.0
+
+    def send(self, notice: Notice, seconds: float) -> None:
+        self.seconds = seconds
+
+
+def test_a_slow_answer_is_waited_for_as_long_as_there_is_time(store: FolderStore) -> None:
+    way = SlowWay()
+    send(Notice("failed", "penguins", "r1", "train", "1", "no rows are left"), [way], store)
+    assert DEADLINE_SECONDS / 2 < way.seconds <= DEADLINE_SECONDS
+
+
+def test_an_answer_that_drips_ends_at_the_deadline(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("molino.notice.sending.DEADLINE_SECONDS", 2.0)
+    monkeypatch.setattr("molino.notice.sending.GRACE_SECONDS", 0.1)
+    with Hook(delay=0.3) as hook, pytest.raises(NoticeError, match="webhook: it isn't taken after 2 s"):
+        tell(store, "penguins", "r1", FAILURE, NoticeSettings(webhook=hook.url()), {})
+    assert len(hook.posted) == 1
+
+
+def test_user_and_password_of_a_webhook_s_url_log_in(store: FolderStore) -> None:
+    with Hook() as hook:
+        url = hook.url().replace("http://", "http://ann:p%40ss@")
+        tell(store, "penguins", "r1", FAILURE, NoticeSettings(webhook=url), {})
+    assert hook.authorizations == [basic_auth("ann", "p@ss")["Authorization"]]
+
+
+def test_a_line_break_at_the_end_of_a_secret_is_none_of_its_value(store: FolderStore) -> None:
+    with Hook() as hook:
+        tell(store, "penguins", "r1", FAILURE, NoticeSettings(webhook=f"{hook.url()}\n", slack="\n"), {})
+    assert hook.paths == ["/hook"]
+
+
+def test_what_no_header_and_no_utf_8_can_hold_is_told_without_it(store: FolderStore) -> None:
+    failure = Failure("tr\nain", "caf\udce9 is\r\n\x1b[31mclosed")
+    with Hook() as hook, MailSink(password="known") as sink:
+        wanted = mail_settings(sink, password="known").model_copy(update={"webhook": SecretStr(hook.url())})
+        tell(store, "penguins", "r1", failure, wanted, {})
+    (told,), (mail,) = hook.posted, sink.mails
+    assert (told["step"], told["reason"]) == ("tr ain", "caf is [31mclosed")
+    assert mail["subject"] == "penguins: tr ain failed"
 
 
 def test_what_the_gate_refused_is_told_with_its_reasons(store: FolderStore) -> None:
@@ -224,9 +306,15 @@ def test_a_failure_is_told_where_the_store_itself_is_gone(tmp_path: Path) -> Non
         ({"MAIL_SERVER": "mail.example.org"}, "MAIL_SERVER wants MOLINO_NOTICE_MAIL_TO and MOLINO_NOTICE_MAIL_FROM"),
         (
             {"MAIL_SERVER": "m.example.org", "MAIL_TO": "a@b", "MAIL_FROM": "c@d", "MAIL_PASSWORD": "quiet",
-             "MAIL_SECURITY": "none"},
+             "MAIL_USERNAME": "ann", "MAIL_SECURITY": "none"},
             "isn't sent without TLS",
         ),
+        (
+            {"MAIL_SERVER": "m.example.org", "MAIL_TO": "a@b", "MAIL_FROM": "c@d", "MAIL_PASSWORD": "quiet"},
+            "MOLINO_NOTICE_MAIL_USERNAME and MOLINO_NOTICE_MAIL_PASSWORD are one login: set both",
+        ),
+        ({"MAIL_PASSWORD": "quiet-ä"}, "MAIL_PASSWORD: expected ASCII"),
+        ({"MAIL_TO": "a@b\nBcc: c@d"}, "MAIL_TO: expected mail addresses with commas between, in one line"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_without_its_secret(
