@@ -5,7 +5,6 @@ Airflow's Fernet key. Where they can't, it is said what stops meanwhile, and for
 """
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
 from molino.contracts.api_keys import part_keys
 from molino.secrets.making import SecretsError, keys_of, value
@@ -20,6 +20,8 @@ from molino.secrets.making import SecretsError, keys_of, value
 REPLACED = "molino.dev/replaced-key"
 """Annotation with the digest of the API key that goes, as long as it is taken beside the new one."""
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+Data = TypeAdapter(dict[str, str])
+HASHED = "sha256:"
 KEPT = ("namespace", "labels", "annotations")
 
 
@@ -65,10 +67,14 @@ def read(file: Path | None, text: str) -> Held:
         if not isinstance(found, dict) or found.get("kind") != "Secret":
             raise SecretsError(f"{where} holds no Secret: expected what kubectl get secret NAME --output yaml gives")
         plain = {key: base64.b64decode(one, validate=True).decode() for key, one in (found.get("data") or {}).items()}
+        data = Data.validate_python(plain | (found.get("stringData") or {}), strict=True)
         metadata = {key: one for key, one in found["metadata"].items() if key in KEPT and one}
-        return Held(found["metadata"]["name"], plain | (found.get("stringData") or {}), metadata)
-    except (yaml.YAMLError, binascii.Error, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise SecretsError(f"{where} can't be read as a Secret: {type(error).__name__}") from error
+        name, annotations = found["metadata"]["name"], metadata.get("annotations", {})
+        Data.validate_python({"name": name, **annotations}, strict=True)
+        return Held(name, data, metadata)
+    # A message of YAML's or pydantic's may quote what is secret: the kind of fault is told alone.
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SecretsError(f"{where} can't be read as a Secret: {type(error).__name__}") from None
 
 
 def turn(part: str, key: str, held: Held, release: str) -> Turn:
@@ -160,7 +166,9 @@ def _storage(key: str, held: Held, release: str, taken: tuple[str, ...]) -> tupl
 
 def _fernet(held: Held, release: str) -> Turn:
     """Airflow writes by the first key, and reads by all of them."""
-    keys = held.data["fernet-key"].split(",")
+    keys = [key for part in held.data["fernet-key"].split(",") if (key := part.strip())]
+    if not keys:
+        raise SecretsError(f"the Secret {held.name} lacks the key fernet-key")
     annotations = held.annotations
     if len(keys) == 1:
         orders: tuple[str, ...] = (
@@ -182,12 +190,17 @@ def _api_key(held: Held, _release: str) -> Turn:
     """Servers take the new key before anybody has it, and the old one until nobody has it any more."""
     old = held.annotations.get(REPLACED)
     keys = part_keys(held.data.get("api-keys", ""))
-    key = held.data["api-key"]
+    key = held.data["api-key"].strip()
     if old is None:
         data = {**held.data, "api-keys": "\n".join([value("api-key"), *keys])}
         orders = ("kubectl apply this Secret", "wait two minutes: servers follow the file, without a restart", "step 2")
         does = "a new API key that servers take beside the old one"
         return Turn(1, 3, data, does, orders, {**held.annotations, REPLACED: _digest(key)})
+    if not keys or _digest(keys[0]) == old or keys[0].startswith(HASHED):
+        raise SecretsError(
+            f"the Secret {held.name} has the annotation {REPLACED}, but its api-keys don't begin with a new key: apply "
+            "the Secret of step 1, or take the annotation away to begin anew"
+        )
     if _digest(key) == old:
         orders = (
             "kubectl apply this Secret",
@@ -197,10 +210,12 @@ def _api_key(held: Held, _release: str) -> Turn:
         return Turn(
             2, 3, {**held.data, "api-key": keys[0]}, "the new API key for the deploy step", orders, held.annotations
         )
+    if _digest(key) not in map(_digest, keys):
+        raise SecretsError(f"the Secret {held.name} has an api-key that its api-keys lack: add it there first")
     data = {**held.data, "api-keys": "\n".join(one for one in keys if _digest(one) != old)}
     annotations = {name: one for name, one in held.annotations.items() if name != REPLACED}
     return Turn(3, 3, data, "the old API key gone", ("kubectl apply this Secret",), annotations)
 
 
 def _digest(key: str) -> str:
-    return key if key.startswith("sha256:") else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    return key if key.startswith(HASHED) else f"{HASHED}{hashlib.sha256(key.encode()).hexdigest()}"

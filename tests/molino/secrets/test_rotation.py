@@ -60,6 +60,38 @@ def test_what_airflow_has_in_its_database_is_read_at_each_step() -> None:
         Fernet(second.data["fernet-key"]).decrypt(token)
 
 
+@pytest.mark.parametrize("written", ["{}\n", "{},", ",{}", " {} ,\n"])
+def test_a_fernet_key_with_signs_around_it_is_one_key(written: str) -> None:
+    key = made("airflow")["fernet-key"]
+    step = turn("airflow", "fernet-key", held("airflow", {"fernet-key": written.format(key)}), "own")
+    new, old = step.data["fernet-key"].split(",")
+    assert (step.number, old) == (1, key)
+    Fernet(new)
+
+
+def test_an_old_api_key_that_ends_with_a_line_break_goes_too(tmp_path: Path) -> None:
+    secret = held("serving", {"api-keys": "old\n", "api-key": "old\n"})
+    for _ in range(3):
+        secret = after(secret, turn("serving", "api-key", secret, "own"))
+    assert accepted(secret, tmp_path, "old", secret.data["api-key"]) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("api_keys", "api_key", "said"),
+    [
+        ("old", "old", "its api-keys don't begin with a new key"),
+        ("", "old", "its api-keys don't begin with a new key"),
+        ("of-a-friend\nold", "new", "has an api-key that its api-keys lack"),
+    ],
+)
+def test_a_change_whose_secret_was_put_back_meanwhile_goes_no_further(api_keys: str, api_key: str, said: str) -> None:
+    begun = held("serving", {"api-keys": "old", "api-key": "old"})
+    mark = dict(turn("serving", "api-key", begun, "own").annotations)
+    found = Held("own", {"api-keys": api_keys, "api-key": api_key}, {"annotations": mark})
+    with pytest.raises(SecretsError, match=said):
+        turn("serving", "api-key", found, "own")
+
+
 @pytest.mark.parametrize(("part", "key"), [(part, key) for part in PARTS for key in changeable(part)])
 def test_a_change_is_of_its_key_alone_and_says_what_to_do(part: str, key: str) -> None:
     begun = held(part)
@@ -82,6 +114,11 @@ def test_a_change_is_of_its_key_alone_and_says_what_to_do(part: str, key: str) -
         ("a: [", "can't be read as a Secret"),
         ("{kind: Secret, data: {a: '!'}, metadata: {name: own}}", "can't be read as a Secret"),
         ("{kind: Secret, data: {}}", "can't be read as a Secret"),
+        ("{kind: Secret, data: [a], metadata: {name: own}}", "can't be read as a Secret"),
+        ("{kind: Secret, data: {a: 'ü'}, metadata: {name: own}}", "can't be read as a Secret"),
+        ("{kind: Secret, stringData: {a: 1}, metadata: {name: own}}", "can't be read as a Secret"),
+        ("{kind: Secret, data: {}, metadata: own}", "can't be read as a Secret"),
+        ("{kind: Secret, data: {}, metadata: {name: 1}}", "can't be read as a Secret"),
     ],
 )
 def test_what_is_no_secret_is_refused(text: str, said: str) -> None:
