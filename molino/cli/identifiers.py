@@ -1,4 +1,4 @@
-"""Run ids, model names, versions and words of the command line: what can't be one is refused before anything is opened."""
+"""What the command line names, checked before anything is opened: run ids, models, versions, words for the record."""
 
 import re
 

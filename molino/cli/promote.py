@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from molino.contracts.settings import Settings
 
 Model = Annotated[str, typer.Argument(help="Name of the model.", callback=checked_model)]
-By = Annotated[str | None, typer.Option(help="Who does it; the user of this system where not given.", callback=checked_words)]
+By = Annotated[
+    str | None, typer.Option(help="Who does it; the user of this system where not given.", callback=checked_words)
+]
 Reason = Annotated[str | None, typer.Option(help="Why, for the record.", callback=checked_words)]
 
 

@@ -96,11 +96,12 @@ class _Change:
 
         started = datetime.now(UTC)
         self.target.check()
+        if wanted:
+            run_of_version(self.client, self.model, wanted)  # what isn't there is told before anything is locked
+        elif self.target.current(self.model) is None:
+            raise self._nothing_serves()
         with self.target.lock(self.model):
-            current = self.target.current(self.model)
-            version = wanted or self._version_before(current)
-            if version == current:
-                raise DeployError(f"version {version} of {self.model} is in service already")
+            version, current = self._chosen(wanted, self.target.current(self.model))
             run_id = run_of_version(self.client, self.model, version)
             registered = self._registered(run_id, version)
             release = read_release(self.store, registered.release.key) if registered.release else None
@@ -111,30 +112,30 @@ class _Change:
                 tag_version(self.client, self.model, version, PREVIOUS_TAG, current or "")
             rollout = Rollout(self.settings, self.target, self.client, self.log)
             answered = rollout.put_in_service(release, current)
-        promotion = Promotion(
-            model=self.model,
-            action=action,
-            version=version,
-            previous_version=current,
-            run_id=run_id,
-            target=self.settings.deploy_target,
-            by=self.by,
-            reason=self.reason,
-            answered=answered,
-            code_revision=self.settings.code_revision,
-            started=started,
-            ended=datetime.now(UTC),
-            host=socket.gethostname(),
-        )
-        keep_promotion(self.store, promotion)
-        self._end_run(promotion)
+            promotion = Promotion(
+                model=self.model,
+                action=action,
+                version=version,
+                previous_version=current,
+                run_id=run_id,
+                target=self.settings.deploy_target,
+                by=self.by,
+                reason=self.reason,
+                answered=answered,
+                code_revision=self.settings.code_revision,
+                started=started,
+                ended=datetime.now(UTC),
+                host=socket.gethostname(),
+            )
+            keep_promotion(self.store, promotion)
+            self._end_run(promotion)
         return promotion
 
     def _end_run(self, promotion: Promotion) -> None:
         """Give a run whose deploy step waited for an approval the record of that step: this was its approval."""
         run = read_run(self.store, self.model, promotion.run_id)
         before = run.records.get("register")
-        if "deploy" in run.records or before is None:
+        if "deploy" in run.records or "deploy" in run.unread or before is None:
             return
         result = DeployResult(
             target=promotion.target,
@@ -149,11 +150,52 @@ class _Change:
         code = {"code_revision": self.settings.code_revision, "image": self.settings.image}
         keep_record(self.store, before.model_copy(update={**own, **when, **code}), run.records)
 
+    def _chosen(self, wanted: str | None, current: str | None) -> tuple[str, str | None]:
+        """Return the version that comes into service, and the one before it.
+
+        A change that was killed once it had pointed to its version is made again, so that it comes to its end.
+        """
+        from training.tracking.registry import PREVIOUS_TAG, version_tag
+
+        if wanted is None:
+            left = self._rolled_back_from(current)
+            return (current, left) if current and left else (self._version_before(current), current)
+        if wanted != current:
+            return wanted, current
+        if self._is_on_record(wanted):
+            raise DeployError(f"version {wanted} of {self.model} is in service already")
+        return wanted, version_tag(self.client, self.model, wanted, PREVIOUS_TAG) or None
+
+    def _is_on_record(self, version: str) -> bool:
+        """Tell whether what brought a version into service came to its end: it is the champion, and on record."""
+        from training.tracking.registry import CHAMPION, aliased_version, run_of_version
+
+        if aliased_version(self.client, self.model, CHAMPION) != version:
+            return False
+        last = last_promotion(self.store, self.model)
+        if last and last.version == version:
+            return True
+        run = read_run(self.store, self.model, run_of_version(self.client, self.model, version))
+        return "deploy" in run.records or "deploy" in run.unread
+
+    def _rolled_back_from(self, current: str | None) -> str | None:
+        """Return the version that a killed rollback has left: still the champion, after the present one."""
+        from training.tracking.registry import CHAMPION, PREVIOUS_TAG, aliased_version, version_tag
+
+        champion = aliased_version(self.client, self.model, CHAMPION)
+        if current is None or champion is None or champion == current:
+            return None
+        before = {one: version_tag(self.client, self.model, one, PREVIOUS_TAG) for one in (champion, current)}
+        return champion if before[champion] == current and before[current] != champion else None
+
+    def _nothing_serves(self) -> DeployError:
+        return DeployError(f"no version of {self.model} is in service: name one by `molino promote {self.model} …`")
+
     def _version_before(self, current: str | None) -> str:
         from training.tracking.registry import PREVIOUS_TAG, version_tag
 
         if current is None:
-            raise DeployError(f"no version of {self.model} is in service: name one by `molino promote {self.model} …`")
+            raise self._nothing_serves()
         before = version_tag(self.client, self.model, current, PREVIOUS_TAG)
         if not before:
             raise DeployError(

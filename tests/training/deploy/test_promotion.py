@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,55 @@ def test_the_record_of_this_version_stays_readable() -> None:
     assert Promotion.model_validate_json(json.dumps(written)).key == "promotions/housing/20261127T100000.000000Z.json"
 
 
+# What is killed in between.
+
+
+class StandInKillError(BaseException):
+    """What ends a process at a place."""
+
+
+@pytest.mark.parametrize(
+    "place", ["training.tracking.registry.point_alias", "training.deploy.promotion.keep_promotion"]
+)
+def test_a_promotion_that_was_killed_comes_to_its_end_by_another(
+    place: str, deployed: Runs, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, run = deployed["r1"].settings, deployed["r1"]
+    run.store.delete("runs/housing/r1/deploy.json")  # it waits for an approval
+    killed(place, monkeypatch, lambda: promote(settings, "housing", "1", "ann", None))
+    again = promote(settings, "housing", "1", "ann", "again")
+
+    assert (workers(server), champion(run), again.previous_version) == ({"1": 2}, "1", "3")
+    assert list_promotions(run.store) == [again]
+    assert run.store.exists("runs/housing/r1/deploy.json")
+    with pytest.raises(DeployError, match="in service already"):
+        promote(settings, "housing", "1", "ann", None)
+
+
+def test_a_rollback_that_was_killed_goes_back_no_further(
+    deployed: Runs, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = deployed["r1"].settings
+    place = "training.tracking.registry.point_alias"
+    killed(place, monkeypatch, lambda: rollback(settings, "housing", "ann", None))
+    again = rollback(settings, "housing", "ann", None)
+
+    assert (again.version, again.previous_version) == ("2", "3")
+    assert (workers(server), champion(deployed["r1"])) == ({"2": 2}, "2")
+
+
+def killed(place: str, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let an act be killed at a place."""
+
+    def die(*_: object) -> None:
+        raise StandInKillError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, die)
+        with pytest.raises(StandInKillError):
+            act()
+
+
 # What is refused.
 
 
@@ -95,6 +145,15 @@ def test_a_version_that_is_not_there_is_named_with_those_that_are(deployed: Runs
     with pytest.raises(TrackingError, match=r"^housing has no version 7: it has 1, 2, 3$"):
         promote(deployed["r1"].settings, "housing", "7", "ann", None)
     assert workers(server) == {"3": 2}
+
+
+def test_of_a_model_that_is_not_there_nothing_is_left(deployed: Runs) -> None:
+    settings = deployed["r1"].settings
+    with pytest.raises(TrackingError, match=r"^homes has no version 1: nothing of it is registered$"):
+        promote(settings, "homes", "1", "ann", None)
+    with pytest.raises(DeployError, match="no version of homes is in service"):
+        rollback(settings, "homes", "ann", None)
+    assert not (settings.serving_folder / "homes").exists()
 
 
 def test_a_version_that_serves_is_not_promoted_again(deployed: Runs) -> None:
