@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molino.contracts.identifiers import is_model_name, is_run_id
-from molino.contracts.pointer import read_pointer
+from molino.contracts.pointer import read_entries, read_pointer
 from molino.contracts.promotion import PROMOTIONS, parse_promotion
 from molino.contracts.record import parse_record
 from molino.contracts.settings import Settings
@@ -134,12 +134,15 @@ class Inventory:
             promotion = parse_promotion(self.store.read(key))
             if isinstance(promotion, str):
                 model = key.removeprefix(PROMOTIONS).partition("/")[0]
-                versions = {*self._registered.get(model, {}), *self.store.folders(f"{RELEASES}{model}/")}
-                found |= {Name("version", model, version) for version in versions}
+                found |= {Name("version", model, version) for version in self._versions(model)}
             else:
                 found |= {Name("version", promotion.model, promotion.version)}
                 found |= {Name("version", promotion.model, one) for one in [promotion.previous_version] if one}
         return found
+
+    def _versions(self, model: str) -> set[str]:
+        """Return the versions of a model that are registered or have a release."""
+        return {*self._registered.get(model, {}), *self.store.folders(f"{RELEASES}{model}/")}
 
     def _pinned(
         self, model: str, aliases: Mapping[str, str], served: set[str], promoted: set[Name]
@@ -149,6 +152,9 @@ class Inventory:
         from training.tracking.tracker import RUN_TAG
 
         registered = self._registered[model]
+        if model in read_entries(self.settings.serving_folder).unread:
+            for version in self._versions(model):
+                yield version, "it can't be read which version is in service"
         for name in promoted:
             if name.model == model:
                 yield name.id, "a promotion's record names it"

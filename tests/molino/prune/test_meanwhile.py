@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from molino.contracts.address import Address
 from molino.contracts.errors import PruneError
+from molino.contracts.pointer import write_pointer
 from molino.contracts.promotion import PROMOTIONS
 from molino.contracts.record import Artifact, Record, record_key
 from molino.contracts.settings import Settings
@@ -213,6 +214,17 @@ def test_a_promotion_that_cannot_be_read_pins_releases_that_the_registry_has_no_
     store.write(f"releases/{MODEL}/7/release.json", b"{}")
     inventory = Inventory(Settings(home=tmp_path), store, cast("MlflowClient", None))
     assert inventory._promoted() == {Name("version", MODEL, "7")}
+
+
+def test_an_entry_of_the_pointer_that_cannot_be_read_pins_all_of_its_model(tmp_path: Path) -> None:
+    settings, store = Settings(home=tmp_path), FolderStore(tmp_path)
+    write_pointer(settings.serving_folder, {MODEL: 7, "other": "1"})
+    for model in (MODEL, "other"):
+        store.write(f"releases/{model}/7/release.json", b"{}")
+    inventory = Inventory(settings, store, cast("MlflowClient", None))
+    inventory._registered = {MODEL: {}, "other": {}}
+    pinned = {model: dict(inventory._pinned(model, {}, set(), set())) for model in (MODEL, "other")}
+    assert pinned == {MODEL: {"7": "it can't be read which version is in service"}, "other": {}}
 
 
 def test_what_is_no_claim_of_a_step_is_named_and_forgotten(tmp_path: Path) -> None:
