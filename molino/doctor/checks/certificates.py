@@ -25,6 +25,7 @@ def check(settings: Settings) -> Iterator[Finding]:
 def _certificate(url: str) -> Finding:
     parts = urlsplit(url)
     host, subject = parts.hostname or "", f"certificate of {parts.netloc}"
+    advice = f"check the address {url}, and that it speaks TLS"
     if goes_by_proxy(parts.scheme, host):
         return ok(subject, "not looked into: it is asked through a proxy")
     context = ssl.create_default_context()
@@ -36,10 +37,8 @@ def _certificate(url: str) -> Finding:
             told = secured.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
         return Finding(subject, "fail", error.verify_message, _advice(error.verify_message, host))
-    except OSError as error:
-        return Finding(
-            subject, "fail", " ".join(str(error).split()), f"check the address {url}, and that it speaks TLS"
-        )
+    except (OSError, ValueError) as error:  # of a port, or of a host that none can have
+        return Finding(subject, "fail", " ".join(str(error).split()), advice)
     days = (ssl.cert_time_to_seconds(str(told["notAfter"])) - time.time()) / 86400
     seen = f"valid for {days:.0f} more days, until {told['notAfter']}"
     return ok(subject, seen) if days >= SOON_DAYS else Finding(subject, "warn", seen, RENEW)

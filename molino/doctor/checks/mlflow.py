@@ -43,7 +43,7 @@ def _sqlite(path: Path, uri: str) -> Finding:
     if not path.exists():
         return ok("MLflow", f"{uri} (made by the first run)")
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         with suppress(sqlite3.OperationalError):
             connection.execute("select version_num from alembic_version").fetchone()
         sound = connection.execute("pragma quick_check(1)").fetchone()[0] == "ok"

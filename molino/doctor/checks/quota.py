@@ -1,5 +1,6 @@
 """Room for the pods of steps under the namespace's ResourceQuotas and LimitRanges."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,9 +9,10 @@ from molino.doctor.finding import Finding, ok
 from molino.doctor.kubernetes import Api
 
 UNITS = {
-    "": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50,
+    "": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
 }  # fmt: skip
+QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)")
 ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
 """Other words of a quota for the same."""
 Needs = Mapping[str, tuple[float, str]]
@@ -105,9 +107,10 @@ def _of_limits(limit: Mapping[str, Any], wanted: Needs) -> Iterator[Finding]:
 
 def amount(quantity: Any) -> float:
     """Return a quantity of Kubernetes as a number."""
-    text = str(quantity)
-    number = text.rstrip("kmKMGTPi")
-    return float(number) * UNITS[text[len(number) :]]
+    found = QUANTITY.fullmatch(str(quantity))
+    if found is None or found[2] not in UNITS:
+        raise ValueError(f"{quantity!r} is no quantity of Kubernetes")
+    return float(found[1]) * UNITS[found[2]]
 
 
 def _told(number: float) -> str:

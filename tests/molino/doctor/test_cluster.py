@@ -170,3 +170,11 @@ def test_the_newest_backup_is_no_older_than_two_intervals_of_its_schedule(
         finding = backup.of_cron_job(api, "molino-backup")
     assert finding.level == level, finding
     assert bool(finding.advice) == (level != "ok")
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("2", 2), ("500m", 0.5), ("1.5Gi", 1.5 * 2**30), ("1e3", 1000), ("1E", 1e18), ("1Ei", 2**60), ("3n", 3e-9)],
+)
+def test_a_quantity_is_read_in_each_form_that_kubernetes_has(written: str, number: float) -> None:
+    assert quota.amount(written) == pytest.approx(number)

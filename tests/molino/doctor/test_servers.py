@@ -51,6 +51,12 @@ def test_a_server_that_does_not_speak_tls_is_told() -> None:
     assert (finding.level, "speaks TLS" in finding.advice) == ("fail", True)
 
 
+@pytest.mark.parametrize("url", ["https://mlflow..example.org", "https://mlflow.example.org:99999"])
+def test_an_address_that_none_can_have_is_told(url: str) -> None:
+    (finding,) = certificates.check(Settings(mlflow_tracking_uri=Address(url)))
+    assert (finding.level, url in finding.advice) == ("fail", True)
+
+
 @pytest.mark.parametrize(
     ("ahead", "level", "seen"),
     [
