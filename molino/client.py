@@ -260,15 +260,30 @@ class Client:
         return True
 
     def served(self) -> dict[str, str]:
-        """Return model name to the version that is served.
+        """Return model name to the version that is served; what can't be served has none.
 
         Raises:
             ClientError: as `get`, or because what answers isn't Molino.
         """
+        return self.serving()[0]
+
+    def serving(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return model name to the version that is served, and to why what is deployed of it isn't.
+
+        What is wrong with the file that says what is deployed stands under no name.
+
+        Raises:
+            ClientError: as `get`, or because what answers isn't Molino.
+        """
+        found = self.get("/models")
         try:
-            return {model["name"]: str(model["version"]) for model in self.get("/models")["models"]}
-        except (KeyError, TypeError) as error:
+            models = found["models"]
+            served = {model["name"]: str(model["version"]) for model in models if model["version"] is not None}
+            failures = {model["name"]: str(model["failure"]) for model in models if model.get("failure")}
+            fault = found.get("pointer_error")
+        except (KeyError, TypeError, AttributeError) as error:
             raise self._foreign("/models") from error
+        return served, failures | ({"": str(fault)} if fault else {})
 
     def get(self, path: str, patience: float = 0.0) -> Any:
         """Return the JSON of a GET, tried again for so many seconds where the cause may pass."""

@@ -220,14 +220,14 @@ class _Embedded:
         return settled
 
     def _served(self) -> dict[str, Any] | None:
-        """Return what the API says about the model, or none while it serves no version of it."""
+        """Return what the API says about the model, or none while it serves no version of it, or can't."""
         try:
             served: dict[str, Any] = self.client.get(f"/models/{self.model}")
         except ClientError as error:
             if error.status == 404:
                 return None
             raise
-        return served
+        return served if served["version"] is not None else None
 
     def _served_version(self) -> str | None:
         served = self._served()

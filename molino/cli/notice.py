@@ -30,6 +30,8 @@ def notice(
 
     configure_logs()
     store = open_store(load_settings())
-    failure = Failure(failed, reason or "it didn't say why; its log tells more", put_back) if failed else None
+    failure = (
+        Failure(failed, reason or "it didn't say why; its log tells more", put_back) if failed is not None else None
+    )
     pages = dict(page.split("=", 1) for page in link or [] if "=" in page)
     tell(store, model, run_id, failure, read_environment(NoticeSettings), pages)

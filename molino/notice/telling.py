@@ -26,7 +26,7 @@ def tell(
 
     Raises:
         NoticeError: some way it couldn't be sent.
-        StoreError: it isn't known what became of the run.
+        StoreError: there is no such run, or it isn't known what became of it.
     """
     if not settings.on:
         return
@@ -37,5 +37,7 @@ def tell(
             raise
         structlog.get_logger().warning("told without the run's records", cause=str(error))
         run = Run(model, run_id, {})
+    if failure is None and not run.records and not run.unread:
+        raise StoreError(f"no run {run_id!r} of {model} in {store.uri('runs')}; molino runs lists them")
     if found := outcome(run, failure, settings, links):
         send(found, channels(settings), store)

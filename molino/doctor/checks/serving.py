@@ -17,14 +17,26 @@ def check(settings: Settings) -> Iterator[Finding]:
     for url in dict.fromkeys([settings.serving_url, *(place.url for place in settings.serving_places.values())]):
         client = Client(url, settings.api_key.get_secret_value())
         try:
-            served = client.served()
+            served, failures = client.serving()
         except ClientError as error:
             yield _unanswered(url, error)
             continue
         told = ", ".join(f"{name} {version}" for name, version in served.items())
         yield ok("serving API", f"{url} serves {told or 'no model yet'}")
+        for model, cause in failures.items():
+            seen = f"{url} can't serve what is deployed: {cause}"
+            yield Finding(f"model {model}" if model else "pointer file", "fail", seen, _mending(model))
         for model, version in served.items():
             yield _release(settings, model, version)
+
+
+def _mending(model: str) -> str:
+    if not model:
+        return "restore the file from a backup (molino backup restore), or let the next deploy write it anew"
+    return (
+        f"put another version in service (molino promote {model} …), or restore the release from a backup "
+        "(molino backup restore)"
+    )
 
 
 def _unanswered(url: str, error: ClientError) -> Finding:

@@ -225,6 +225,11 @@ def test_of_what_went_well_nothing_is_told(store: FolderStore) -> None:
     assert posted_of(store, None) == []
 
 
+def test_a_run_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no run 'r1' of penguins in "):
+        posted_of(FolderStore(tmp_path), None)
+
+
 def test_what_nobody_wants_to_know_is_not_told(store: FolderStore) -> None:
     assert posted_of(store, FAILURE, events="refused,put-back") == []
 
