@@ -1,16 +1,29 @@
 """`molino secrets`: strong secrets for an installation, and the change of one while it runs."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from molino.cli.identifiers import shortened
+
 app = typer.Typer(help="Make the Secrets of an installation, and change them one by one.", no_args_is_help=True)
 File = Annotated[
     Path | None, typer.Option("--file", help="A new file for them, which you alone may read; else they are printed.")
 ]
-Release = Annotated[str, typer.Option(help="Name of the installation.")]
+
+
+def _checked_release(name: str) -> str:
+    if not re.fullmatch("[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?", name):
+        raise typer.BadParameter(
+            f"{shortened(name)!r}: expected lower-case letters, digits and hyphens within, at most 53"
+        )
+    return name
+
+
+Release = Annotated[str, typer.Option(help="Name of the installation.", callback=_checked_release)]
 PRODUCTION = ("airflow", "mlflow", "tensorboard", "serving", "database")
 
 
@@ -32,7 +45,7 @@ def new(
     """
     from molino.secrets.making import made, manifest, write
 
-    write([manifest(f"{release}-{part}", made(part), {}) for part in parts or PRODUCTION], file)
+    write([manifest(f"{release}-{part}", made(part), {}) for part in dict.fromkeys(parts or PRODUCTION)], file)
 
 
 @app.command("rotate")

@@ -99,5 +99,9 @@ def write(documents: Sequence[Mapping[str, Any]], file: Path | None) -> None:
         raise SecretsError(f"{file} is there already, and secrets are not written over: name another file") from error
     except OSError as error:
         raise SecretsError(f"{file} can't be written: {error.strerror}") from error
-    with os.fdopen(handle, "w") as stream:
-        stream.write(text)
+    try:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(text)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise SecretsError(f"{file} can't be written: {error.strerror}") from error

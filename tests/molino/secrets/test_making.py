@@ -75,3 +75,18 @@ def test_the_command_prints_those_of_production() -> None:
 def test_an_unknown_part_is_named_beside_the_known_ones() -> None:
     with pytest.raises(SecretsError, match=r"no secrets of 'minoi': expected one of airflow, mlflow, .*, minio$"):
         made("minoi")
+
+
+def test_a_part_that_is_named_twice_has_one_secret() -> None:
+    made_twice = CliRunner().invoke(app, ["secrets", "new", "mlflow", "airflow", "mlflow"])
+    assert [one["metadata"]["name"] for one in yaml.safe_load_all(made_twice.stdout)] == [
+        "molino-mlflow",
+        "molino-airflow",
+    ]
+
+
+@pytest.mark.parametrize("name", ["A_B", "", "-a", "a-", "a" * 54, "a\nb", "a b"])
+def test_a_name_that_no_installation_can_have_is_refused(name: str) -> None:
+    ended = CliRunner().invoke(app, ["secrets", "new", "mlflow", "--release", name])
+    assert ended.exit_code == 2
+    assert "expected lower-case letters, digits and hyphens" in " ".join(ended.output.replace("│", " ").split())
