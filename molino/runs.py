@@ -12,6 +12,7 @@ from molino.contracts.errors import StoreError
 from molino.contracts.identifiers import check_model_name, check_run_id
 from molino.contracts.model_file import LoadedModel
 from molino.contracts.model_file.parts import changed_overrides, changed_parts
+from molino.contracts.promotion import Promotion
 from molino.contracts.run import DATA_STEPS, Run, RunSummary, data_of, training_wanted
 from molino.contracts.source_files import files_of, sha256_of_files
 from molino.contracts.steps import STEPS
@@ -105,8 +106,19 @@ def plan(
     if settled is not None:
         return settled
     if newest.state == "done" and newest.version != served:
-        return _new(f"version {newest.version} of run {newest.run_id} is not in service")
+        chosen = _chosen_by_hand(store, loaded.file.name, served)
+        if chosen is None or chosen.ended < newest.started:
+            return _new(f"version {newest.version} of run {newest.run_id} is not in service")
+        return Plan(newest.run_id, "complete", newest.done, f"version {served} was {chosen.told}")
     return Plan(newest.run_id, "complete", newest.done, "model file and source are unchanged")
+
+
+def _chosen_by_hand(store: Store, model: str, served: str | None) -> Promotion | None:
+    """Return by what a person has put the served version in service; none where nobody has."""
+    from training.deploy.promotion import last_promotion
+
+    last = last_promotion(store, model) if served else None
+    return last if last and last.version == served else None
 
 
 def settle(
@@ -124,7 +136,9 @@ def settle(
     data = data_of(read_run(store, loaded.file.name, run_id).records)
     wanted = training_wanted(loaded.file, overrides or {}, loaded.code)
     same = [run for run in list_runs(store, loaded.file.name) if data and run.data == data and run.run_id != run_id]
-    ended = [run for run in same if run.state == "rejected" or (run.state == "done" and run.version == served)]
+    chosen = _chosen_by_hand(store, loaded.file.name, served)
+    stands = [run for run in same if run.version == served or (chosen and chosen.ended > run.started)]
+    ended = [run for run in same if run.state == "rejected" or (run.state == "done" and run in stands)]
     for listed in sorted(ended, key=lambda run: run.training != wanted)[:CLOSEST_READ]:
         run = read_run(store, loaded.file.name, listed.run_id)
         if not _changed_training(run, loaded, overrides or {}):

@@ -10,9 +10,11 @@ from molino.contracts.address import redacted
 from molino.contracts.errors import StoreError
 from molino.contracts.model_file import LoadedModel, load_model
 from molino.contracts.model_file.parts import used_parts
+from molino.contracts.promotion import Promotion
 from molino.contracts.record import Record, record_key
 from molino.contracts.steps import STEP_NAMES
 from molino.runs import find_run, list_runs, new_run_id, plan, settle
+from training.deploy.promotion import keep_promotion
 from training.stores.file import FolderStore
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -162,6 +164,22 @@ def test_a_complete_run_that_is_not_served_is_no_end(
 ) -> None:
     keep(store, loaded, "a", 6)
     assert plan(store, loaded, served).reason == "version 1 of run a is not in service"
+
+
+@pytest.mark.parametrize(("hour", "kind"), [(-1, "new"), (2, "complete")])
+def test_what_a_person_has_put_in_service_after_a_run_stands(
+    store: FolderStore, loaded: LoadedModel, hour: int, kind: str
+) -> None:
+    keep_with_parts(store, loaded, "a", 6)
+    when = BEGAN + timedelta(hours=hour)
+    facts = {"model": "rows", "action": "rollback", "version": "0", "previous_version": "1", "run_id": "z"}
+    said = {"target": "embedded", "by": "ann", "reason": "too low", "answered": None, "code_revision": "0", "host": "h"}
+    keep_promotion(store, Promotion.model_validate({**facts, **said, "started": when, "ended": when}))
+    assert plan(store, loaded, "0").kind == kind
+    assert plan(store, loaded, "2").kind == "new"
+    keep_with_parts(store, loaded, "b", 2, hour=1)
+    settled = settle(store, loaded, "b", "0")
+    assert (settled.run_id if settled else None) == ("a" if kind == "complete" else None)
 
 
 @pytest.mark.parametrize("steps", [3, 6])
