@@ -78,7 +78,11 @@ class Webhook:
             raise NoticeError(f"{self.name} at {host_of(self._url)}: {self._cause(error)}", passes=True) from None
         if response.status // 100 != 2:
             passes = response.status >= 500 or response.status in PASSING
-            raise NoticeError(f"{self.name} at {host_of(self._url)}: it answers {response.status}", passes=passes)
+            moved = (
+                ", and no redirection is followed: set the URL where it is now" if response.status // 100 == 3 else ""
+            )
+            told = f"{self.name} at {host_of(self._url)}: it answers {response.status}{moved}"
+            raise NoticeError(told, passes=passes)
         self.reached = True
 
     def _cause(self, error: Exception) -> str:
@@ -118,8 +122,10 @@ class Mail:
         """Send it to all recipients at once, and after that to those who were refused."""
         try:
             with self._connect(seconds) as server:
-                refused = self._post(server, self._message(notice))
-                _leave(server)
+                try:
+                    refused = self._post(server, self._message(notice))
+                finally:
+                    _leave(server)
         except smtplib.SMTPResponseException as error:
             cause = self._hidden(f"it answers {_said(error.smtp_code, error.smtp_error)}")
             raise NoticeError(f"mail by {self._server}: {cause}", passes=error.smtp_code < 500) from None
@@ -179,7 +185,7 @@ class Mail:
 
 
 def _leave(server: smtplib.SMTP) -> None:
-    """End the conversation; the server has the mail, however it takes its leave."""
+    """End the conversation; whether the server has the mail was said before, however it takes its leave."""
     with suppress(smtplib.SMTPException, OSError):
         if server.sock is not None:
             server.sock.settimeout(LEAVE_SECONDS)

@@ -36,7 +36,7 @@ class Notice:
     def digest(self) -> str:
         """What tells this outcome from another of the same run: its event, its step and its reason."""
         told = "\n".join((self.model, self.run_id, self.event, self.step or "", self.reason))
-        return hashlib.sha256(told.encode()).hexdigest()[:DIGEST_CHARACTERS]
+        return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:DIGEST_CHARACTERS]
 
     @property
     def id(self) -> str:

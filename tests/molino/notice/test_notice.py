@@ -138,6 +138,13 @@ def test_a_mail_that_was_taken_is_told_however_the_server_takes_its_leave(store:
     assert len(sink.mails) == 1
 
 
+def test_a_mail_that_was_refused_is_told_so_however_the_server_takes_its_leave(store: FolderStore) -> None:
+    data, leave = [b"554 5.7.1 no mail of yours\r\n"], [b"421 4.3.2 going down\r\n"]
+    with MailSink(password="known", data=data, quit=leave) as sink, pytest.raises(NoticeError, match="answers 554"):
+        tell(store, "penguins", "r1", FAILURE, mail_settings(sink, password="known"), {})
+    assert (sink.mails, len(sink.logins)) == ([], 1)
+
+
 def test_a_server_without_tls_is_asked_once(store: FolderStore) -> None:
     with MailSink() as sink, pytest.raises(NoticeError, match="STARTTLS extension not supported"):
         tell(store, "penguins", "r1", FAILURE, mail_settings(sink, username="", security="starttls"), {})
@@ -265,7 +272,7 @@ def test_a_server_that_is_busy_is_asked_again(store: FolderStore) -> None:
 
 @pytest.mark.parametrize("status", [302, 307])
 def test_a_redirection_is_not_followed(status: int, store: FolderStore) -> None:
-    with Hook(status) as hook, pytest.raises(NoticeError):
+    with Hook(status) as hook, pytest.raises(NoticeError, match="set the URL where it is now"):
         tell(store, "penguins", "r1", FAILURE, NoticeSettings(webhook=hook.url()), {})
     assert hook.paths == ["/hook"]
 
