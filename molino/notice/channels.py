@@ -81,8 +81,8 @@ class Webhook:
             moved = (
                 ", and no redirection is followed: set the URL where it is now" if response.status // 100 == 3 else ""
             )
-            told = f"{self.name} at {host_of(self._url)}: it answers {response.status}{moved}"
-            raise NoticeError(told, passes=passes)
+            cause = f"{self.name} at {host_of(self._url)}: it answers {response.status}{moved}"
+            raise NoticeError(cause, passes=passes)
         self.reached = True
 
     def _cause(self, error: Exception) -> str:
