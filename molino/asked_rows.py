@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from molino.contracts.columns import columns_of
 from molino.contracts.errors import SourceError
 from molino.contracts.features import FEATURES, Cell, Feature
 from molino.contracts.model_file import ModelFile, Source
@@ -55,15 +56,9 @@ class AskedTable(ModelFile):
         Raises:
             SourceError: a feature has no column, or is of a type that isn't known here.
         """
-        places: dict[str, str] = {}
-        missing: list[str] = []
-        for one in served:
-            names = [name for name in (one.get("column"), one["name"]) if name]
-            found = next((name for name in names if name in header), None)
-            if found is not None:
-                places[one["name"]] = found
-            elif one.get("missing") != "impute":
-                missing.append(names[0])
+        places = columns_of(served, header)
+        needed = (one for one in served if one["name"] not in places and one.get("missing") != "impute")
+        missing = [one.get("column") or one["name"] for one in needed]
         if missing:
             raise SourceError(f"{where}:1: the model's features {', '.join(missing)} are missing in the header")
         features = tuple(_feature(one, where) for one in served if one["name"] in places)

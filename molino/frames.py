@@ -8,7 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from molino.contracts.columns import columns_of
 from molino.contracts.errors import MolinoError
+from molino.contracts.tidy import tidied
 
 Frame = TypeVar("Frame")
 
@@ -21,17 +23,20 @@ def rows_of(frame: Any, features: Sequence[Mapping[str, Any]]) -> list[list[Any]
     """Return rows in feature order, each value as JSON has it; null where it is missing.
 
     Raises:
-        FrameError: it is no DataFrame, or has no column for a feature that isn't imputed.
+        FrameError: it is no DataFrame, has no column for a feature that isn't imputed, or several of its name.
     """
     kind = _kind(frame)
     if kind == "polars" and hasattr(frame, "collect"):
         frame = frame.collect()
-    names = [str(name) for name in frame.columns]
+    names = [tidied(str(name)) for name in frame.columns]
+    places = columns_of(features, names)
     columns: list[list[Any]] = []
     missing: list[str] = []
     for feature in features:
-        name = next((one for one in (feature["name"], feature.get("column")) if one in names), None)
+        name = places.get(feature["name"])
         if name is not None:
+            if names.count(name) > 1:
+                raise FrameError(f"the frame has {names.count(name)} columns {name!r}; give each a name of its own")
             column = frame[frame.columns[names.index(name)]]
             columns.append([_json(value) for value in _listed(column, kind)])
         elif feature.get("missing") == "impute":
