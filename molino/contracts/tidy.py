@@ -11,6 +11,9 @@ BLANKS = (
 FORM: Literal["NFC"] = "NFC"
 """Unicode's form in which ü is one character, not u and two dots."""
 
+SHOWN_CHARACTERS = 40
+"""Of a value, in an error."""
+
 
 def composed(text: str) -> str:
     """Return a text with each character in its composed form: however ü is written, it is the same word."""
@@ -25,3 +28,13 @@ def tidied(text: str) -> str:
 def in_a_line(text: str) -> str:
     """Return a text, such as a person's reason, as one line that a terminal, a header and UTF-8 take as it is."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a value that is too long to be shown."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def shown(text: str) -> str:
+    """Return a value as an error shows it, in quotes on one line and not at length."""
+    return repr(shortened(text))

@@ -14,6 +14,7 @@ from molino.contracts.features.integer import LARGEST
 from molino.contracts.moments import format_of, moment_in
 from molino.contracts.numerals import hint_for
 from molino.contracts.part import HEADER_PATTERN
+from molino.contracts.tidy import shown
 from molino.contracts.words import words_of
 from molino.init.column import LENGTH_NAME, MOST_COUNTED, WHOLE_DATE, Column, Dated
 
@@ -41,8 +42,6 @@ LEAST_OFTEN = 5
 DATES_LOOKED_AT = 200
 """Different texts that are tried as dates, each by itself."""
 DATE_CHARACTERS = len("2026-01-31")
-SHOWN_CHARACTERS = 40
-"""Of a value, in a reason."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _no_feature(column: Column) -> str | None:
     if not column.present:
         return "it has no value in any row"
     if column.different == 1 and (column.missing == 0 or column.numeric):
-        return f"all rows have {next(iter(column.counted))!r}" if not column.missing else "it has one value and gaps"
+        return f"all rows have {shown(next(iter(column.counted)))}" if not column.missing else "it has one value and gaps"
     if column.row_numbers:
         return "it numbers the rows"
     if column.own_in_each_row and ID_NAME.fullmatch(column.header) and (not column.numeric or column.whole):
@@ -145,11 +144,6 @@ def no_lengths(column: Column) -> str | None:
     return f"it holds lengths of time, such as {shown(next(iter(column.counted)))}: write them as numbers of seconds"
 
 
-def shown(text: str) -> str:
-    """Return a value as a reason shows it, on one line and not at length."""
-    return repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…")
-
-
 def in_one_line(value: str) -> bool:
     """Tell whether a model file can list a value."""
     return re.fullmatch(HEADER_PATTERN[1:-1], value) is not None
@@ -195,7 +189,7 @@ def _typed(column: Column) -> tuple[dict[str, Any], str]:
     if column.no_number:
         row, text = column.no_number
         wrong = column.present - column.numbers
-        seen += f", {wrong} no number, the first {text!r} in row {row}: these rows are set aside"
+        seen += f", {wrong} no number, the first {shown(text)} in row {row}: these rows are set aside"
     seen += column.doubt + _coarse(column)
     integer = column.whole and max(abs(column.low), abs(column.high)) <= LARGEST
     low, high = range_around(column)

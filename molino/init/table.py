@@ -13,10 +13,9 @@ from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile, Source, parse_model
 from molino.contracts.part import HEADER_PATTERN
 from molino.contracts.source_files import partitions_of
-from molino.contracts.tidy import tidied
+from molino.contracts.tidy import shown, tidied
 from molino.init.column import Column
 from molino.init.dialect import dialect_of, looks_like_rows
-from molino.init.features import shown
 from molino.init.numerals import numerals_of
 
 if TYPE_CHECKING:

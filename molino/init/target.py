@@ -9,8 +9,9 @@ from typing import Any, Literal
 from molino.contracts.errors import SourceError
 from molino.contracts.numerals import hint_for
 from molino.contracts.part import CLASS_PATTERN, PATTERN_WORDS
+from molino.contracts.tidy import shown
 from molino.init.column import Column
-from molino.init.features import FLOAT32_MAXIMUM, counted_in_full, in_one_line, no_lengths, no_numbers, shown
+from molino.init.features import FLOAT32_MAXIMUM, counted_in_full, in_one_line, no_lengths, no_numbers
 
 Task = Literal["regression", "classification"]
 
@@ -82,10 +83,10 @@ def aim_at(column: Column, where: str, task: Task | None) -> Aim:
         but = f", but for {column.gaps}" if column.words else ""
         hint = "; a word that is a class is to be written otherwise" if but else ""
         value = next(iter(column.counted))
-        raise SourceError(f"{named}: every row has {value!r}{but}; there is nothing to predict{hint}")
+        raise SourceError(f"{named}: every row has {shown(value)}{but}; there is nothing to predict{hint}")
     if task == "regression" and not column.numeric:
         row, text = column.no_number or (1, next(iter(column.counted)))
-        raise SourceError(f"{named}: expected numbers for a regression (row {row} has {text!r})")
+        raise SourceError(f"{named}: expected numbers for a regression (row {row} has {shown(text)})")
     missing: dict[str, Any] = {"missing": "drop"} if column.missing else {}
     if task == "regression" or (task is None and column.numeric and column.different > 2):
         _refuse_coarse(column, named)

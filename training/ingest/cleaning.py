@@ -9,6 +9,7 @@ import polars as pl
 
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
+from molino.contracts.tidy import shown
 from training.features.base import unreadable_name
 from training.ingest import rules
 from training.ingest.batch import Batch
@@ -38,6 +39,8 @@ class Tally:
     """Column to number of cells that hold something of another type."""
     examples: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Column to the row and the text of its first unreadable cell."""
+    forms: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Column to each form that its cells have, of which a source may have one alone, with the first row that has it."""
     files: list[tuple[int, str]] = field(default_factory=list)
     """Of a source of several files: how many rows are before each, and the file."""
 
@@ -82,6 +85,7 @@ class Cleaner:
             )
         )
         self.drops = rules.RuleSet(rule for column in self.columns for rule in column.drops())
+        self.forms = list(rules.split_forms(model))
         self.schema = {column.name: column.clean_type() for column in self.columns}
         self.schema |= dict.fromkeys(model.columns_kept, pl.String())
         self.seen = SeenRows()
@@ -95,6 +99,7 @@ class Cleaner:
         self._count_cells(typed, batch)
         reasons, bad = self._breaches(typed, self.faults, batch.first_row)
         _, left_out = self._breaches(typed, self.drops, batch.first_row, among=~bad)
+        self._count_forms(typed, ~bad, batch.first_row)
         kept = np.flatnonzero(~(bad | left_out))
         clean = typed if len(kept) == typed.height else typed[kept]
         clean = clean.select(pl.col(name).cast(dtype) for name, dtype in self.schema.items())
@@ -110,10 +115,8 @@ class Cleaner:
         return Cleaned(clean, _quarantine(batch, bad, reasons) if bad.any() else None)
 
     def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
-        source = self.model.source
-        kept = [rules.tidied(frame[name], True, source.missing) for name in self.model.columns_kept]
-        kept = [rules.plain_numbers(one, source) if one.name == self.model.weight else one for one in kept]
-        return rules.typed(frame, self.columns, source).with_columns(kept)
+        kept = [rules.kept_cells(frame[name], self.model) for name in self.model.columns_kept]
+        return rules.typed(frame, self.columns, self.model.source).with_columns(kept)
 
     def _breaches(
         self, typed: pl.DataFrame, rule_set: rules.RuleSet, first_row: int, among: Mask | None = None
@@ -152,11 +155,17 @@ class Cleaner:
                     index = int(unreadable.arg_max() or 0)
                     self.tally.examples[name] = (batch.first_row + index, str(batch.text()[name][index]))
 
+    def _count_forms(self, typed: pl.DataFrame, among: Mask, first_row: int) -> None:
+        for name, form, present in self.forms:
+            has = typed.select(present.fill_null(value=False)).to_series().to_numpy() & among
+            if has.any():
+                self.tally.forms.setdefault(name, {}).setdefault(form, first_row + int(has.argmax()))
+
     def check(self, where: str) -> None:
         """Check the whole source, once all its batches are cleaned.
 
         Raises:
-            SourceError: it has no rows, a column of another type, or too many rows that break a rule.
+            SourceError: it has no rows, a column of another type or of two forms, or too many rows that break a rule.
         """
         tally = self.tally
         if tally.read == 0:
@@ -166,8 +175,15 @@ class Cleaner:
         for column in self.columns:
             if tally.unreadable[column.name] and tally.unreadable[column.name] == tally.present[column.name]:
                 row, text = tally.examples[column.name]
-                found = f"expected {column.expected} ({tally.told(row)} has {text!r})"
+                found = f"expected {column.expected} ({tally.told(row)} has {shown(text)})"
                 raise SourceError(f"{where}: column {column.name!r}: {found}{column.hint(text)}")
+        for name, forms in tally.forms.items():
+            if len(forms) > 1:
+                found = " and ".join(f"{form} ({tally.told(row)})" for form, row in forms.items())
+                raise SourceError(
+                    f"{where}: column {name!r}: it has {found}, which have no order among them, and rows are split by "
+                    "it; write all of them alike"
+                )
         share, limit = tally.quarantined / tally.read, self.model.quality.max_quarantined_share
         if share > limit:
             raise SourceError(

@@ -155,9 +155,29 @@ def weight_faults(model: ModelFile) -> Iterator[Rule]:
         yield Rule(model.weight, "no weight, which is a number of 0 or more", ~usable.fill_null(value=False))
 
 
+def split_forms(model: ModelFile) -> Iterator[tuple[str, str, pl.Expr]]:
+    """Yield column, form and where it is, of forms of which a whole source may have one alone."""
+    kind = known(model.split.kind)
+    for name in _split_columns(model):
+        for form, present in kind.forms(pl.col(name)):
+            yield name, form, present
+
+
+def kept_cells(cells: pl.Series, model: ModelFile) -> pl.Series:
+    """Return the cells of a column that is kept beside features and target: tidy, and numbers of it as numbers are."""
+    tidy = tidied(cells, True, model.source.missing)
+    ordered = known(model.split.kind).ordered
+    return numbers_of(tidy, model.source) if ordered or cells.name == model.weight else tidy
+
+
 def split_faults(model: ModelFile) -> Iterator[Rule]:
     """Yield the rules of the columns that rows are split by and that are no feature."""
     kind = known(model.split.kind)
-    for name in model.columns_kept:
+    for name in _split_columns(model):
         for problem, breach in kind.faults(pl.col(name)):
             yield Rule(name, problem, breach)
+
+
+def _split_columns(model: ModelFile) -> list[str]:
+    """Return the columns that rows are split by and that are neither a feature nor the target."""
+    return [name for name in model.split.columns if name in model.columns_kept]

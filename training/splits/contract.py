@@ -60,6 +60,10 @@ class SplitKind:
         """Yield what can be wrong with a column of text that rows are split by, and where it is."""
         yield "missing, and rows are split by it", column.is_null()
 
+    def forms(self, column: "pl.Expr") -> Iterator[tuple[str, "pl.Expr"]]:  # noqa: ARG002
+        """Yield forms of such text of which a source may have one alone, with what they are called; none of most kinds."""
+        yield from ()
+
     def positions(self, identity: SplitIdentity, rows: "pl.DataFrame") -> NDArray[np.float64]:
         """Return the position of each row, [n], from the columns of the identity alone."""
         raise NotImplementedError

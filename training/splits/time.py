@@ -27,7 +27,13 @@ class Time(SplitKind):
     def faults(self, column: "pl.Expr") -> Iterator[tuple[str, "pl.Expr"]]:
         """Yield what can be wrong with the column: no value, or neither number nor date."""
         yield from super().faults(column)
-        yield "neither a number nor a date such as 2026-01-31", column.is_not_null() & moment(column).is_null()
+        problem = "neither a number nor a date such as 2026-01-31 (a feature of type date has a format for others)"
+        yield problem, column.is_not_null() & moment(column).is_null()
+
+    def forms(self, column: "pl.Expr") -> Iterator[tuple[str, "pl.Expr"]]:
+        """Yield numbers and dates, which have no order among them."""
+        yield "numbers", _number(column).is_not_null()
+        yield "dates", _number(column).is_null() & moment(column).is_not_null()
 
     def positions(self, identity: SplitIdentity, rows: "pl.DataFrame") -> NDArray[np.float64]:
         """Return when each row is."""
@@ -76,15 +82,25 @@ class Time(SplitKind):
 
 
 def moment(text: "pl.Expr") -> "pl.Expr":
-    """Return when a text says it is: the number that it is, or the microseconds since 1970 of its date; else null."""
+    """Return when a text says it is: the number that it is, or the microseconds since 1970 of its date; else null.
+
+    A date begins with a year of four figures: of 05/03/21 nobody can say which part is the year.
+    """
     import polars as pl
 
-    bare = text.str.replace_all("/", "-", literal=True).str.replace("[Tt]", " ").str.replace("[Zz]$", "+00:00")
-    numbers = text.cast(pl.Float64, strict=False)
+    whole = pl.when(text.str.contains(r"^[0-9]{4}[-/]")).then(text)
+    bare = whole.str.replace_all("/", "-", literal=True).str.replace("[Tt]", " ").str.replace("[Zz]$", "+00:00")
     local = [bare.str.to_datetime(form, time_unit="us", strict=False) for form in FORMATS]
     zoned = [
         bare.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False).dt.replace_time_zone(None)
         for form in WITH_ZONE
     ]
     dates = pl.coalesce(*local, *zoned).cast(pl.Int64).cast(pl.Float64)
-    return pl.coalesce(pl.when(numbers.is_finite()).then(numbers), dates)
+    return pl.coalesce(_number(text), dates)
+
+
+def _number(text: "pl.Expr") -> "pl.Expr":
+    import polars as pl
+
+    number = text.cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)

@@ -458,15 +458,6 @@ def test_a_row_without_what_it_is_split_by_is_quarantined(tmp_path: Path) -> Non
     assert [row[:2] for row in quarantine(homes)] == [("2", "id: missing, and rows are split by it")]
 
 
-def test_a_time_that_is_none_is_quarantined(tmp_path: Path) -> None:
-    rows = ("50.5,3,true,north,100,2026-01-31", "51.5,3,true,north,101,31st", "52.5,3,true,south,102,2026-02-01")
-    homes = Homes(
-        tmp_path, csv_text(*rows, header="size,rooms,garden,area,price,day"), split={"kind": "time", "column": "day"}
-    )
-    homes.ingest()
-    assert [row[:2] for row in quarantine(homes)] == [("2", "day: neither a number nor a date such as 2026-01-31")]
-
-
 def test_rows_apart_in_their_key_alone_are_duplicates(tmp_path: Path) -> None:
     rows = ("50.5,3,true,north,100,1", "50.5,3,true,north,100,2")
     homes = Homes(tmp_path, csv_text(*rows, header="size,rooms,garden,area,price,id"),
@@ -478,6 +469,11 @@ def test_rows_apart_in_their_key_alone_are_duplicates(tmp_path: Path) -> None:
 def test_a_split_by_a_column_that_is_not_there_names_its_key(tmp_path: Path) -> None:
     homes = Homes(tmp_path, csv_text(GOOD_ROW), split={"kind": "group", "column": "who"})
     assert "no column 'who', which split.column names; the columns are size" in refusal(homes)
+
+
+def test_a_long_cell_is_not_shown_at_length(tmp_path: Path) -> None:
+    told = refusal(Homes(tmp_path, csv_text(GOOD_ROW.replace("50.5", "x" * 5000))))
+    assert f"(row 1 has '{'x' * 40}…')" in told
 
 
 @pytest.mark.parametrize(
