@@ -142,20 +142,22 @@ def _apart(candidate: dict[Any, Any]) -> dict[Any, Any]:
     for name, value in candidate.items():
         if not isinstance(value, dict):
             continue
-        if _is_range(value):
+        if _is_range(name, value):
             _put(plain, name, value)
             ranges[str(name)] = value
             continue
         inner = dict(value)
         for key, one in value.items():
-            if isinstance(one, dict) and _is_range(one):
+            if isinstance(one, dict) and _is_range(key, one):
                 _put(inner, key, one)
                 ranges[f"{name}.{key}"] = one
         plain[name] = inner
     return plain | {RANGES: ranges} if ranges else plain
 
 
-def _is_range(value: dict[Any, Any]) -> bool:
+def _is_range(key: Any, value: dict[Any, Any]) -> bool:
+    if key == "class_weight":  # of which numbers are no values, and classes may be called low and high
+        return isinstance(value.get("choices"), list)
     return not MARKS.isdisjoint(value)
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from molino.contracts.address import Address
 from molino.contracts.record import Artifact
 from molino.contracts.results import IngestResult
+from molino.contracts.tidy import shortened
 from training.ingest.clean_parquet import write_clean
 from training.ingest.cleaning import Cleaner
 from training.ingest.open_files import OpenFiles
@@ -46,7 +47,7 @@ def run(context: Context) -> Outcome:
         row, file = cleaner.tally.place(at)
         context.log.warning(f"cells can't be read, their rows are set aside{hint}", column=name,
                             rows=cleaner.tally.unreadable[name],
-                            first_row=row, cell=cell, **({"file": file} if file else {}))  # fmt: skip
+                            first_row=row, cell=shortened(cell), **({"file": file} if file else {}))  # fmt: skip
     facts = _facts(uri, opened, cleaner)
     columns = tuple(profiler.profile() for profiler in profilers)
     report = quality_report(context.model, context.run_id, facts, cleaner.tally, columns)

@@ -193,7 +193,8 @@ class Dataset:
         together = ""
         if different < self.rows:
             unit = known(self.split.kind).unit
-            together = f"{unit} stay together, and there are {different} different ones; "
+            count = "all rows are such" if different == 1 else f"there are {different} different ones"
+            together = f"{unit} stay together, and {count}; "
         return f"{together}give more data or change split in the model file"
 
     def _pieces(self, columns: Sequence[str]) -> Iterator[tuple[int, "pl.DataFrame", Parts]]:

@@ -162,6 +162,14 @@ def test_too_few_rows_are_refused(tmp_path):
         Dataset(tmp_path / "few.parquet", model, 3)
 
 
+def test_rows_that_are_all_alike_are_said_to_be(tmp_path):
+    model = model_of("regression")
+    alike = frame_of(model, 1)
+    pl.concat([alike] * 30).write_parquet(tmp_path / "alike.parquet")
+    with pytest.raises(StepError, match="; rows equal in every feature stay together, and all rows are such; give"):
+        Dataset(tmp_path / "alike.parquet", model, 3)
+
+
 def test_a_category_without_any_value_is_refused(tmp_path):
     model = model_of("regression", [*FEATURES[:5], {**FEATURES[5], "missing": "impute"}])
     frame = frame_of(model).with_columns(street=pl.lit(None, pl.String))

@@ -62,3 +62,15 @@ def test_a_quantile_goes_with_each_loss_that_may_be_drawn(choices, quantile, sai
         return
     with pytest.raises(ModelFileError, match=said):
         parsed(candidate)
+
+
+@pytest.mark.parametrize("classes", [{"low": 1, "high": 3}, {"choices": 2, "low": 1}])
+def test_weights_of_classes_called_as_the_keys_of_a_range_are_none(classes):
+    one = parsed({"name": "one", "kind": "lightgbm", "parameters": {"class_weight": classes}})
+    assert (one.ranges, one.parameters["class_weight"]) == ({}, classes)
+
+
+def test_weights_of_classes_may_be_searched_by_choices():
+    choices = {"choices": ["balanced", None]}
+    one = parsed({"name": "one", "kind": "lightgbm", "parameters": {"class_weight": choices}})
+    assert list(one.ranges) == ["parameters.class_weight"]
