@@ -1,7 +1,7 @@
 """The rows of a table to predict, read by the rules of ingest: whatever it takes, refuses or means is the same here."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +13,7 @@ from molino.contracts.errors import SourceError
 from molino.contracts.features import FEATURES, Cell, Feature
 from molino.contracts.model_file import ModelFile, Source
 from molino.contracts.model_file.schema import Target
+from molino.contracts.source_files import partitions_of
 from molino.contracts.splits.auto import Auto
 
 if TYPE_CHECKING:
@@ -47,8 +48,15 @@ class AskedTable(ModelFile):
     """Each feature that has a column, with its name in the header."""
 
     @classmethod
-    def of(cls, header: Sequence[str], served: Sequence[Mapping[str, Any]], form: Source, where: str) -> "AskedTable":
-        """Describe a table by its header and the features that the API tells of.
+    def of(
+        cls,
+        header: Sequence[str],
+        served: Sequence[Mapping[str, Any]],
+        form: Source,
+        where: str,
+        given: Collection[str] = (),
+    ) -> "AskedTable":
+        """Describe a table by its header, the columns `given` by its folders, and the features that the API tells of.
 
         A feature's column is called as in the training rows' source, or as the feature; one that the model imputes may
         be left out.
@@ -56,7 +64,7 @@ class AskedTable(ModelFile):
         Raises:
             SourceError: a feature has no column, or is of a type that isn't known here.
         """
-        places = columns_of(served, header)
+        places = columns_of(served, {*header, *given})
         needed = (one for one in served if one["name"] not in places and one.get("missing") != "impute")
         missing = [one.get("column") or one["name"] for one in needed]
         if missing:
@@ -134,6 +142,8 @@ class AskedSource:
     served: Sequence[Mapping[str, Any]]
     parquet: Path | None
     """Its file, of a Parquet table."""
+    given: Mapping[str, str | None]
+    """Columns that the folders of its file give."""
 
     @property
     def bytes(self) -> int:
@@ -161,7 +171,10 @@ class AskedSource:
         Raises:
             SourceError: the file is damaged, or a row isn't well-formed.
         """
+        from training.ingest.open_files import with_given
+
         for batch in self.opened.table.batches():
+            batch = with_given(batch, self.table, self.given)
             whole, values = self._whole(batch), self._values(batch)
             for start in range(0, batch.frame.height, size):
                 asked = values[start : start + size]
@@ -232,11 +245,12 @@ def open_asked(
         raise SourceError(f"tables are read by {error.name}, which isn't here: pip install 'molino[ingest]'") from error
     with open_source(path, AskedTable.of((), (), form, where), where, workdir, largest) as opened:
         header, is_parquet = opened.table.header, isinstance(opened.table, ParquetSource)
-    table = AskedTable.of(header, served, form, where)
+    given = partitions_of(path.absolute().as_posix())
+    table = AskedTable.of(header, served, form, where, given)
     if is_parquet:
         unpacked = workdir / "source.parquet"
         path = unpacked if unpacked.exists() else path
         # What isn't asked about is taken from the file as it is, of whatever type.
         table = table.model_copy(update={"header": tuple(table.places.values())})
-    with open_source(path, table, where, workdir, largest) as opened:
-        yield AskedSource(opened, table, served, path if is_parquet else None)
+    with open_source(path, table, where, workdir, largest, given) as opened:
+        yield AskedSource(opened, table, served, path if is_parquet else None, given)

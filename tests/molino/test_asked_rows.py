@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from molino.asked_rows import open_asked
@@ -48,3 +49,21 @@ def test_a_missing_column_is_named_as_the_source_has_it(tmp_path: Path) -> None:
 def test_a_type_of_a_later_version_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="feature a is of type 'sound', which this version of Molino doesn't know"):
         asked(tmp_path, "a\n1\n", [{"name": "a", "type": "sound"}])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_folders_give_columns_as_to_ingest(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "colour=red" / f"wines.{kind}"
+    path.parent.mkdir()
+    wines = pl.DataFrame({"acidity": [7.4, 7.5]})
+    wines.write_csv(path) if kind == "csv" else wines.write_parquet(path)
+    with open_asked(path, WINES, PLAIN, path.name, tmp_path, 1000) as source:
+        (part,) = source.rows(2)
+    assert part.values == [[7.4, "red"], [7.5, "red"]]
+    assert part.frame.columns == ["acidity"]
+
+
+def test_a_column_of_the_table_goes_before_that_of_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "colour=red"
+    folder.mkdir()
+    assert asked(folder, "acidity,colour\n7.4,white\n") == [[7.4, "white"]]

@@ -74,7 +74,7 @@ class OpenFiles:
             given = partitions_of(source.named)
             for batch in opened.table.batches():
                 rows += batch.frame.height
-                whole = self._with_given(batch, given)
+                whole = with_given(batch, self.model, given)
                 if several:
                     first_row = batch.first_row + rows_before
                     whole = replace(whole, first_row=first_row, file=source.uri, rows_before=rows_before)
@@ -112,14 +112,15 @@ class OpenFiles:
                 "source.uri may name those that do"
             )
 
-    def _with_given(self, batch: Batch, given: Mapping[str, str | None]) -> Batch:
-        """Add the columns that folders give, which the model file names."""
-        called = {header: name for name, header in self.model.headers.items()}
-        added = [
-            pl.lit(value, dtype=pl.String).alias(called[header])
-            for header, value in given.items()
-            if header in called and called[header] not in batch.frame.columns
-        ]
-        if not added:
-            return batch
-        return replace(batch, frame=batch.frame.with_columns(added), text=lambda: batch.text().with_columns(added))
+
+def with_given(batch: Batch, model: ModelFile, given: Mapping[str, str | None]) -> Batch:
+    """Return a batch with the columns that folders give, which the model file names."""
+    called = {header: name for name, header in model.headers.items()}
+    added = [
+        pl.lit(value, dtype=pl.String).alias(called[header])
+        for header, value in given.items()
+        if header in called and called[header] not in batch.frame.columns
+    ]
+    if not added:
+        return batch
+    return replace(batch, frame=batch.frame.with_columns(added), text=lambda: batch.text().with_columns(added))
