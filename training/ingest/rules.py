@@ -99,7 +99,8 @@ def typed(frame: pl.DataFrame, columns: Sequence[FeatureType[Any]], source: Sour
 def _tidied(cells: pl.Series, column: FeatureType[Any], source: Source) -> pl.Series:
     missing = source.missing_beside(getattr(column.feature, "values", None))
     tidy = tidied(cells, column.few_values, missing)
-    return numbers_of(tidy, source) if column.reads_numbers else tidy
+    # A Parquet column of truth values may be numbers, of which one means no value.
+    return numbers_of(tidy, source) if column.reads_numbers or tidy.dtype.is_float() else tidy
 
 
 def moments_as_text(cells: pl.Series) -> pl.Series:

@@ -11,6 +11,7 @@ from molino.contracts.errors import ModelFileError
 from molino.contracts.model_file import load_model
 
 NUMBER = {"name": "a", "type": "number", "missing": "impute"}
+TRUTH = {"name": "a", "type": "boolean", "missing": "impute"}
 WORD = {"name": "a", "type": "category", "missing": "impute"}
 
 
@@ -72,6 +73,8 @@ def test_truth_is_read_as_people_write_it(tmp_path: Path, yes: str, no: str) -> 
         ([True, False, None], {**WORD, "values": ["True", "False"]}, ["True", "False", None]),
         ([True, False, None], WORD, ["true", "false", None]),
         ([-999.0, 7.0, None], NUMBER, [None, 7.0, None]),
+        ([-999.0, 1.0, None], TRUTH, [None, True, None]),
+        ([-999, 1, 0], TRUTH, [None, True, False]),
     ],
 )
 def test_a_parquet_column_is_read_as_its_feature(
