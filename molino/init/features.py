@@ -82,7 +82,8 @@ def _no_feature(column: Column) -> str | None:
     if not column.present:
         return "it has no value in any row"
     if column.different == 1 and (column.missing == 0 or column.numeric):
-        return f"all rows have {shown(next(iter(column.counted)))}" if not column.missing else "it has one value and gaps"
+        value = shown(next(iter(column.counted)))
+        return "it has one value and gaps" if column.missing else f"all rows have {value}"
     if column.row_numbers:
         return "it numbers the rows"
     if column.own_in_each_row and ID_NAME.fullmatch(column.header) and (not column.numeric or column.whole):

@@ -61,8 +61,12 @@ class SplitKind:
         yield "missing, and rows are split by it", column.is_null()
 
     def forms(self, column: "pl.Expr") -> Iterator[tuple[str, "pl.Expr"]]:  # noqa: ARG002
-        """Yield forms of such text of which a source may have one alone, with what they are called; none of most kinds."""
+        """Yield what forms of such text are called, and where they are, of which a source may have one alone."""
         yield from ()
+
+    def form(self, identity: SplitIdentity, rows: "pl.DataFrame") -> str | None:  # noqa: ARG002
+        """Return which of the forms rows have; none of most kinds, or without rows."""
+        return None
 
     def positions(self, identity: SplitIdentity, rows: "pl.DataFrame") -> NDArray[np.float64]:
         """Return the position of each row, [n], from the columns of the identity alone."""

@@ -91,6 +91,9 @@ def unseen(identity: SplitIdentity | None, rows: "pl.DataFrame") -> NDArray[np.b
     if not identity.columns:
         return lacking
     try:
+        now = kind.form(identity, rows) if identity.form else None
+        if now != identity.form and now is not None:
+            return f"its rows were split by {identity.form} in {', '.join(identity.columns)}, which are {now} now"
         found: Parts = kind.parts(identity, place(identity, rows, tuple(identity.boundaries)))
     except (LookupError, ValueError, OverflowError, NotImplementedError):  # written by hand, or by another version
         return lacking

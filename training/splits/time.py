@@ -35,6 +35,17 @@ class Time(SplitKind):
         yield "numbers", _number(column).is_not_null()
         yield "dates", _number(column).is_null() & moment(column).is_not_null()
 
+    def form(self, identity: SplitIdentity, rows: "pl.DataFrame") -> str | None:
+        """Return whether rows have numbers or dates."""
+        import polars as pl
+
+        (name,) = identity.columns
+        column = rows[name].head(1)
+        if column.dtype == pl.String:
+            forms = rows.head(1).select(present.alias(form) for form, present in self.forms(pl.col(name)))
+            return next((one.name for one in forms if one.any()), None)
+        return "dates" if column.dtype.is_temporal() else "numbers"
+
     def positions(self, identity: SplitIdentity, rows: "pl.DataFrame") -> NDArray[np.float64]:
         """Return when each row is."""
         import polars as pl

@@ -83,7 +83,11 @@ class Dataset:
         identity = identify(model, split_seed)
         placement = self._place(identity)
         kind = known(identity.kind)
-        self.split = identity.model_copy(update={"boundaries": kind.boundaries(identity, placement)})
+        found = {
+            "boundaries": kind.boundaries(identity, placement),
+            "form": kind.form(identity, self._read(0, list(identity.columns))),
+        }
+        self.split = identity.model_copy(update=found)
         self.parts = kind.parts(self.split, placement)
         self._check_parts()
         self.overview = self._look_over()

@@ -20,6 +20,8 @@ class SplitIdentity(BaseModel):
     """Of a stratified split: the column of the classes."""
     boundaries: dict[str, tuple[float, float]] = {}
     """Of kinds that depend on the data: the two cuts between the parts, per class, or of the one column that orders."""
+    form: str | None = None
+    """Of a split by time: whether its column had numbers or dates, as the cuts are; none where it isn't known."""
     refitted: bool = False
     """True where the model was refitted on training and validation rows."""
     all_rows: bool = False

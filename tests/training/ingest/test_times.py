@@ -58,7 +58,7 @@ def test_a_row_that_is_set_aside_is_of_no_form(tmp_path: Path) -> None:
 
 def test_numbers_are_read_as_the_source_writes_them(tmp_path: Path) -> None:
     form = {"decimal": ",", "thousands": "."}
-    homes = homes_of(tmp_path, "1.234", "999", "998,5", "−1", source=form)  # noqa: RUF001
+    homes = homes_of(tmp_path, "1.234", "999", "998,5", "−1", source=form)
     homes.ingest()
     when = place(identify(homes.loaded.file), clean(homes), ()).positions
     assert when.tolist() == [1234.0, 999.0, 998.5, -1.0]

@@ -128,6 +128,17 @@ def test_dates_of_each_form_are_in_order(shown):
     assert split("time", frame)[1].tolist() == sorted(split("time", frame)[1].tolist(), key=[0, 1, 2].index)
 
 
+def test_cuts_of_numbers_say_nothing_of_dates():
+    years = with_target("time", table(200)).with_columns(when=(pl.Series(np.arange(200)) // 10 + 2000).cast(pl.String))
+    days = years.with_columns(when=pl.col("when") + "-01-31")
+    identity = split("time", years)[0]
+    assert unseen(identity, days).all()
+    known_form = identity.model_copy(update={"form": known("time").form(identity, years)})
+    assert unseen(known_form, days) == "its rows were split by numbers in when, which are dates now"
+    assert unseen(known_form, years).sum() == 40
+    assert known("time").form(identity, days.with_columns(pl.col("when").str.to_date())) == "dates"
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_a_class_of_ten_is_in_every_part(seed):
     frame = with_target("stratified", table(1000)).with_columns(y=pl.Series(["high"] * 10 + ["low"] * 990))
