@@ -48,6 +48,8 @@ LEAST_SHARE = 1e-4
 """What an empty bin of the reference counts as."""
 _BINS = 2
 """Before a feature's bins come the counts of its missing values and of those outside."""
+LEAST_DIGITS, MOST_DIGITS = 6, 17
+"""Of a bin's edges in its name: few, or all that a float has."""
 Counts = NDArray[np.float64]
 
 
@@ -346,12 +348,22 @@ def _floored(counts: Sequence[float]) -> Counts:
 def _bin_names(reference: Reference) -> list[str | None]:
     if reference.values is not None:
         return ["missing", "unknown", *(f"={value}" for value in reference.values)]
-    edges = [f"{edge:.6g}" for edge in (reference.edges or ())[1:-1]]
+    edges = _told_apart((reference.edges or ())[1:-1])
     low, high = ["-Inf", *edges], [*edges, "+Inf"]
     bins = [f"{a}..{b}" for a, b in zip(low, high, strict=True)]
-    if len(bins) != len(reference.counts):
+    if len(set(bins)) != len(reference.counts):
         bins = [str(number) for number in range(len(reference.counts))]
     return ["missing", None, *bins]
+
+
+def _told_apart(edges: Sequence[float]) -> list[str]:
+    """Return edges in as few digits as tell them apart: Prometheus takes one of two bins of the same name."""
+    texts: list[str] = []
+    for digits in range(LEAST_DIGITS, MOST_DIGITS + 1):
+        texts = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
 
 
 def _level(rows: float, psi: float, noise: float) -> str:

@@ -18,7 +18,7 @@ PREFIX = "request|"
 OVERFLOW = "overflow"
 """Route and method of what is counted together, by the hundreds of its status, where the memory is full."""
 _LOWS, _HIGHS = np.array([0.0, *EDGES]), np.array([*EDGES, EDGES[-1]])
-_COUNT, _SECONDS, _ROWS, _BUCKETS = 0, 1, 2, 3
+_SECONDS, _ROWS, _BUCKETS = 0, 1, 2
 _SIZE = _BUCKETS + len(EDGES) + 1
 
 
@@ -62,7 +62,6 @@ class RequestCounters:
             vector = self._vectors.get(series)
             if vector is None:
                 vector = self._vectors[series] = self._open(series)
-            vector[_COUNT] += 1
             vector[_SECONDS] += seconds
             vector[_ROWS] += rows
             vector[bucket] += 1
@@ -70,7 +69,8 @@ class RequestCounters:
     def tallies(self) -> dict[Series, Tally]:
         """Return the sums over all workers."""
         sums = self._counters.sums(PREFIX)
-        return {_parse(name): _tally(values) for name, values in sums.items() if values[_COUNT]}
+        tallies = {_parse(name): _tally(values) for name, values in sums.items()}
+        return {series: tally for series, tally in tallies.items() if tally.requests}
 
     def _open(self, series: Series) -> Vector:
         vector = self._own.find_or_add(PREFIX + joined(*map(str, series)), _SIZE)
@@ -110,4 +110,6 @@ def _parse(name: str) -> Series:
 
 
 def _tally(values: NDArray[np.float64]) -> Tally:
-    return Tally(int(values[_COUNT]), float(values[_SECONDS]), int(values[_ROWS]), values[_BUCKETS:])
+    """Return what was counted; a worker may be about to count, so requests are those that are in a bucket."""
+    buckets = values[_BUCKETS:]
+    return Tally(int(buckets.sum()), float(values[_SECONDS]), int(values[_ROWS]), buckets)

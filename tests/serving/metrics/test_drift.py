@@ -55,6 +55,22 @@ def test_rows_are_counted_like_matrices(housing: Release) -> None:
     assert counted[0]["crim"].rows == len(rows)
 
 
+EDGES = [
+    (40.71271, 40.712711, 40.712712, 40.712713, 40.712714, 40.712715),
+    (1.7e9, 1.7e9 + 1, 1.7e9 + 2, 1.7e9 + 3, 1.7e9 + 4, 1.7e9 + 5),
+    (1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+]
+
+
+@pytest.mark.parametrize("edges", EDGES)
+def test_no_two_bins_have_one_name(housing: Release, edges: tuple[float, ...]) -> None:
+    near = housing.reference["crim"].model_copy(update={"edges": edges, "counts": (4, 4, 4, 4, 4)})
+    changed = housing.model_copy(update={"reference": {**housing.reference, "crim": near}})
+    names = expect(changed).bins[0]
+
+    assert len(set(names)) == len(names) == 7
+
+
 def test_equal_shares_have_no_distance() -> None:
     assert population_stability([50, 100, 50], [5000, 10000, 5000]) == pytest.approx(0, abs=1e-4)
 

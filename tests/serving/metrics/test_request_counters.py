@@ -1,6 +1,7 @@
 import io
 import json
 import threading
+from typing import Any
 
 import pytest
 from bundles import HOUSING_ROW
@@ -69,6 +70,36 @@ def test_metrics_are_in_the_format_of_prometheus(client: Client) -> None:
     assert samples["molino_request_duration_seconds_count", "/predict", None] == 7
     assert samples["molino_request_duration_seconds_bucket", "/predict", "+Inf"] == 7
     assert samples["molino_predicted_rows_total", None, None] == 14
+
+
+class Torn(list[float]):
+    """Memory that is read while a worker counts: what it writes first is there, or what it writes last."""
+
+    def __init__(self, size: int, writes: int) -> None:
+        super().__init__([0.0] * size)
+        self.writes = writes
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        self.writes -= 1
+        if self.writes >= 0:
+            super().__setitem__(at, value)
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_a_histogram_adds_up_while_a_worker_counts(writes: int) -> None:
+    counters = SharedCounters(1)
+    requests = RequestCounters(counters, counters.worker(0))
+    series = Series("/predict", "POST", 200)
+    requests.count(series, 0.01, 1)
+    whole = requests._vectors[series]
+    torn = Torn(len(whole), writes)
+    requests._vectors[series] = torn  # type: ignore[assignment]
+    requests.count(series, 0.01, 1)
+    for at, value in enumerate(torn):
+        whole[at] += value
+
+    (tally,) = requests.tallies().values()
+    assert tally.requests == sum(tally.buckets)
 
 
 def test_refused_requests_are_errors_of_the_client(client: Client) -> None:
