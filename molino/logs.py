@@ -1,13 +1,18 @@
 """Logs on stderr: JSON lines in containers and files, readable lines with progress bars on a terminal."""
 
+import io
+import json
 import logging
+import math
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from molino.contracts.address import without_credentials
 from molino.contracts.errors import MolinoError
@@ -19,22 +24,74 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-def _hide_credentials(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Take user, password and query out of every URL, also where another's message has brought it."""
-    return {key: without_credentials(value) if isinstance(value, str) else value for key, value in event.items()}
+DEEPEST = 10
+"""Lists and mappings within each other that a line shows as such."""
+_ERROR = "exc_info"
+"""What a traceback is still to be made of."""
+
+
+def _make_plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Make texts, numbers, lists and mappings of what an event tells, whatever it is.
+
+    User, password and query are taken out of every URL, also where another's message has brought it.
+    """
+    return {_text(key): value if key == _ERROR else _plain(value) for key, value in event.items()}
+
+
+def _plain(value: Any, room: int = DEEPEST) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, Mapping) and room:
+        return {_text(key): _plain(one, room - 1) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset) and room:
+        return [_plain(one, room - 1) for one in value]
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    """Return a text without credentials, or how another object shows itself; halves of a character are `?`."""
+    text = value if isinstance(value, str) else repr(value)
+    return without_credentials(text).encode("utf-8", "replace").decode()
+
+
+def _dump(event: EventDict, **_: Any) -> str:
+    """Return an event as JSON, which has no word for a number that isn't finite: it is null."""
+    try:
+        return json.dumps(event, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(event))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _write_traceback(stream: TextIO, error: ExcInfo) -> None:
+    """Write a traceback for a terminal: without the variables of its frames, which may hold keys and rows."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write(without_credentials(text.getvalue()))
 
 
 SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    _hide_credentials,
+    _make_plain,
 )
 
 AS_JSON: tuple[Processor, ...] = (
     structlog.processors.format_exc_info,
-    _hide_credentials,
-    structlog.processors.JSONRenderer(),
+    _make_plain,
+    structlog.processors.JSONRenderer(serializer=_dump),
 )
 
 
@@ -50,7 +107,9 @@ def configure_logs() -> None:
     """
     wanted = os.environ.get("MOLINO_LOG_FORMAT") or ("console" if sys.stderr.isatty() else "json")
     last: list[Processor] = (
-        [Bars(), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())] if wanted == "console" else [*AS_JSON]
+        [Bars(), structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback)]
+        if wanted == "console"
+        else [*AS_JSON]
     )
     if json_is_asked_for():
         _take_over()

@@ -3,7 +3,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import structlog
 
@@ -39,6 +42,48 @@ def test_a_traceback_is_one_json_line(capsys: pytest.CaptureFixture[str]) -> Non
     except ValueError:
         structlog.get_logger().exception("failed")
     assert "ValueError: wrong" in json.loads(capsys.readouterr().err)["exception"]
+
+
+SECRET = "https://user:s3cr3t@example.com/x?token=s3cr3t"
+CYCLE: list[Any] = []
+CYCLE.append(CYCLE)
+ODD: list[tuple[Any, Any]] = [
+    (float("nan"), None),
+    ({"loss": [float("inf"), 1.5]}, {"loss": [None, 1.5]}),
+    (np.float32(1.5), 1.5),
+    (np.int64(3), 3),
+    ({(1, 2): 3, None: 4, 5: 6}, {"(1, 2)": 3, "None": 4, "5": 6}),
+    ({"a"}, ["a"]),
+    (Path("a"), f"{type(Path()).__name__}('a')"),
+    ("\udcff", "?"),
+    ([SECRET], ["https://example.com/x"]),
+    ({SECRET: (SECRET,)}, {"https://example.com/x": ["https://example.com/x"]}),
+    (ValueError(SECRET), "ValueError('https://example.com/x')"),
+]
+
+
+@pytest.mark.parametrize(("value", "told"), ODD)
+def test_a_log_line_is_json_whatever_it_tells(value: Any, told: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    structlog.get_logger().info("ended", value=value, cycle=CYCLE)
+    event = json.loads(capsys.readouterr().err, parse_constant=pytest.fail)
+    assert event["value"] == told
+
+
+def test_on_a_terminal_no_line_has_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = use_terminal(monkeypatch)
+    configure_logs()
+    key = "k" * 8
+    try:
+        raise ValueError(f"line 1\n{SECRET}, {key[0]}")
+    except ValueError as error:
+        structlog.get_logger().exception("failed", cause=error, reasons=[SECRET], loss=float("nan"))
+    shown = terminal.getvalue()
+
+    assert "ValueError: line 1" in shown
+    assert "nan" in shown
+    assert "s3cr3t" not in shown
+    assert key not in shown  # a variable of the frame
 
 
 def test_on_a_terminal_a_log_line_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
