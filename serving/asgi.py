@@ -156,6 +156,7 @@ def make_flask(service: Service, routes: Iterable[Route]) -> Flask:
     app = Flask("serving.pages", static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = True
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # The router says what there is; a redirect would name the host that was asked.
     for route in routes:
         if route.view is not None:
             rule = route.path.replace("{filename:path}", "<path:filename>").replace("{", "<").replace("}", ">")

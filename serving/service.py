@@ -33,6 +33,7 @@ KEYS_SECONDS = 6.0
 PACKED_INLINE_BYTES = 32 * 1024
 """Answers above this size are packed in a thread."""
 NOT_PACKED = (b"image/png", b"image/jpeg")
+PARTIAL = 206
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ class Service:
             raise Problem(413, f"the body unpacks to more than {most} bytes") from error
 
     async def pack(self, request: Request, answer: Answer) -> None:
-        """Put a large answer in gzip where the client takes it."""
-        if answer.content_type in NOT_PACKED:
+        """Put a large answer in gzip where the client takes it; a range is one of the file as it is."""
+        if answer.content_type in NOT_PACKED or answer.status == PARTIAL:
             return
         packed = takes_gzip(request.headers.get(b"accept-encoding", b""))
         if packed and len(answer.body) <= PACKED_INLINE_BYTES:

@@ -133,6 +133,19 @@ def test_a_packed_file_is_known_again(server: RunningServer) -> None:
     assert "accept-encoding" in again.headers["vary"]
 
 
+def test_a_range_of_a_file_is_of_the_file_as_it_is(server: RunningServer) -> None:
+    whole = server.ask("GET", "/static/molino.css", headers={}).body
+    part = server.ask("GET", "/static/molino.css", headers={"Range": "bytes=100-8000", "Accept-Encoding": "gzip"})
+
+    assert (part.status, part.headers.get("content-encoding")) == (206, None)
+    assert (part.headers["content-range"], part.body) == (f"bytes 100-8000/{len(whole)}", whole[100:8001])
+
+
+def test_a_path_with_more_slashes_leads_nowhere(server: RunningServer) -> None:
+    answer = server.ask("GET", "/static//molino.css", headers={"Host": "elsewhere.example"})
+    assert (answer.status, "location" in answer.headers) == (404, False)
+
+
 @pytest.mark.parametrize("path", ["/models", "/metrics", "/openapi.json", "/monitor"])
 def test_reports_are_packed_too(server: RunningServer, path: str) -> None:
     plain = server.ask("GET", path, headers=KEY)
