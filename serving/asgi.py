@@ -67,7 +67,8 @@ class App:
         except Problem as problem:
             answer = self._refuse(problem, request)
         except Exception:
-            structlog.get_logger().exception("a request failed", request_id=request.id)
+            served = {"model": request.model, "version": request.version} if request.model else {}
+            structlog.get_logger().exception("a request failed", request_id=request.id, **served)
             answer = self._refuse(Problem(500, "the server failed; its log has the request id"), request)
         if request.pending:
             request.closes = request.closes or not request.goes_on

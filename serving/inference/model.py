@@ -28,6 +28,8 @@ from serving.inference.validation import BodyValidator, read_json
 
 PROBABILITY = "probability_"
 RUN_ROWS = 2048
+FATAL = 4
+"""Of ONNX Runtime's own lines on stderr, which aren't JSON and may quote a row."""
 EXAMPLE_TOLERANCE = 1e-3
 """Greatest difference to the release's own example, relative to the answer (at least 1)."""
 
@@ -281,7 +283,7 @@ def _open_session(release: Release, graph: bytes, outputs: Sequence[str]) -> Any
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = FATAL  # Its errors are exceptions too, which the log tells as JSON.
     # The second fence against weights in files: no file is below this one.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     options.add_session_config_entry("session.load_model_format", "ONNX")

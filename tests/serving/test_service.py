@@ -1,12 +1,18 @@
 """Where the work of a request is done."""
 
 import asyncio
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import structlog
+from asgi_client import make_client
+from running_server import JSON
 
+from molino.logs import configure_logs
+from serving.inference.model import Model
 from serving.service import open_service
 from serving.settings import ServingSettings
 
@@ -23,3 +29,21 @@ def test_a_body_that_takes_long_is_answered_beside_the_loop(settings: ServingSet
         looped, worked = apart.submit(answer).result()
 
     assert (worked != looped) is aside
+
+
+def test_the_log_of_a_bug_says_which_request_it_failed(
+    settings: ServingSettings, housing_body: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug,\nin two lines")
+
+    client = make_client(settings)
+    monkeypatch.setattr(Model, "read", fail)
+    configure_logs()
+    answer = client.post("/predict", data=housing_body, headers={**JSON, "X-Request-ID": "id-1"})
+    structlog.reset_defaults()
+    line = json.loads(capsys.readouterr().err)
+
+    assert (answer.status_code, line["event"], line["level"]) == (500, "a request failed", "error")
+    assert (line["request_id"], line["model"], line["version"]) == ("id-1", "housing", "1")
+    assert line["exception"].endswith("RuntimeError: a bug,\nin two lines")

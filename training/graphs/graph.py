@@ -57,7 +57,7 @@ class Graph:
         self.features = tuple(features)
         self.classes = tuple(classes) if classes else None
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # Its errors are exceptions too.
         try:
             self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no public base class
