@@ -252,7 +252,7 @@ class Client:
         return [answers[index] for index in range(len(rows))], version
 
     def ready(self) -> bool:
-        """Tell whether every model is loaded and warm."""
+        """Tell whether a model is loaded and warm, or none is deployed."""
         try:
             self.get("/ready")
         except ClientError:

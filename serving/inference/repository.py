@@ -89,6 +89,11 @@ class Repository:
 
     @property
     def ready(self) -> bool:
+        """Whether a model is loaded and warm, or none is deployed: one that fails keeps no request from another."""
+        return bool(self.state.models) or not self.state.failures
+
+    @property
+    def complete(self) -> bool:
         """Whether every deployed model has a version that is loaded and warm."""
         return all(name in self.state.models for name in self.state.failures)
 
@@ -97,12 +102,17 @@ class Repository:
         return self._stamp_now() != self._stamp or self._retries.due
 
     def refresh(self) -> None:
-        """Load what the pointer file names now; a model that can't be loaded is logged and shown, not raised."""
+        """Load what the pointer file names now; a model that can't be loaded is logged and shown, not raised.
+
+        A file that is gone, with its volume for example, takes nothing out of service: a deploy writes an empty one.
+        """
         with self._lock:
             stamp = self._stamp_now()
             replaced, self._stamp = stamp != self._stamp, stamp
             try:
                 entries = read_entries(self.home)
+                if stamp is None and self.state.models and not (entries.deployed or entries.unread):
+                    raise ReleaseError(f"{pointer_path(self.home)}: is there no more")
             except Exception as error:
                 self._log.error("pointer file can't be read", cause=first_line(error))
                 self._retries.failed(POINTER, "")

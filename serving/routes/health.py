@@ -17,21 +17,24 @@ async def answer_ping(_: Service, request: Request) -> Answer:
 
 
 async def answer_ready(service: Service, request: Request) -> Answer:
-    """Tell whether every deployed model is loaded and warm."""
-    require_ready(service)
+    """Tell whether a model answers, and which can't: what balances load takes a server out by this."""
+    _require(service, service.repository.ready, "no deployed model could be loaded")
     failing = tell_failing(service)
     return Answer(200, msgspec.json.encode({"status": "ready", **({"detail": failing} if failing else {})}), request.id)
 
 
-def require_ready(service: Service) -> None:
-    """Return where every deployed model is loaded.
+def require_all(service: Service) -> None:
+    """Return where every deployed model is loaded, as the Open Inference Protocol means it.
 
     Raises:
         Problem: 503 where one isn't.
     """
-    if not service.repository.ready:
-        retry = ((b"retry-after", b"5"),)
-        raise Problem(503, f"a deployed model could not be loaded: {tell_failing(service)}", retry)
+    _require(service, service.repository.complete, "a deployed model could not be loaded")
+
+
+def _require(service: Service, loaded: bool, fault: str) -> None:
+    if not loaded:
+        raise Problem(503, f"{fault}: {tell_failing(service)}", ((b"retry-after", b"5"),))
 
 
 def tell_failing(service: Service) -> str:

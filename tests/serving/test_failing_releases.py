@@ -14,7 +14,7 @@ from running_server import ROOT, RunningServer, run_server
 
 from molino.contracts.errors import ReleaseError
 from molino.contracts.external_data import has_external_data
-from molino.contracts.pointer import bundle_path, point_to
+from molino.contracts.pointer import bundle_path, point_to, write_pointer
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME
 from serving.inference.model import load_bundle
 from serving.inference.repository import FIRST_RETRY_SECONDS, Repository
@@ -78,7 +78,8 @@ def test_at_the_start_other_models_serve(
 
         assert server.ask("POST", "/models/penguins/predict", PENGUINS).status == 200
         assert server.ask("POST", "/models/housing/predict", HOUSING).status == 503
-        assert (ready.status, "housing" in ready.json["detail"]) == (503, True)
+        assert (ready.status, ready.json["detail"]) == (200, "housing; see /models")
+        assert server.ask("GET", "/v2/health/ready").status == 503
         assert server.ask("GET", "/models/housing").json["failure"].startswith("version 1: ")
         assert (failed(server, "housing"), failed(server, "penguins")) == (1, 0)
 
@@ -105,6 +106,22 @@ def test_what_fails_live_is_told_and_tried_again(own_releases: Path, tmp_path: P
         assert failed(server, "housing") == 0
 
 
+def test_a_new_model_that_fails_keeps_no_other_one_off_the_service(own_releases: Path, tmp_path: Path) -> None:
+    write_pointer(own_releases, {"penguins": "1"})
+    fail_when_run(own_releases, "1")
+    with run_server(own_releases, tmp_path / "log") as server:
+        server.wait_for_workers()
+        point_to(own_releases, "housing", "1")
+        server.wait("the failure is told", lambda: failed(server, "housing") == 1)
+        ready = {json.dumps(server.ask("GET", "/ready").json, sort_keys=True) for _ in range(20)}
+
+        assert ready == {'{"detail": "housing; see /models", "status": "ready"}'}
+        assert server.ask("POST", "/models/penguins/predict", PENGUINS).status == 200
+        assert server.ask("GET", "/v2/models/housing/ready").status == 503
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+        assert all({"timestamp", "level", "event"} <= line.keys() for line in lines)
+
+
 def test_a_model_that_fails_on_some_values_is_told_by_all_workers(own_releases: Path, tmp_path: Path) -> None:
     small = [*HOUSING_ROW[:LOOKED_UP], 1, *HOUSING_ROW[LOOKED_UP + 1 :]]
     replace_graph(
@@ -117,6 +134,7 @@ def test_a_model_that_fails_on_some_values_is_told_by_all_workers(own_releases: 
         assert (answer.status, "see /models" in answer.json["detail"]) == (500, True)
         assert all("failed when it was run" in failure for failure in told)
         assert (failed(server, "housing"), server.ask("GET", "/ready").status) == (1, 200)
+        assert [line for line in server.log.read_text().splitlines() if not line.startswith("{")] == []
 
         well = json.dumps({"data": [small]}).encode()
         server.wait("it is well", lambda: not (server.ask("POST", "/predict", well), failed(server, "housing"))[1])

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import urllib3
 
 from molino.contracts.address import Address
-from molino.contracts.errors import DeployError, SettingsError
+from molino.contracts.errors import BrokenReleaseError, DeployError, SettingsError
 from molino.contracts.results import RegisterResult
 from molino.contracts.settings import Settings
 from molino.traces import outgoing
@@ -79,6 +79,22 @@ def refuse_unknown_target(settings: Settings) -> None:
     known = sorted(module.name for module in pkgutil.iter_modules(targets.__path__))
     if settings.deploy_target not in known:
         raise SettingsError(f"MOLINO_DEPLOY_TARGET: expected one of {', '.join(known)}, not {settings.deploy_target!r}")
+
+
+def serves(settings: Settings, model: str, version: str | None) -> bool:
+    """Tell whether every worker of the server serves a version of a model; for none, whether it has none.
+
+    Raises:
+        BrokenReleaseError: the server says that it can't load the version.
+        DeployError: as of `request`.
+    """
+    status, response = request(settings, "GET", f"/models/{model}")
+    if version is None:
+        return status == 404
+    failure = str(response.get("failure") or "")
+    if failure.startswith(f"version {version}:"):
+        raise BrokenReleaseError(f"{settings.serving_url.rstrip('/')} can't serve {model} {failure}")
+    return status == 200 and bool(response.get("workers") == {version: response.get("all_workers")})
 
 
 def request(settings: Settings, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:

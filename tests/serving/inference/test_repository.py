@@ -53,13 +53,28 @@ def test_a_malformed_pointer_file_changes_nothing_that_is_served(own_releases: P
     assert "deployed.json" in repository.state.failures[""]
 
 
+def test_a_pointer_file_that_is_gone_takes_nothing_out_of_service(own_releases: Path, tmp_path: Path) -> None:
+    repository = Repository(own_releases)
+    repository.refresh()
+    own_releases.rename(tmp_path / "elsewhere")
+    changed = repository.changed()
+    repository.refresh()
+    served = (sorted(repository.state.models), list(repository.state.failures), repository.ready)
+    (tmp_path / "elsewhere").rename(own_releases)
+    write_pointer(own_releases, {})
+    repository.refresh()
+
+    assert (changed, served) == (True, (["housing", "penguins"], [""], True))
+    assert (dict(repository.state.models), dict(repository.state.failures)) == ({}, {})
+
+
 @pytest.mark.parametrize("strange", [3, None, {"version": "2"}, ["2"], True])
 def test_an_entry_that_names_no_version_keeps_no_other_model_back(own_releases: Path, strange: object) -> None:
     write_pointer(own_releases, {"housing": strange, "penguins": "1"})
     repository = Repository(own_releases)
     repository.refresh()
 
-    assert (sorted(repository.state.models), repository.ready) == (["penguins"], False)
+    assert (sorted(repository.state.models), repository.ready) == (["penguins"], True)
     assert "entry 'housing': expected a version as text" in repository.state.failures["housing"]
 
 
@@ -85,7 +100,7 @@ def test_a_model_whose_entry_became_strange_stays_in_service(own_releases: Path)
     write_pointer(own_releases, {"housing": 2, "penguins": "1"})
     repository.refresh()
 
-    assert (sorted(repository.state.models), repository.ready) == (["housing", "penguins"], True)
+    assert (sorted(repository.state.models), repository.complete) == (["housing", "penguins"], True)
     assert list(repository.state.failures) == ["housing"]
 
 
@@ -95,7 +110,8 @@ def test_a_version_that_is_not_there_is_a_failure(own_releases: Path, version: s
     write_pointer(own_releases, {"housing": version})
     repository.refresh()
 
-    assert (repository.ready, list(repository.state.failures)) == (False, ["housing"])
+    assert (repository.ready, repository.complete) == (False, False)
+    assert list(repository.state.failures) == ["housing"]
 
 
 def test_a_release_under_another_name_is_refused(own_releases: Path) -> None:

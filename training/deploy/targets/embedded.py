@@ -3,12 +3,12 @@
 import time
 from contextlib import AbstractContextManager
 
-from molino.contracts.errors import BrokenReleaseError, DeployError
+from molino.contracts.errors import DeployError
 from molino.contracts.pointer import bundle_path, locked, point_to, read_pointer
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME
 from molino.contracts.results import RegisterResult
 from molino.contracts.settings import Settings
-from training.deploy.target import request
+from training.deploy.target import request, serves
 from training.stores.contract import Store
 from training.stores.opening import fetch
 
@@ -50,19 +50,10 @@ class Target:
 
     def wait(self, model: str, version: str | None) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._serves(model, version):
+        while not serves(self.settings, model, version):
             if time.monotonic() > deadline:
                 raise DeployError(
                     f"{self.endpoint} doesn't serve {model} version {version} after {PATIENCE_SECONDS:.0f} s; "
                     f"does it look into {self.home}? See its log"
                 )
             time.sleep(POLL_SECONDS)
-
-    def _serves(self, model: str, version: str | None) -> bool:
-        status, response = request(self.settings, "GET", f"/models/{model}")
-        if version is None:
-            return status == 404
-        failure = str(response.get("failure") or "")
-        if failure.startswith(f"version {version}:"):
-            raise BrokenReleaseError(f"{self.endpoint} can't serve {model} {failure}")
-        return status == 200 and bool(response.get("workers") == {version: response.get("all_workers")})

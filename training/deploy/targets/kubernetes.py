@@ -19,7 +19,7 @@ from molino.contracts.errors import BrokenReleaseError, DeployError
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
 from molino.contracts.results import RegisterResult
 from molino.contracts.settings import Settings
-from training.deploy.target import request
+from training.deploy.target import request, serves
 from training.stores.contract import Store
 from training.stores.opening import fetch
 
@@ -105,7 +105,7 @@ class Target:
         deadline = time.monotonic() + PATIENCE_SECONDS
         settled: float | None = None
         while settled is None or time.monotonic() - settled < SETTLED_SECONDS:
-            if not self._rolled_out(model, version) or not self._serves(model, version):
+            if not self._rolled_out(model, version) or not serves(self.settings, model, version):
                 settled = None
             elif settled is None:
                 settled = time.monotonic()
@@ -143,12 +143,6 @@ class Target:
             if (cause := _death(pod.status)) and not _of_another(cause, model, annotations):
                 return cause
         return None
-
-    def _serves(self, model: str, version: str | None) -> bool:
-        status, response = request(self.settings, "GET", f"/models/{model}")
-        if version is None:
-            return status == 404
-        return status == 200 and response.get("workers") == {version: response.get("all_workers")}
 
     def _read(self) -> Any:
         with api_errors(f"Deployment {self.namespace}/{self.name}"):

@@ -40,6 +40,15 @@ class StandInApi:
         return Thing(items=self.pods)
 
 
+class RolledOutApi(StandInApi):
+    """One whose Deployment has new pods alone, all of them available."""
+
+    def read_namespaced_deployment(self, name: str, namespace: str) -> Thing:
+        found = super().read_namespaced_deployment(name, namespace)
+        found.status.replicas = 1
+        return found
+
+
 class RefusingApi(StandInApi):
     """One that lets nobody read."""
 
@@ -102,6 +111,15 @@ def test_a_release_that_no_server_loads_is_told_from_one_that_cannot_be_had(
     with pytest.raises(DeployError) as raised:
         target(tmp_path, StandInApi(dead_pod("3", message=message))).wait("housing", "3")
     assert type(raised.value) is kind
+
+
+def test_a_release_that_a_ready_server_cannot_load_names_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"workers": {"3": 1}, "all_workers": 2, "failure": "version 4: the graph fails"}
+    monkeypatch.setattr("training.deploy.target.request", lambda *_: (200, answer))
+    with pytest.raises(BrokenReleaseError, match=r"can't serve housing version 4: the graph fails$"):
+        target(tmp_path, RolledOutApi()).wait("housing", "4")
 
 
 @pytest.mark.parametrize(
