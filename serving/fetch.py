@@ -5,7 +5,6 @@ annotations over as a file. Each bundle is verified and loaded once, and only th
 that isn't there yet is waited for and named, even where nothing has been deployed: this is the first that wants it.
 """
 
-import json
 import re
 import sys
 import time
@@ -14,12 +13,14 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import structlog
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from molino.contracts.errors import MolinoError, ReleaseError, StoreError
 from molino.contracts.pointer import bundle_path, write_pointer
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
+from molino.logs import configure_logs
 from serving.settings import load_serving_settings
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 60.0
@@ -102,7 +103,7 @@ def wait_for_releases(client: Objects, bucket: str, prefix: str, where: str, pat
             if time.monotonic() > deadline:
                 raise StoreError(f"{cause}; check s3.endpoint, its buckets and the keys of serving") from error
         if cause != shown:
-            print(json.dumps({"event": "waiting for the store", "cause": cause}), file=sys.stderr, flush=True)
+            structlog.get_logger().warning("waiting for the store", cause=cause)
             shown = cause
         time.sleep(0.5)
 
@@ -145,7 +146,7 @@ def fetch_all(settings: FetchSettings, home: Path, patience: float = PATIENCE_SE
     deployed = deployed_releases(annotations)
     for line in strange_releases(annotations):
         cause = f'expected {PREFIX}<model>="<number>"'
-        print(json.dumps({"event": "annotation passed over", "annotation": line, "cause": cause}), file=sys.stderr)
+        structlog.get_logger().warning("annotation passed over", annotation=line, cause=cause)
     for model, version in deployed.items():
         try:
             fetch_release(client, bucket, prefix, home, model, version)
@@ -159,10 +160,11 @@ def fetch_all(settings: FetchSettings, home: Path, patience: float = PATIENCE_SE
 def main() -> None:
     """Fetch, and say what was fetched."""
     try:
+        configure_logs()
         deployed = fetch_all(FetchSettings(), load_serving_settings().releases)
     except MolinoError as error:
         sys.exit(str(error))
-    print(json.dumps({"event": "releases fetched", "releases": deployed}), file=sys.stderr)
+    structlog.get_logger().info("releases fetched", releases=deployed)
 
 
 if __name__ == "__main__":

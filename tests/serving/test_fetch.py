@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 from bundles import build_housing
 from minio import Minio
 
 from molino.contracts.errors import ReleaseError, StoreError
 from molino.contracts.pointer import bundle_path, read_pointer
 from molino.contracts.release import MODEL_FILENAME, RELEASE_FILENAME, release_prefix
+from molino.logs import configure_logs
 from serving.fetch import FetchSettings, deployed_releases, fetch_all
 from serving.inference.model import load_bundle
 from tests.conftest import S3
@@ -48,6 +51,13 @@ def bucket(s3: S3, tmp_path_factory: pytest.TempPathFactory) -> str:
     return found
 
 
+@pytest.fixture
+def _logs() -> Iterator[None]:
+    """Leave other tests their own logging."""
+    yield
+    structlog.reset_defaults()
+
+
 def settings(s3: S3, bucket: str, folder: Path, annotations: str, **more: str) -> FetchSettings:
     file = folder / "annotations"
     file.write_text(annotations)
@@ -59,12 +69,16 @@ def test_the_annotations_name_a_version_per_model() -> None:
     assert deployed_releases(ANNOTATED) == {"housing": "3", "own-model": "12"}
 
 
+@pytest.mark.usefixtures("_logs")
 def test_an_annotation_that_names_no_version_is_named(
     s3: S3, bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    configure_logs()
     annotations = 'molino.dev/release.housing="3"\nmolino.dev/release.penguins="latest"\n'
     assert fetch_all(settings(s3, bucket, tmp_path, annotations), tmp_path) == {"housing": "3"}
-    assert json.loads(capsys.readouterr().err)["annotation"] == 'molino.dev/release.penguins="latest"'
+    line = json.loads(capsys.readouterr().err)
+    assert line["annotation"] == 'molino.dev/release.penguins="latest"'
+    assert line.keys() >= {"timestamp", "level", "event"}
 
 
 def test_a_release_is_fetched_and_pointed_to(s3: S3, bucket: str, tmp_path: Path) -> None:
@@ -91,9 +105,11 @@ def test_before_the_first_deploy_nothing_is_fetched(s3: S3, bucket: str, tmp_pat
     assert fetch_all(settings(s3, bucket, tmp_path, ""), tmp_path) == {}
 
 
+@pytest.mark.usefixtures("_logs")
 def test_a_store_that_does_not_answer_is_named_though_nothing_was_deployed(
     s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    configure_logs()
     endpoint = f"http://127.0.0.1:{free_port()}"
     wrong = settings(s3, "some-bucket", tmp_path, "", s3_endpoint=endpoint)
     with pytest.raises(StoreError, match=rf"can't read s3://some-bucket at {endpoint}: .*check s3.endpoint"):
