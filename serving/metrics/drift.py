@@ -104,10 +104,9 @@ class Expected:
 
     def levels(self, rows: Counts, psi: Counts) -> list[list[str]]:
         """Return how far each feature has drifted by window and feature, of what `index` returns."""
-        noise = self._noise / np.maximum(rows, 1) + self._reference_noise
         return [
             [_level(n, index, least) for n, index, least in zip(*columns, strict=True)]
-            for columns in zip(rows.tolist(), psi.tolist(), noise.tolist(), strict=True)
+            for columns in zip(rows.tolist(), psi.tolist(), self._noise_of(rows).tolist(), strict=True)
         ]
 
     def measure(self, windows: Counts, lengths: Sequence[float]) -> list[list[Drift]]:
@@ -118,8 +117,7 @@ class Expected:
             lengths: seconds of each window.
         """
         rows, psi = self.index(windows)
-        noise = self._noise / np.maximum(rows, 1) + self._reference_noise
-        figures = (rows, windows[:, self.starts], windows[:, self.starts + 1], psi, noise)
+        figures = (rows, windows[:, self.starts], windows[:, self.starts + 1], psi, self._noise_of(rows))
         return [
             [
                 Drift(
@@ -129,6 +127,10 @@ class Expected:
             ]
             for columns in zip(*(figure.T.tolist() for figure in figures), strict=True)
         ]
+
+    def _noise_of(self, rows: Counts) -> Counts:
+        """Return the index that rows of the reference's own distribution exceed once in a thousand times."""
+        return self._noise / np.maximum(rows, 1) + self._reference_noise
 
 
 def expect(release: Release) -> Expected:
@@ -304,14 +306,6 @@ def tell(drifts: Sequence[Drift]) -> dict[str, Any]:
     ]
     told = next((window for window in windows if window["rows"] >= LEAST_ROWS), windows[-1])
     return {**told, "windows": windows}
-
-
-def population_stability(expected: Sequence[float], found: Sequence[float]) -> float:
-    """Return the index of two counts over the same bins."""
-    reference = _floored(expected)
-    added = len(found) / 2
-    shares = (np.array(found, float) + added * reference) / (sum(found) + added)
-    return float(((shares - reference) * np.log(shares / reference)).sum())
 
 
 def _apart(values: Counts, windows: int) -> tuple[Counts, Counts]:

@@ -10,7 +10,7 @@ from molino.contracts.settings import Settings
 from tests.bench.public_tables import public_table
 from tests.bench.split_seeds import CASES, Case, Found, by_init, section, try_splits
 
-HOUSING, DIAMONDS, WEATHER = CASES
+HOUSING, _, WEATHER = CASES
 
 
 def row(found: Found) -> list[str]:

@@ -21,7 +21,6 @@ from tests.ports import free_port
 
 pytestmark = pytest.mark.embedded
 
-ISSUE_ROW = [0.1, 25.0, 5.13, 0, 0.453, 6.5, 45.0, 5.3, 4, 320, 15.3, 390.0, 12.0]
 RMSE_AT_MOST = 3.5
 CLOSE = 1e-5
 

@@ -118,11 +118,6 @@ class Tracker:
         with tracking_errors():
             self.client.log_inputs(mlflow_run_id, [DatasetInput(dataset, [tag])])
 
-    def log_file(self, mlflow_run_id: str, path: Path, folder: str | None = None) -> None:
-        """Keep a file as an artifact of a run, over one of that name."""
-        with tracking_errors():
-            self.client.log_artifact(mlflow_run_id, str(path), folder)
-
     def log_figure(self, mlflow_run_id: str, figure: Any, name: str) -> None:
         """Keep a matplotlib figure as an artifact; `name` is such as `plots/roc.png`."""
         with tracking_errors():

@@ -37,8 +37,6 @@ AIM = 0.65
 """Share of its target that the processor time of the first load is: the doubled one is well above it."""
 STEADY_SECONDS = 60.0
 """That the first load must bring no pod; the autoscaler looks each 15 s."""
-PAST = 1.2
-"""Of the target, that the autoscaler's own tolerance of a tenth is surely past."""
 WATCHED = "homes"
 
 

@@ -7,8 +7,8 @@ from bundles import HOUSING_ROW
 from running_server import JSON, KEY
 from werkzeug.test import Client
 
-from molino.contracts.release import Release
-from serving.metrics.drift import Drift, DriftTally, expect, population_stability, read_drift, read_seen
+from molino.contracts.release import Reference, Release
+from serving.metrics.drift import Drift, DriftTally, Expected, expect, read_drift, read_seen
 from serving.metrics.shared_counters import SharedCounters
 
 
@@ -71,14 +71,23 @@ def test_no_two_bins_have_one_name(housing: Release, edges: tuple[float, ...]) -
     assert len(set(names)) == len(names) == 7
 
 
+REFERENCE = Reference(rows=1000, missing=100, edges=(0, 1, 2), counts=(450, 450))
+
+
+def index(*counts: float) -> float:
+    """The index of these counts (missing, outside, one of each bin) against the reference."""
+    _, psi = Expected({"crim": REFERENCE}).index(np.array([counts], float))
+    return float(psi.item())
+
+
 def test_equal_shares_have_no_distance() -> None:
-    assert population_stability([50, 100, 50], [5000, 10000, 5000]) == pytest.approx(0, abs=1e-4)
+    assert index(10, 0, 45, 45) == pytest.approx(0, abs=1e-12)
 
 
 def test_the_index_is_the_known_sum() -> None:
-    expected = (0.8 - 0.5) * np.log(0.8 / 0.5) + (0.2 - 0.5) * np.log(0.2 / 0.5)
+    expected = (0.72 - 0.45) * np.log(0.72 / 0.45) + (0.18 - 0.45) * np.log(0.18 / 0.45)
 
-    assert population_stability([5e7, 5e7], [8e7, 2e7]) == pytest.approx(expected, rel=1e-4)
+    assert index(1e7, 0, 7.2e7, 1.8e7) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_reference_itself_has_no_drift(housing: Release) -> None:

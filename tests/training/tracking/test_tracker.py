@@ -72,12 +72,6 @@ def test_a_closed_run_has_its_status(tracker, run):
     assert tracker.client.get_run(run[1]).info.status == "FAILED"
 
 
-def test_a_file_is_kept_in_its_folder(tracker, run, tmp_path):
-    (tmp_path / "note.txt").write_text("yes")
-    tracker.log_file(run[1], tmp_path / "note.txt", "notes")
-    assert [file.path for file in tracker.client.list_artifacts(run[1], "notes")] == ["notes/note.txt"]
-
-
 def test_what_mlflow_refuses_is_one_line(tracker):
     with pytest.raises(TrackingError, match=r"MLflow: .*nowhere.* not found") as caught:
         tracker.close("nowhere")
