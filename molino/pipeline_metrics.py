@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from molino.contracts.approval import Approval
-from molino.contracts.errors import MolinoError
+from molino.contracts.errors import MolinoError, RunError
 from molino.contracts.listening import listen_address
 from molino.contracts.reading import read_object
 from molino.contracts.refusal import Refusal
@@ -147,8 +147,18 @@ def _of_changes(model: dict[str, str], changes: Sequence[Change]) -> Iterator[Sa
 
 
 def serve(store: Store, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
-    """Answer scrapes at an address, and return the server and the thread that it runs in."""
-    return start_http_server(port, listen_address(host), registry_of(store))
+    """Answer scrapes at an address, and return the server and the thread that it runs in.
+
+    Raises:
+        RunError: it can't be listened on.
+    """
+    try:
+        return start_http_server(port, listen_address(host), registry_of(store))
+    except OSError as error:
+        raise RunError(
+            f"port {port} of {host} can't be listened on ({error.strerror}): end what listens there, "
+            "or choose another by --port or --host"
+        ) from error
 
 
 def registry_of(store: Store) -> CollectorRegistry:

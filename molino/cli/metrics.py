@@ -6,7 +6,9 @@ import typer
 
 
 def metrics(
-    port: Annotated[int | None, typer.Option(help="Serve them at this port, under /metrics, until stopped.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Serve them at this port, under /metrics, until stopped.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on, `*` for all.")] = "127.0.0.1",
 ) -> None:
     """Tell what the records say of the newest runs, as Prometheus reads it: once, or at each scrape.

@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 from molino import __version__
 from molino.cli import app
 
-COMMANDS = ("run", "step", "serve", "models", "runs", "predict", "doctor")
+COMMANDS = tuple(command.name or "" for command in app.registered_commands)
+GROUPS = {group.name or "": group.typer_instance for group in app.registered_groups}
+SUBCOMMANDS = tuple(f"{name} {one.name}" for name, group in GROUPS.items() for one in group.registered_commands)
 HEAVY = {"dvc", "flask", "matplotlib", "mlflow", "numpy", "onnxruntime", "pandas", "polars", "sklearn", "tensorflow"}
 
 
@@ -30,12 +32,12 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOLINO_HOME", str(tmp_path))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPS])
 def test_the_help_lists_every_command(command: str) -> None:
     assert f" {command} " in output("--help")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "runs show"])
+@pytest.mark.parametrize("command", [*COMMANDS, "runs", *SUBCOMMANDS])
 def test_the_help_of_a_command_has_an_example(command: str) -> None:
     assert "Example: " in output(*command.split(), "--help")
 
@@ -105,8 +107,9 @@ def test_doctor_says_what_to_do(tmp_path: Path) -> None:
     )
 
 
-def test_a_port_out_of_range_is_refused() -> None:
-    assert "65535" in output("run", "--port", "99999")
+@pytest.mark.parametrize("command", ["run", "serve", "metrics"])
+def test_a_port_out_of_range_is_refused(command: str) -> None:
+    assert "65535" in output(command, "--port", "99999")
 
 
 @pytest.mark.parametrize("run_id", ["../..", "..", "a/b", "a\n"])

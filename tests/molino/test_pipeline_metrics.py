@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from molino.contracts.approval import Approval, approval_key
+from molino.contracts.errors import RunError
 from molino.contracts.record import Record, record_key
 from molino.contracts.refusal import Refusal, refusal_key
 from molino.contracts.results import Change
@@ -210,3 +211,14 @@ def test_they_are_served(store: FolderStore, url: str) -> None:
     with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         assert "molino_pipeline_runs" in answer.read().decode()
+
+
+def test_a_port_that_is_taken_is_one_line(store: FolderStore, url: str) -> None:
+    port = int(url.rpartition(":")[2])
+    with pytest.raises(RunError, match=rf"^port {port} of 127\.0\.0\.1 can't be listened on \(.+\): .*--port"):
+        serve(store, "127.0.0.1", port)
+
+
+def test_a_host_that_nobody_knows_is_one_line(store: FolderStore) -> None:
+    with pytest.raises(RunError, match=r"of nowhere\.invalid can't be listened on \(.+\): .*--host"):
+        serve(store, "nowhere.invalid", free_port())
