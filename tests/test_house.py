@@ -381,6 +381,18 @@ def test_a_molino_command_that_is_told_is_there(command: str) -> None:
     assert command in known
 
 
+def test_the_readme_names_each_command() -> None:
+    from molino.cli import app
+
+    known = {item.name for item in app.registered_commands} | {group.name for group in app.registered_groups}
+    assert {name for name in known if f"`molino {name}" not in README} == set()
+
+
+def test_the_readme_links_to_each_page_of_the_documentation() -> None:
+    pages = {name_of(path) for folder in ("docs", "docs/how-to") for path in (ROOT / folder).glob("*.md")}
+    assert {page for page in pages if f"]({page})" not in README} == set()
+
+
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
 def test_a_link_of_the_readme_leads_somewhere(path: str) -> None:
     assert (ROOT / path).exists()

@@ -1,4 +1,4 @@
-"""`molino archive`: base backups of a Postgres and its log since, and the way back to any moment."""
+"""`molino archive`: base backups of a Postgres and its write-ahead log since, for point-in-time recovery."""
 
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Archive a Postgres' log, so that it comes back as of any moment. `MOLINO_BACKUP_STORE` says where.",
+    help="Archive a Postgres' write-ahead log, for point-in-time recovery. `MOLINO_BACKUP_STORE` says where.",
 )
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 
@@ -18,7 +18,7 @@ def ship(
     folder: Folder,
     alive: Annotated[Path | None, typer.Option(help="File that is touched as long as it works, for a probe.")] = None,
 ) -> None:
-    """Put the files of its log that Postgres' `archive_command` lays into a folder, and remove each once it is safe.
+    """Put the files of its write-ahead log that Postgres' `archive_command` lays into a folder, and remove each once it is safe.
 
     It goes on until it is stopped. `archive_command` copies a file under another name, renames it to
     `<system identifier>.<name>`, and waits until it is gone: what Postgres calls archived is then in the store.
@@ -75,7 +75,7 @@ def base(
 
 @app.command("list")
 def list_bases() -> None:
-    """List the base backups, the newest first, and how far the log goes.
+    """List the base backups, the newest first, and how far the write-ahead log goes.
 
     Example: `molino archive list`
     """
