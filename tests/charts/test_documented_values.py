@@ -66,7 +66,7 @@ def has(schema: Mapping[str, Any], path: list[str], root: Mapping[str, Any]) -> 
     return any(has(one, rest, root) for one in inner) or any(has(one, path, root) for one in others)
 
 
-@pytest.mark.parametrize("block", snippets())
+@pytest.mark.parametrize("block", list(snippets()))
 def test_a_snippet_of_values_renders(block: str, tmp_path: Path) -> None:
     (tmp_path / "values.yaml").write_text(block)
     done = helm("template", "molino", CHART, *options("kind"), "--values", tmp_path / "values.yaml")
@@ -74,14 +74,14 @@ def test_a_snippet_of_values_renders(block: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("settings", commands())
+@pytest.mark.parametrize("settings", list(commands()))
 def test_the_values_of_a_command_render(settings: list[str]) -> None:
     done = helm("template", "molino", CHART, *options("kind", *settings))
 
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", paths())
+@pytest.mark.parametrize("path", list(paths()))
 def test_a_path_of_values_is_there(path: str) -> None:
     schemas = (values_schema(), model_file_schema())
 
