@@ -18,7 +18,7 @@ def ship(
     folder: Folder,
     alive: Annotated[Path | None, typer.Option(help="File that is touched as long as it works, for a probe.")] = None,
 ) -> None:
-    """Put the files of its write-ahead log that Postgres' `archive_command` lays into a folder, and remove each once it is safe.
+    """Put the files that Postgres' `archive_command` lays into a folder in the archive, and remove each once safe.
 
     It goes on until it is stopped. `archive_command` copies a file under another name, renames it to
     `<system identifier>.<name>`, and waits until it is gone: what Postgres calls archived is then in the store.

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def commands() -> Iterator[Any]:
     for page, text in PAGES.items():
         for command in re.findall(r"^ *(helm upgrade (?:.*\\\n)*.*)", text, re.MULTILINE):
             words = shlex.split(command.replace("\\\n", " "))
-            if settings := [value for option, value in zip(words, words[1:], strict=False) if option == "--set"]:
+            if settings := [value for option, value in pairwise(words) if option == "--set"]:
                 yield pytest.param(settings, id=f"{page}: {' '.join(settings)}")
 
 
