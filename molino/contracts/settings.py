@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
     s3_identity: bool = False
-    """Whether the pod's own account stands for keys, as the cloud knows it (IRSA, EKS Pod Identity)."""
+    """Whether the pod's service account stands for keys, as the cloud knows it (IRSA, EKS Pod Identity)."""
 
     git_remote: Address | None = None
     """Folder, `s3://…` or URL of the data repository; `home/data.git` when not set."""
