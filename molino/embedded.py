@@ -31,7 +31,8 @@ from pipelines.report import reporting
 from pipelines.stack import Stack, Stop, Stopped, running_lock
 from training.stores.opening import open_store
 
-SERVING_START_SECONDS = 30.0
+SERVING_START_SECONDS = 120.0
+"""A server that ends is noticed at once; one on a machine with much else to do takes its time."""
 INTERRUPTED = 130
 """Exit code when a signal came before the answer, as shells have it for Ctrl-C."""
 
@@ -156,7 +157,10 @@ class _Embedded:
             self.stack.watch()
             if time.monotonic() > end:
                 log = self.stack.logs / "serving.log"
-                raise RunError(f"the API isn't ready after {SERVING_START_SECONDS:.0f} s (log: {log})")
+                raise RunError(
+                    f"the API isn't ready after {SERVING_START_SECONDS:.0f} s: {log} tells what it does; start again, "
+                    "which takes up what is there"
+                )
             time.sleep(POLL_SECONDS)
 
     def _start(self, *wanted: services.Service) -> None:
