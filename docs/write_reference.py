@@ -23,6 +23,11 @@ from serving.settings import ServingSettings
 
 FOLDER = Path(__file__).parent / "reference"
 MADE = "This page is made by `make schema`.\n"
+OF_ALL = {
+    "MOLINO_LOG_FORMAT": "`json` or `console`: the form of log lines; not set, `console` on a terminal, else `json`.",
+    "MOLINO_SENTRY_DSN": "Address of a Sentry that errors of the server and the steps go to; none when not set.",
+}
+"""Variables that logs and reports of errors are set up by, before any settings are read."""
 
 
 def pages() -> dict[Path, str]:
@@ -74,6 +79,10 @@ def settings_page() -> str:
         *_variables("Of the server", ServingSettings),
         *_variables("Of backups", BackupSettings),
         *_variables("Of notices", NoticeSettings),
+        "## Of all of them\n",
+        "| variable | default | |\n| --- | --- | --- |",
+        *(f"| `{name}` |  | {_cell(said)} |" for name, said in OF_ALL.items()),
+        "",
     ]
     return "\n".join(parts)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs.write_reference import pages
+from molino.error_reports import VARIABLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +26,11 @@ def test_a_setting_is_told_with_its_default_and_its_meaning() -> None:
 def test_a_secret_is_told_without_its_default() -> None:
     text = (ROOT / "docs" / "reference" / "settings.md").read_text()
     assert "| `MOLINO_API_KEYS` |  |" in text
+
+
+@pytest.mark.parametrize("variable", ["MOLINO_LOG_FORMAT", VARIABLE])
+def test_what_is_read_before_the_settings_is_told(variable: str) -> None:
+    assert f"| `{variable}` |" in (ROOT / "docs" / "reference" / "settings.md").read_text()
 
 
 def test_it_builds_without_a_warning(tmp_path: Path) -> None:

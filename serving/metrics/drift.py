@@ -130,7 +130,8 @@ class Expected:
 
     def _noise_of(self, rows: Counts) -> Counts:
         """Return the index that rows of the reference's own distribution exceed once in a thousand times."""
-        return self._noise / np.maximum(rows, 1) + self._reference_noise
+        noise: Counts = self._noise / np.maximum(rows, 1) + self._reference_noise
+        return noise
 
 
 def expect(release: Release) -> Expected:
