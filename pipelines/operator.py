@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 from airflow.sdk import Asset, AssetAlias, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
@@ -20,18 +19,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from molino.contracts.errors import NOT_AGAIN
 from pipelines.links import airflow_link, mlflow_link, read_summary, tensorboard_link
 from pipelines.pod_end import PodEnd
-from pipelines.pods import (
-    CA_FOLDER,
-    CHANGES,
-    MODEL_FOLDER,
-    MODEL_LABEL,
-    RUN_LABEL,
-    STEP_LABEL,
-    USER,
-    PodSettings,
-    StepPod,
-    literal,
-)
+from pipelines.pod_spec import but_given, given_pod, mounts_of, variables_of, volumes_of
+from pipelines.pods import CHANGES, MODEL_LABEL, RUN_LABEL, STEP_LABEL, PodSettings, StepPod, literal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -52,8 +41,6 @@ SUMMARY = "summary"
 TELLING = ("register", "deploy")
 FAILED, PUT_BACK, REJECTED = "failed", "put-back", "rejected"
 """Statuses that a summary tells."""
-SECRETS = "/etc/molino/secrets"
-MOUNTED_AS = "content"
 
 
 class MlflowLink(BaseOperatorLink):
@@ -88,7 +75,7 @@ class StepOperator(KubernetesPodOperator):
         self.run_id_template = RUN_TEMPLATE
         self.asset = asset
         self.settings = settings
-        spec, metadata = _given(settings, pod)
+        spec, metadata = given_pod(settings, pod)
         base = spec.containers[0]
         super().__init__(
             name=options["task_id"],
@@ -97,14 +84,14 @@ class StepOperator(KubernetesPodOperator):
             image_pull_policy=settings.image_pull_policy,
             image_pull_secrets=[k8s.V1LocalObjectReference(name=name) for name in settings.image_pull_secrets],
             arguments=list(pod.arguments),
-            env_vars=_but(base.env, "name", _variables(pod)),
+            env_vars=but_given(base.env, "name", variables_of(pod)),
             env_from=[k8s.V1EnvFromSource(config_map_ref=k8s.V1ConfigMapEnvSource(name=settings.config_map))],
             labels={**pod.labels, RUN_LABEL: RUN_LABEL_TEMPLATE},
             container_resources=k8s.V1ResourceRequirements(requests=dict(pod.requests), limits=dict(pod.limits)),
             service_account_name=pod.service_account,
             automount_service_account_token=pod.automount_token,
-            volumes=_but(spec.volumes, "name", _volumes(settings, pod)),
-            volume_mounts=_but(base.volume_mounts, "mount_path", _mounts(settings, pod)),
+            volumes=but_given(spec.volumes, "name", volumes_of(settings, pod)),
+            volume_mounts=but_given(base.volume_mounts, "mount_path", mounts_of(settings, pod)),
             full_pod_spec=k8s.V1Pod(metadata=metadata, spec=spec),
             in_cluster=True,
             durable=True,
@@ -302,128 +289,8 @@ def announce(context: "Context", asset: Asset, run_id: str, summary: Mapping[str
     context["outlet_events"][announcement(asset)].add(asset, extra=extra)
 
 
-def _given(settings: PodSettings, pod: StepPod) -> tuple[k8s.V1PodSpec, k8s.V1ObjectMeta]:
-    """Return what is laid below the pod: what users of the chart give it, and what the operator has no word for.
-
-    A pod that is given nothing has the securityContexts of the chart's own; the variables that Kubernetes makes of
-    Services would pass for settings.
-    """
-    given = PodGenerator.deserialize_model_dict({"spec": {"containers": [{"name": "base"}]}, **pod.template})
-    spec = given.spec or k8s.V1PodSpec(containers=[])
-    spec.enable_service_links = False
-    spec.security_context = spec.security_context or _pod_security(settings)
-    base = spec.containers[0]
-    base.security_context = base.security_context or _container_security()
-    return spec, given.metadata or k8s.V1ObjectMeta()
-
-
-def _but(given: list[Any] | None, key: str, own: list[Any]) -> list[Any]:
-    """Return the own ones, but for those that users give another in place of, by the key that tells them apart."""
-    taken = {getattr(one, key) for one in given or ()}
-    return [one for one in own if getattr(one, key) not in taken]
-
-
 def _traced() -> list[k8s.V1EnvVar]:
     """Return the variable by which a step is part of its task's trace; none where Airflow's traces are off."""
     carrier: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(carrier)
     return [k8s.V1EnvVar(name="MOLINO_TRACEPARENT", value=carrier["traceparent"])] if carrier else []
-
-
-def _variables(pod: StepPod) -> list[k8s.V1EnvVar]:
-    plain = [k8s.V1EnvVar(name=name, value=value) for name, value in pod.environment.items()]
-    paths = [k8s.V1EnvVar(name=variable, value=_path(variable)) for variable in pod.secret_files]
-    return plain + _secrets(pod) + paths
-
-
-def _volumes(settings: PodSettings, pod: StepPod) -> list[k8s.V1Volume]:
-    tmp = k8s.V1Volume(name="tmp", empty_dir=_empty_dir(settings))
-    return [tmp, *_secret_volumes(pod), *_model_volumes(settings, pod), *_ca_volumes(settings)]
-
-
-def _mounts(settings: PodSettings, pod: StepPod) -> list[k8s.V1VolumeMount]:
-    tmp = k8s.V1VolumeMount(name="tmp", mount_path="/tmp")  # noqa: S108  # inside the pod
-    return [tmp, *_secret_mounts(pod), *_model_mounts(pod), *_ca_mounts(settings)]
-
-
-def _secrets(pod: StepPod) -> list[k8s.V1EnvVar]:
-    """Return the variables that come from Secrets: Airflow knows their names, never their values."""
-    found = []
-    for variable, place in pod.secrets.items():
-        name, _, key = place.partition("/")
-        source = k8s.V1EnvVarSource(secret_key_ref=k8s.V1SecretKeySelector(name=name, key=key))
-        found.append(k8s.V1EnvVar(name=variable, value_from=source))
-    return found
-
-
-def _secret_volumes(pod: StepPod) -> list[k8s.V1Volume]:
-    """Return a volume for each setting that is a file: one key of a Secret, which Airflow never reads."""
-    found = []
-    for variable, place in pod.secret_files.items():
-        name, _, key = place.partition("/")
-        source = k8s.V1SecretVolumeSource(secret_name=name, items=[k8s.V1KeyToPath(key=key, path=MOUNTED_AS)])
-        found.append(k8s.V1Volume(name=_slug(variable), secret=source))
-    return found
-
-
-def _secret_mounts(pod: StepPod) -> list[k8s.V1VolumeMount]:
-    return [
-        k8s.V1VolumeMount(name=_slug(variable), mount_path=f"{SECRETS}/{_slug(variable)}", read_only=True)
-        for variable in pod.secret_files
-    ]
-
-
-def _model_volumes(settings: PodSettings, pod: StepPod) -> list[k8s.V1Volume]:
-    """Return the volume of a model file that no variable can hold."""
-    items = [k8s.V1KeyToPath(key=key, path=name) for name, key in pod.model_files.items()]
-    source = k8s.V1ConfigMapVolumeSource(name=settings.models_config_map, items=items)
-    return [k8s.V1Volume(name="model", config_map=source)] if items else []
-
-
-def _model_mounts(pod: StepPod) -> list[k8s.V1VolumeMount]:
-    mount = k8s.V1VolumeMount(name="model", mount_path=MODEL_FOLDER, read_only=True)
-    return [mount] if pod.model_files else []
-
-
-def _empty_dir(settings: PodSettings) -> k8s.V1EmptyDirVolumeSource:
-    return k8s.V1EmptyDirVolumeSource(size_limit=settings.empty_dir_size or None)
-
-
-def _ca_volumes(settings: PodSettings) -> list[k8s.V1Volume]:
-    """Return the volume of the authorities of one's own."""
-    source = k8s.V1ConfigMapVolumeSource(name=settings.ca_config_map)
-    return [k8s.V1Volume(name="ca", config_map=source)] if settings.ca_config_map else []
-
-
-def _ca_mounts(settings: PodSettings) -> list[k8s.V1VolumeMount]:
-    mount = k8s.V1VolumeMount(name="ca", mount_path=CA_FOLDER, read_only=True)
-    return [mount] if settings.ca_config_map else []
-
-
-def _slug(variable: str) -> str:
-    """Return the name of a variable's volume."""
-    return variable.lower().replace("_", "-")
-
-
-def _path(variable: str) -> str:
-    """Return where a pod finds the file that a variable names."""
-    return f"{SECRETS}/{_slug(variable)}/{MOUNTED_AS}"
-
-
-def _pod_security(settings: PodSettings) -> k8s.V1PodSecurityContext:
-    user = USER if settings.fixed_user else None
-    return k8s.V1PodSecurityContext(
-        run_as_non_root=True,
-        run_as_user=user,
-        run_as_group=user,
-        fs_group=user,
-        seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
-    )
-
-
-def _container_security() -> k8s.V1SecurityContext:
-    return k8s.V1SecurityContext(
-        allow_privilege_escalation=False,
-        read_only_root_filesystem=True,
-        capabilities=k8s.V1Capabilities(drop=["ALL"]),
-    )
