@@ -1,7 +1,9 @@
 """Asks every component from inside the cluster, a line each: what `helm test` runs. Exit 1 when one isn't well.
 
-A component is asked where the environment says where it is: MOLINO_DATABASE_HOST and _PORT, MOLINO_AIRFLOW_URL,
-MOLINO_MLFLOW_URL, MOLINO_TENSORBOARD_URL and MOLINO_SERVING_URL, MOLINO_S3_ENDPOINT. With them, what it is asked with:
+A component is asked where the environment says where it is: MOLINO_AIRFLOW_URL, MOLINO_MLFLOW_URL,
+MOLINO_TENSORBOARD_URL and MOLINO_SERVING_URL, MOLINO_S3_ENDPOINT; MOLINO_DATABASE_HOST and _PORT, for the databases of
+MOLINO_DATABASE_SERVICES (such as airflow,mlflow), each with its own MOLINO_DATABASE_<SERVICE>_HOST, _USER and _NAME
+where they are others. With them, what it is asked with:
 MOLINO_MLFLOW_USERNAME and _PASSWORD, MOLINO_TENSORBOARD_USERNAME and _PASSWORD, MOLINO_API_KEY; for S3,
 MOLINO_S3_REGION, MOLINO_S3_BUCKETS (as JSON, the buckets of each service, each with the prefix that the service may
 list where it may not list all) and MOLINO_S3_KEYS (a folder with `<service>-access-key` and `<service>-secret-key`).
@@ -38,11 +40,22 @@ class NotWellError(Exception):
 
 
 def check_postgres(environment: Environment) -> str:
-    """Begin a session as Airflow does, up to where the server asks for the password."""
-    own = "MOLINO_DATABASE_AIRFLOW_"
+    """Begin a session as each service does, up to where the server asks for the password."""
+    secured = []
+    for service in environment["MOLINO_DATABASE_SERVICES"].split(","):
+        try:
+            secured.append(_begin_session(environment, service))
+        except (NotWellError, OSError) as error:
+            raise NotWellError(f"the database of {service}: {error or type(error).__name__}") from error
+    return "asks for the password" + (" over TLS" if all(secured) else "")
+
+
+def _begin_session(environment: Environment, service: str) -> bool:
+    """Return whether the server speaks TLS, once it asks for the password."""
+    own = f"MOLINO_DATABASE_{service.upper()}_"
     host = environment.get(f"{own}HOST") or environment["MOLINO_DATABASE_HOST"]
     address = host, int(environment.get("MOLINO_DATABASE_PORT", "5432"))
-    user, name = (environment.get(f"{own}{what}") or "airflow" for what in ("USER", "NAME"))
+    user, name = (environment.get(f"{own}{what}") or service for what in ("USER", "NAME"))
     with _connected(address) as plain:
         plain.sendall(SSL_REQUEST)
         secured = plain.recv(1) == b"S"
@@ -53,7 +66,7 @@ def check_postgres(environment: Environment) -> str:
     if answer[:1] != b"R":
         causes = [field[1:].decode() for field in answer[5:].split(b"\0") if field[:1] == b"M"]
         raise NotWellError(", ".join(causes) or f"answered {answer[:20]!r}")
-    return "asks for the password" + (" over TLS" if secured else "")
+    return secured
 
 
 def _connected(address: tuple[str, int]) -> socket.socket:
@@ -151,7 +164,7 @@ def _password(environment: Environment, component: str) -> dict[str, str]:
 
 
 CHECKS: Mapping[str, tuple[str, Callable[[Environment], str]]] = {
-    "postgres": ("MOLINO_DATABASE_HOST", check_postgres),
+    "postgres": ("MOLINO_DATABASE_SERVICES", check_postgres),
     "s3": ("MOLINO_S3_ENDPOINT", check_s3),
     "airflow": ("MOLINO_AIRFLOW_URL", check_airflow),
     "mlflow": ("MOLINO_MLFLOW_URL", check_mlflow),

@@ -112,6 +112,7 @@ def test_out_of_the_release_goes_what_must(documents: list[dict[str, Any]]) -> N
         (("steps.config.gitRemote=git@git.example.com:ml/data.git",), "step/version", "203.0.113.7", 22),
         (("steps.config.gitRemote=ssh://git@git.example.com:2222/data",), "step/train", "203.0.113.7", 2222),
         (("steps.config.gitRemote=http://git.example.com/data",), "step/version", "203.0.113.7", 80),
+        (("steps.config.gitRemote=git://git.example.com/data",), "step/version", "203.0.113.7", 9418),
         (("networkPolicies.to.sources.ports={5433}",), "step/ingest", "203.0.113.7", 5433),
     ],
 )

@@ -121,13 +121,29 @@ def postgres() -> Iterator[int]:
 
 
 def test_postgres_asks_for_the_password(postgres: int) -> None:
-    said = check(MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(postgres))
+    said = check(
+        MOLINO_DATABASE_SERVICES="airflow,mlflow", MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(postgres)
+    )
     assert said == (0, "postgres asks for the password over TLS")
 
 
+def test_each_service_s_own_database_is_asked(postgres: int) -> None:
+    said = check(
+        MOLINO_DATABASE_SERVICES="airflow,mlflow_auth",
+        MOLINO_DATABASE_HOST="",
+        MOLINO_DATABASE_AIRFLOW_HOST="127.0.0.1",
+        MOLINO_DATABASE_MLFLOW_AUTH_HOST="nowhere.invalid",
+        MOLINO_DATABASE_PORT=str(postgres),
+    )
+    assert said[0] == 1
+    assert said[1].startswith("postgres NOT WELL: the database of mlflow_auth: ")
+
+
 def test_no_postgres_is_not_well() -> None:
-    code, said = check(MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(free_port()))
-    assert (code, said) == (1, "postgres NOT WELL: [Errno 111] Connection refused")
+    code, said = check(
+        MOLINO_DATABASE_SERVICES="airflow", MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(free_port())
+    )
+    assert (code, said) == (1, "postgres NOT WELL: the database of airflow: [Errno 111] Connection refused")
 
 
 @pytest.mark.parametrize(
@@ -141,8 +157,10 @@ def test_a_postgres_that_takes_no_session_is_not_well(answer: bytes, said: str) 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer_session, args=(listener, answer), daemon=True).start()
         port = listener.getsockname()[1]
-        found = check(MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(port))
-    assert found == (1, f"postgres NOT WELL: {said}")
+        found = check(
+            MOLINO_DATABASE_SERVICES="airflow", MOLINO_DATABASE_HOST="127.0.0.1", MOLINO_DATABASE_PORT=str(port)
+        )
+    assert found == (1, f"postgres NOT WELL: the database of airflow: {said}")
 
 
 def answer_session(listener: socket.socket, answer: bytes) -> None:

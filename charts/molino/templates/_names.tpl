@@ -40,6 +40,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
+{{/* By what all pods of this copy of the chart are found, as kubectl takes it. */}}
+{{- define "molino.instance" -}}
+{{- printf "app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s" (include "molino.chartName" .) .Release.Name -}}
+{{- end -}}
+
 {{/* Of pods: nothing that a new version of the chart changes, so that it starts none anew. */}}
 {{- define "molino.podLabels" -}}
 {{ include "molino.selector" . }}

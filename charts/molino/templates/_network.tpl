@@ -23,7 +23,7 @@
 {{- define "molino.urlPort" -}}
 {{- $scheme := regexFind "^[a-z0-9+]+://" . | trimSuffix "://" -}}
 {{- $port := regexFind "^[a-z0-9+]+://[^/]*:[0-9]+(/|$)" . | trimSuffix "/" | regexFind "[0-9]+$" -}}
-{{- $port | default (get (dict "http" "80" "https" "443") $scheme) | default "22" -}}
+{{- $port | default (get (dict "http" "80" "https" "443" "git" "9418") $scheme) | default "22" -}}
 {{- end -}}
 
 {{/* Ports of what is outside the release, as JSON; none where there is nothing to go to. Wants root, name. */}}
@@ -41,7 +41,7 @@
 {{- end -}}
 {{- $ports := list -}}
 {{- range compact $urls }}{{ $ports = append $ports (include "molino.urlPort" . | int) }}{{ end -}}
-{{- if and (eq .name "database") $v.database.host }}{{ $ports = list (int $v.database.port) }}{{ end -}}
+{{- if and (eq .name "database") (not $v.postgres.enabled) }}{{ $ports = list (int $v.database.port) }}{{ end -}}
 {{- if and (eq .name "notices") $v.notices.mail.enabled }}{{ $ports = append $ports (int $v.notices.mail.port) }}{{ end -}}
 {{- range get (index $v.networkPolicies.to .name) "ports" | default list }}{{ $ports = append $ports (int .) }}{{ end -}}
 {{- uniq $ports | toJson -}}
@@ -101,6 +101,11 @@ the scheduler. */}}
 {{- $ports := include "molino.portsOutside" (dict "root" $root "name" $outside) | fromJsonArray -}}
 {{- $peers := (index $root.Values.networkPolicies.to $outside).peers -}}
 {{- if $ports }}{{ $_ := set $own "egress" (append $own.egress (include "molino.networkRule" (dict "way" "to" "peers" $peers "ports" $ports "protocols" $protocols) | fromJson)) }}{{ end -}}
+{{- /* The agent of EKS Pod Identity, which is on each node. */ -}}
+{{- if and (eq $outside "s3") $root.Values.s3.auth.workloadIdentity -}}
+{{- $agents := list (dict "ipBlock" (dict "cidr" "169.254.170.23/32")) (dict "ipBlock" (dict "cidr" "fd00:ec2::23/128")) -}}
+{{- $_ := set $own "egress" (append $own.egress (include "molino.networkRule" (dict "way" "to" "peers" $agents "ports" (list 80) "protocols" $protocols) | fromJson)) -}}
+{{- end -}}
 {{- else if has $path.to $on -}}
 {{- $peers := list (include "molino.peer" (dict "root" $root "pod" $path.to) | fromJson) -}}
 {{- $_ := set $own "egress" (append $own.egress (include "molino.networkRule" (dict "way" "to" "peers" $peers "ports" (list (int $port)) "protocols" $protocols) | fromJson)) -}}

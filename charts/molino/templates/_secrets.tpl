@@ -30,11 +30,12 @@ checksum/auth: {{ (index .root.Values .component).auth | toJson | sha256sum }}
 
 {{/*
 The Secret of a component that brings none of its own. Wants root, component, plain: what it holds as it is, made: passwords
-by key, made once where they are empty. Those that a Job is to make are named in an annotation.
+by key, made once where they are empty. Those that a Job is to make are named in an annotation. A store of one's own is asked
+for those keys alone that parts which are on want: wanted, where these aren't all.
 */}}
 {{- define "molino.secret" -}}
 {{- if .root.Values.externalSecrets.enabled -}}
-{{- include "molino.externalSecret" (dict "root" .root "component" .component "keys" (concat (keys (.plain | default dict)) (keys .made) | sortAlpha)) -}}
+{{- include "molino.externalSecret" (dict "root" .root "component" .component "keys" (.wanted | default (concat (keys (.plain | default dict)) (keys .made)) | sortAlpha)) -}}
 {{- else -}}
 {{- include "molino.ownSecret" . -}}
 {{- end -}}
@@ -94,9 +95,9 @@ and the names of the two variables. */}}
 {{- end }}
 {{- end -}}
 
-{{/* Host, port and Secret of the database server, built in or external. */}}
+{{/* Host, port and Secret of the database server, built in or external; no host where each service has its own. */}}
 {{- define "molino.databaseHost" -}}
-{{- .Values.database.host | default (include "molino.name" (dict "root" . "component" "postgres")) -}}
+{{- .Values.postgres.enabled | ternary (include "molino.name" (dict "root" . "component" "postgres")) .Values.database.host -}}
 {{- end -}}
 {{- define "molino.databasePort" -}}
 {{- .Values.postgres.enabled | ternary .Values.postgres.service.port .Values.database.port -}}

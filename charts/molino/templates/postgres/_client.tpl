@@ -9,7 +9,8 @@ for second in $(seq 60); do
 done
 {{- end -}}
 {{- define "molino.postgresClientEnv" -}}
-- {name: PGHOST, value: {{ include "molino.databaseHost" . | quote }}}
+{{- /* Where each service has its own host, scripts name it; the first is waited for. */}}
+- {name: PGHOST, value: {{ include "molino.databaseHost" . | default (include "molino.serviceDatabase" (dict "root" . "service" (include "molino.databaseUsers" . | fromJsonArray | last)) | fromJson).host | quote }}}
 - {name: PGPORT, value: {{ include "molino.databasePort" . | quote }}}
 - {name: PGSSLMODE, value: {{ .Values.database.sslmode | quote }}}
 {{- include "molino.databaseCaEnv" . }}
