@@ -18,7 +18,7 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- $found = append $found (dict "component" (printf "airflow-%s" ($part | kebabcase)) "of" (printf "airflow.parts.%s" $part) "replicas" $values.replicas) -}}
 {{- end -}}
 {{- end -}}
-{{- if $v.telemetry.collector.enabled }}{{ $found = append $found (dict "component" "collector" "of" "telemetry.collector" "replicas" 1) }}{{ end -}}
+{{- if $v.telemetry.collector.enabled }}{{ $found = append $found (dict "component" "collector" "of" "telemetry.collector" "replicas" 1 "everywhere" $v.telemetry.collector.podLogs) }}{{ end -}}
 {{- range $part := list "prometheus" "alertmanager" -}}
 {{- if (index $v.monitoring $part).enabled }}{{ $found = append $found (dict "component" $part "of" (printf "monitoring.%s" $part) "replicas" 1) }}{{ end -}}
 {{- end -}}
@@ -97,7 +97,10 @@ Wants root, of, sections.
 {{- toJson $made -}}
 {{- end -}}
 
-{{/* A pod's spec with what users give it, as JSON. Wants root, component, of, pod: the spec as JSON. */}}
+{{/*
+A pod's spec with what users give it, as JSON. Wants root, component, of, pod: the spec as JSON, and where others put something
+into it, there and kept: the names of volumes that they make, and of those whose place no other takes.
+*/}}
 {{- define "molino.withValues" -}}
 {{- $pod := .pod | fromJson -}}
 {{- $given := include "molino.layered" (dict "root" .root "of" .of "sections" (list "scheduling" "pod")) | fromJson -}}
@@ -109,6 +112,17 @@ Wants root, of, sections.
 {{- $env = append $env $one -}}
 {{- end -}}
 {{- $own := concat ($pod.initContainers | default list) $pod.containers -}}
+{{- $there := .there | default list -}}
+{{- $kept := list -}}
+{{- range $pod.volumes -}}
+{{- $there = append $there .name -}}
+{{- if not (hasKey . "emptyDir") }}{{ $kept = append $kept .name }}{{ end -}}
+{{- end -}}
+{{- /* What the chart mounts, and has no volume for, is a claim of a StatefulSet. */}}
+{{- range $own }}{{ range .volumeMounts }}{{ if not (has .name $there) }}{{ $there = append $there .name }}{{ $kept = append $kept .name }}{{ end }}{{ end }}{{ end -}}
+{{- range $given.volumes -}}
+{{- if has .name (concat $kept ($.kept | default list)) }}{{ fail (printf "pod.volumes of %s: the chart has files or data of its own in %s: call yours otherwise" $.of .name) }}{{ end -}}
+{{- end -}}
 {{- range $container := $own -}}
 {{- range $key, $name := dict "env" "name" "volumeMounts" "mountPath" -}}
 {{- $more := eq $key "env" | ternary $env ($given.volumeMounts | default list) -}}
@@ -154,18 +168,17 @@ Wants root, of, sections.
 {{- $_ := set $pod "topologySpreadConstraints" $given.topologySpreadConstraints -}}
 {{- if not $given.topologySpreadConstraints }}{{ $_ := unset $pod "topologySpreadConstraints" }}{{ end -}}
 {{- end -}}
-{{- include "molino.checkContainers" (dict "of" .of "pod" $pod "mounts" ($given.volumeMounts | default list) "own" $own) -}}
+{{- include "molino.checkContainers" (dict "of" .of "pod" $pod "mounts" ($given.volumeMounts | default list) "there" $there) -}}
 {{- include "molino.checkRestricted" (dict "root" .root "of" .of "pod" $pod) -}}
 {{- toJson $pod -}}
 {{- end -}}
 
 {{/*
 Refuse, in a line, containers that Kubernetes would: two of one name, mounts of no volume, and requests above limits. Wants of,
-pod, mounts: what users mount in all containers, own: the chart's containers.
+pod, mounts: what users mount in all containers, there: volumes that are there besides those of the pod.
 */}}
 {{- define "molino.checkContainers" -}}
-{{- /* Those that are mounted by the chart are there: also a claim, and what Airflow puts into pods of steps. */}}
-{{- $volumes := list "data" "tmp" "ca" "model" -}}
+{{- $volumes := .there -}}
 {{- range .pod.volumes }}{{ $volumes = append $volumes .name }}{{ end -}}
 {{- $mounts := .mounts -}}
 {{- $names := list -}}
@@ -182,7 +195,7 @@ pod, mounts: what users mount in all containers, own: the chart's containers.
 {{- end -}}
 {{- end -}}
 {{- range $mounts -}}
-{{- if not (or (has .name $volumes) (hasPrefix "molino-git-" .name)) }}{{ fail (printf "the pod of %s: %s is mounted at %s, and there is no such volume: name it in pod.volumes" $.of .name .mountPath) }}{{ end -}}
+{{- if not (has .name $volumes) }}{{ fail (printf "the pod of %s: %s is mounted at %s, and there is no such volume: name it in pod.volumes" $.of .name .mountPath) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 

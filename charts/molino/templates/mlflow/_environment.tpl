@@ -3,7 +3,11 @@
 {{- $component := dict "root" . "component" "mlflow" -}}
 {{- $secret := include "molino.secretName" $component -}}
 {{- $database := include "molino.databaseSecret" . -}}
-{{- $host := include "molino.name" $component -}}
+{{- $names := list -}}
+{{- range $end := list "" "." ".svc" ".svc.cluster.local" -}}
+{{- $name := printf "%s%s" (include "molino.name" $component) (empty $end | ternary "" (printf ".%s%s" $.Release.Namespace (trimSuffix "." $end))) -}}
+{{- $names = concat $names (list $name (printf "%s:*" $name)) -}}
+{{- end -}}
 - {name: HOME, value: /tmp}
 - {name: MLFLOW_DISABLE_TELEMETRY, value: "true"}
 # Workers for MLflow's own background jobs, each a process of hundreds of MB; Molino has none.
@@ -25,5 +29,5 @@
 - {name: MOLINO_ARTIFACTS, value: {{ printf "s3://%s" .Values.s3.buckets.mlflow | quote }}}
 - {name: MOLINO_WORKERS, value: {{ include "molino.text" .Values.mlflow.config.workers | quote }}}
 - name: MOLINO_ALLOWED_HOSTS
-  value: {{ concat (list $host (printf "%s:*" $host) (printf "%s.%s.svc" $host .Release.Namespace) (printf "%s.%s.svc:*" $host .Release.Namespace)) .Values.mlflow.config.allowedHosts (include "molino.ingressHosts" .Values.mlflow.ingress | fromJsonArray | compact) (.Values.oidc.enabled | ternary (list (regexReplaceAll "^https?://|/.*$" .Values.oidc.mlflow.url "")) list | compact) | join "," | quote }}
+  value: {{ concat $names .Values.mlflow.config.allowedHosts (include "molino.ingressHosts" .Values.mlflow.ingress | fromJsonArray | compact) (.Values.oidc.enabled | ternary (list (regexReplaceAll "^https?://|/.*$" .Values.oidc.mlflow.url "")) list | compact) | join "," | quote }}
 {{- end -}}

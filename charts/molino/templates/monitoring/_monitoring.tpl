@@ -1,11 +1,8 @@
-{{/* Name and labels of an object for Prometheus or Grafana. Wants root, component, name, labels: the user's own. */}}
+{{/* Name and labels of an object for Prometheus or Grafana. Wants root, component, name, labels: the user's own, which come before. */}}
 {{- define "molino.watched" -}}
 name: {{ .name }}
 labels:
-  {{- include "molino.labels" . | nindent 2 }}
-  {{- with include "molino.texts" .labels | fromJson }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "molino.over" (list (include "molino.labels" . | fromYaml) (include "molino.texts" .labels | fromJson)) | fromJson | toYaml | nindent 2 }}
 {{- end -}}
 
 {{/*
@@ -103,6 +100,8 @@ spec:
   podMetricsEndpoints:
     - port: metrics
       path: /metrics
+      # Containers that users put beside it may have a port of this name too.
+      relabelings: [{sourceLabels: [__meta_kubernetes_pod_container_init], regex: "true", action: drop}]
       {{- if .honor }}
       honorLabels: true
       {{- end }}
@@ -111,7 +110,7 @@ spec:
       {{- end }}
 {{- end -}}
 
-{{/* The Deployment of what gives metrics. Wants root, component, of, pod: its spec as YAML, config: what it is started by. */}}
+{{/* The Deployment of what gives metrics. Wants root, component, of, pod: its spec as YAML, reads: what it reads at its start. */}}
 {{- define "molino.exporter" -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -125,7 +124,7 @@ spec:
     matchLabels:
       {{- include "molino.selector" . | nindent 6 }}
   template:
-    {{- $annotations := printf "checksum/config: %s" (.config | default "" | sha256sum) }}
+    {{- $annotations := printf "checksum/config: %s" (.reads | default "" | sha256sum) }}
     {{- include "molino.podTemplate" (merge (dict "annotations" $annotations) .) | nindent 4 }}
 {{- end -}}
 

@@ -30,6 +30,10 @@ own words; the container of the step is called base.
 */}}
 {{- define "molino.stepTemplates" -}}
 {{- $made := dict -}}
+{{- /* What Airflow puts into the pods. */}}
+{{- $kept := list "model" -}}
+{{- if .Values.network.caConfigMap }}{{ $kept = append $kept "ca" }}{{ end -}}
+{{- range $variable, $_ := include "molino.stepSecretFiles" . | fromJson }}{{ $kept = append $kept (include "molino.secretFileName" $variable) }}{{ end -}}
 {{- range $step := include "molino.steps" . | fromJsonArray -}}
 {{- $place := dict "root" $ "component" "step" "of" (printf "steps.each.%s" $step) -}}
 {{- if ne "{}" (include "molino.layered" (merge (dict "sections" (list "scheduling" "pod")) $place)) -}}
@@ -40,7 +44,7 @@ own words; the container of the step is called base.
 {{- range $key := list "annotations" "labels" -}}
 {{- $_ := set $marks $key (include "molino.podMarks" (merge (dict "key" $key) $place) | fromJson) -}}
 {{- end -}}
-{{- $spec := include "molino.withValues" (merge (dict "pod" $pod) $place) | fromJson -}}
+{{- $spec := include "molino.withValues" (merge (dict "pod" $pod "kept" $kept "there" (prepend $kept "tmp")) $place) | fromJson -}}
 {{- $_ := set $made $step (dict "metadata" $marks "spec" $spec) -}}
 {{- end -}}
 {{- end -}}
