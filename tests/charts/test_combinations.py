@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from network_addresses import ends
 from network_policies import End, allowed
 from rendering import pods
@@ -161,6 +162,27 @@ def test_mlflow_is_asked_by_all_names_of_its_service() -> None:
     hosts = variables(rendered({}), "Deployment/molino-mlflow")["MOLINO_ALLOWED_HOSTS"].split(",")
     for name in ("molino-mlflow", "molino-mlflow.molino", "molino-mlflow.molino.svc.cluster.local"):
         assert {name, f"{name}:*"} <= set(hosts)
+
+
+def test_people_who_log_in_reach_models_that_are_served_apart() -> None:
+    given = {
+        "oidc": {
+            "enabled": True,
+            "config": {"issuer": "https://login.example.com"},
+            "auth": {"existingSecret": "own"},
+            "serving": {"groups": ["own"], "host": "people.example.com"},
+            **{part: {"enabled": False} for part in ("airflow", "mlflow", "tensorboard")},
+        },
+        "serving.groups": {"heavy": {"models": ["flats"]}},
+    }
+    settings = yaml.safe_load(one(rendered(given), "ConfigMap", "oidc")["data"]["serving.yaml"])
+    places = {each["path"]: each["uri"] for each in settings["upstreamConfig"]["upstreams"]}
+    assert places.pop("/") == "http://molino-serving:8000"
+    assert places == {
+        f"{above}/flats{end}": "http://molino-serving-heavy.molino.svc:8000"
+        for above in ("/models", "/v2/models")
+        for end in ("", "/")
+    }
 
 
 def test_what_is_on_each_node_has_no_budget() -> None:

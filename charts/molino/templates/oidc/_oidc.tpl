@@ -66,14 +66,23 @@ serving.ingress, and so is tlsSecret where neither it nor `tls` says another.
 {{/* What oauth2-proxy is told of a component; wants root, component, port. */}}
 {{- define "molino.oidcSettings" -}}
 {{- $config := .root.Values.oidc.config -}}
-{{- $upstream := dict "id" .component "path" "/" "uri" (include "molino.oidcUpstream" .) -}}
+{{- $upstreams := list (dict "id" .component "path" "/" "uri" (include "molino.oidcUpstream" .)) -}}
+{{- if eq .component "serving" -}}
+{{- /* As at the ingress: the paths of models that are served apart, and what is below them. */ -}}
+{{- range $model, $place := include "molino.servingPlaces" .root | fromJson -}}
+{{- range $path := list "/models/%s" "/models/%s/" "/v2/models/%s" "/v2/models/%s/" -}}
+{{- $path = printf $path $model -}}
+{{- $upstreams = append $upstreams (dict "id" $path "path" $path "uri" $place.url) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $headers := list -}}
 {{- with include "molino.oidcHeader" . -}}
 {{- $headers = list (dict "name" . "values" (list (dict "secretSource" (dict "fromFile" (printf "/run/molino/%s" $.component))))) -}}
 {{- end -}}
 {{- $claims := dict "issuerURL" $config.issuer "emailClaim" $config.usernameClaim "userIDClaim" $config.usernameClaim "groupsClaim" $config.groupsClaim "audienceClaims" (list "aud") "insecureSkipNonce" false -}}
 {{- $provider := dict "id" "oidc" "provider" "oidc" "name" "OpenID" "clientID" (include "molino.oidcClient" .) "clientSecretFile" (printf "/etc/molino-oidc/%s" (include "molino.oidcSecretKey" .)) "scope" $config.scopes "allowedGroups" (index .root.Values.oidc .component).groups "code_challenge_method" "S256" "oidcConfig" $claims -}}
-{{- dict "server" (dict "bindAddress" (printf ":%v" .port)) "upstreamConfig" (dict "proxyRawPath" true "upstreams" (list $upstream)) "injectRequestHeaders" $headers "providers" (list $provider) | toYaml -}}
+{{- dict "server" (dict "bindAddress" (printf ":%v" .port)) "upstreamConfig" (dict "proxyRawPath" true "upstreams" $upstreams) "injectRequestHeaders" $headers "providers" (list $provider) | toYaml -}}
 {{- end -}}
 
 {{/* Refuse, in a line, a login that can't be. */}}
