@@ -114,14 +114,22 @@ def test_a_store_is_asked_for_secrets_of_parts_that_are_on_alone() -> None:
     assert keys["molino-minio"] == {"root-user", "root-password", *services}
 
 
-def test_the_user_of_postgres_has_a_name_whoever_it_is() -> None:
-    for given, user in (
+@pytest.mark.parametrize(
+    ("given", "user"),
+    [
         ({}, 10001),
         ({"pod.securityContext": {"runAsUser": 1000700000}}, 1000700000),
-        ({"postgres.pod.containerSecurityContext": {"runAsUser": 26}}, 26),
-    ):
-        passwd = one(rendered(given), "ConfigMap", "postgres")["data"]["passwd"]
-        assert f"postgres:x:{user}:{user}:" in passwd
+        ({"postgres.pod.containerSecurityContext": {"runAsUser": 26}, "podSecurity.fixedUser": False}, 26),
+        ({"podSecurity.fixedUser": False}, None),
+    ],
+)
+def test_the_user_of_postgres_has_a_name_whoever_it_is(given: dict[str, Any], user: int | None) -> None:
+    documents = rendered(given)
+    passwd = one(documents, "ConfigMap", "postgres")["data"].get("passwd", "")
+    assert (f"postgres:x:{user}:{user}:" in passwd) == (user is not None)
+    (spec,) = (spec for name, spec, _ in pods(documents) if name == "StatefulSet/molino-postgres")
+    mounted = [mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]]
+    assert ("/etc/passwd" in mounted) == (user is not None)
 
 
 def test_another_password_of_postgres_starts_its_exporter_anew_and_airflow_s_does_not() -> None:
