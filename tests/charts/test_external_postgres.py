@@ -64,15 +64,21 @@ def test_backups_dump_and_restore_each_where_it_is(documents: list[dict[str, Any
     assert [w for w in wheres if f"psql {w} --no-psqlrc" not in json.dumps(restored["empty"]["command"])] == []
 
 
-def test_the_exporter_and_helm_test_ask_airflow_s(documents: list[dict[str, Any]]) -> None:
+def test_the_exporter_asks_airflow_s_and_helm_test_all(documents: list[dict[str, Any]]) -> None:
     exporter = told(containers(documents, "Deployment/molino-postgres-metrics")["postgres-metrics"])
     assert exporter == {
         "DATA_SOURCE_URI": "airflow.example.com:5432/flows?sslmode=require",
         "DATA_SOURCE_USER": "flow@db",
     }
     asked = told(containers(documents, "Pod/molino-test")["check"])
-    assert asked["MOLINO_DATABASE_AIRFLOW_HOST"] == "airflow.example.com"
-    assert told(containers(documents, "Pod/molino-doctor")["wait"]) == asked
+    assert asked == {
+        "MOLINO_DATABASE_SERVICES": "airflow,mlflow,mlflow_auth", "MOLINO_DATABASE_HOST": "db.example.com",
+        "MOLINO_DATABASE_PORT": "5432", "MOLINO_DATABASE_AIRFLOW_HOST": "airflow.example.com",
+        "MOLINO_DATABASE_AIRFLOW_USER": "flow@db", "MOLINO_DATABASE_AIRFLOW_NAME": "flows",
+        "MOLINO_DATABASE_MLFLOW_NAME": "runs", "MOLINO_DATABASE_MLFLOW_AUTH_USER": "people",
+    }  # fmt: skip
+    waited = told(containers(documents, "Pod/molino-doctor")["wait"])
+    assert waited == {key: asked[key] for key in asked if "MLFLOW" not in key} | {"MOLINO_DATABASE_SERVICES": "airflow"}
 
 
 @pytest.mark.parametrize(
