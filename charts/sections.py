@@ -77,7 +77,9 @@ POD: dict[str, Any] = {
         _list(VARIABLE, "name"), "Variables of each container; one that the chart sets too takes the place of that."
     ),
     "envFrom": _said(_list({}), "ConfigMaps and Secrets whose keys become variables of each container."),
-    "volumes": _said(_list({}, "name"), "Volumes; one of the name of an emptyDir of the chart's, such as tmp, takes its place."),
+    "volumes": _said(
+        _list({}, "name"), "Volumes; one of the name of an emptyDir of the chart's, such as tmp, takes its place."
+    ),
     "volumeMounts": _said(_list({}, "name", "mountPath"), "Mounts in each container."),
     "initContainers": _said(_list({}, "name", "image"), "Containers that end before the chart's own start."),
     "sidecars": _said(

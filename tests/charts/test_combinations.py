@@ -88,7 +88,9 @@ def test_a_setting_that_the_chart_makes_is_refused(given: dict[str, Any], tmp_pa
 def test_each_service_s_database_may_be_elsewhere(tmp_path: Path) -> None:
     said = refused(OUTSIDE | HOSTS, tmp_path)
     assert "set database.host and database.auth.existingSecret, or database.services.mlflowAuth.host too" in said
-    given = OUTSIDE | HOSTS | {"database.services.mlflowAuth.host": "users.example.com", "networkPolicies.enabled": True}
+    given = (
+        OUTSIDE | HOSTS | {"database.services.mlflowAuth.host": "users.example.com", "networkPolicies.enabled": True}
+    )
     documents = rendered(given | {"database.port": 6432, "backup.enabled": True})
     told = variables(documents, "Pod/molino-test")
     assert told["MOLINO_DATABASE_SERVICES"] == "airflow,mlflow,mlflow_auth"

@@ -199,7 +199,7 @@ def start_scheduler(server: ApiServer) -> None:
     keys = {"AIRFLOW__API_AUTH__JWT_SECRET": "jwt-secret", "AIRFLOW__CORE__FERNET_KEY": "fernet-key"}
     ref = {name: {"secretKeyRef": {"name": "molino-airflow", "key": key}} for name, key in keys.items()}
     env = [{"name": name, "valueFrom": place} for name, place in ref.items()]
-    labels = {"app.kubernetes.io/instance": "molino"}
+    labels = {f"app.kubernetes.io/{one}": "molino" for one in ("name", "instance")}
     container = {"name": "scheduler", "image": "own", "env": env}
     spec = {"serviceAccountName": "molino-airflow", "containers": [container]}
     server.apply(
