@@ -102,6 +102,23 @@ def test_each_service_s_database_may_be_elsewhere(tmp_path: Path) -> None:
         assert allowed(policies, ends(documents)[pod], there, 6432), pod
 
 
+@pytest.mark.parametrize("user", ["2025", "-", "null"])
+def test_the_exporter_logs_in_by_a_name_however_it_looks(user: str) -> None:
+    given = OUTSIDE | {"database.host": "db.example.com", "database.services.airflow.user": user}
+    told = variables(rendered(given | {"monitoring.postgres.enabled": True}), "Deployment/molino-postgres-metrics")
+    assert told["DATA_SOURCE_USER"] == user
+
+
+def test_seconds_of_a_part_are_not_passed_over(tmp_path: Path) -> None:
+    given = {"pod.terminationGracePeriodSeconds": 30, "airflow.parts.scheduler.graceSeconds": 600}
+    said = refused(given, tmp_path)
+    assert "airflow.parts.scheduler.graceSeconds is 600, and pod.terminationGracePeriodSeconds" in said
+    nearer = {"airflow.parts.scheduler.pod": {"terminationGracePeriodSeconds": 600}}
+    specs = {name: spec for name, spec, _ in pods(rendered(given | nearer))}
+    seconds = {name: spec.get("terminationGracePeriodSeconds") for name, spec in specs.items()}
+    assert (seconds["Deployment/molino-airflow-scheduler"], seconds["Deployment/molino-mlflow"]) == (600, 30)
+
+
 def test_a_store_is_asked_for_secrets_of_parts_that_are_on_alone() -> None:
     off = {f"{part}.enabled": False for part in ("mlflow", "tensorboard", "serving")}
     given = off | {"mlflow.externalUrl": "http://own", "externalSecrets.enabled": True, "externalSecrets.store": "own"}
