@@ -29,7 +29,7 @@ TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 120.0
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 """Between two tries, where the server says nothing of it; doubled from one to the next."""
-UNAUTHORIZED, TOO_LARGE, UNPROCESSABLE = 401, 413, 422
+UNAUTHORIZED, TOO_LARGE, UNPROCESSABLE, UNAVAILABLE = 401, 413, 422, 503
 PASSING = frozenset({429, 502, 503, 504})
 """Refusals that are over after a while."""
 UNREACHED = 0
@@ -252,11 +252,19 @@ class Client:
         return [answers[index] for index in range(len(rows))], version
 
     def ready(self) -> bool:
-        """Tell whether a model is loaded and warm, or none is deployed."""
+        """Tell whether every model is loaded and warm."""
         try:
             self.get("/ready")
         except ClientError:
             return False
+        return True
+
+    def started(self) -> bool:
+        """Tell whether the server answers, with every model loaded or with one that it says it can't load."""
+        try:
+            self.get("/ready")
+        except ClientError as error:
+            return error.status == UNAVAILABLE
         return True
 
     def served(self) -> dict[str, str]:

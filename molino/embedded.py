@@ -153,7 +153,7 @@ class _Embedded:
 
     def _wait_for_serving(self) -> None:
         end = time.monotonic() + SERVING_START_SECONDS
-        while not self.client.ready():
+        while not self.client.started():  # a model that fails is what this run may mend
             self.stack.watch()
             if time.monotonic() > end:
                 log = self.stack.logs / "serving.log"

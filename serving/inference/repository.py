@@ -89,13 +89,12 @@ class Repository:
 
     @property
     def ready(self) -> bool:
-        """Whether a model is loaded and warm, or none is deployed: one that fails keeps no request from another."""
-        return bool(self.state.models) or not self.state.failures
+        """Whether every deployed model has a version that is loaded and warm.
 
-    @property
-    def complete(self) -> bool:
-        """Whether every deployed model has a version that is loaded and warm."""
-        return all(name in self.state.models for name in self.state.failures)
+        Where the pointer file can't be read that is what was loaded before, and nothing where it never could be.
+        """
+        models, failures = self.state.models, self.state.failures
+        return all(name in models if name != POINTER else bool(models) for name in failures)
 
     def changed(self) -> bool:
         """Tell whether the pointer file was replaced since it was read, or what failed is to be tried again."""

@@ -17,24 +17,21 @@ async def answer_ping(_: Service, request: Request) -> Answer:
 
 
 async def answer_ready(service: Service, request: Request) -> Answer:
-    """Tell whether a model answers, and which can't: what balances load takes a server out by this."""
-    _require(service, service.repository.ready, "no deployed model could be loaded")
+    """Tell whether every deployed model is loaded and warm."""
+    require_ready(service)
     failing = tell_failing(service)
     return Answer(200, msgspec.json.encode({"status": "ready", **({"detail": failing} if failing else {})}), request.id)
 
 
-def require_all(service: Service) -> None:
-    """Return where every deployed model is loaded, as the Open Inference Protocol means it.
+def require_ready(service: Service) -> None:
+    """Return where every deployed model is loaded.
 
     Raises:
         Problem: 503 where one isn't.
     """
-    _require(service, service.repository.complete, "a deployed model could not be loaded")
-
-
-def _require(service: Service, loaded: bool, fault: str) -> None:
-    if not loaded:
-        raise Problem(503, f"{fault}: {tell_failing(service)}", ((b"retry-after", b"5"),))
+    if not service.repository.ready:
+        retry = ((b"retry-after", b"5"),)
+        raise Problem(503, f"a deployed model could not be loaded: {tell_failing(service)}", retry)
 
 
 def tell_failing(service: Service) -> str:

@@ -11,7 +11,7 @@ from serving.inference.binary_tensors import CONTENT_TYPE, HEADER, attach, encod
 from serving.inference.model import Model, Predictions
 from serving.inference.tensors import describe, read_columns
 from serving.inference.validation import read_json
-from serving.routes.health import require_all
+from serving.routes.health import require_ready
 from serving.service import Service
 
 PLATFORM = "onnxruntime_onnx"
@@ -72,7 +72,7 @@ def server_ready(service: Service) -> dict[str, bool]:
     Raises:
         Problem: 503 where one isn't.
     """
-    require_all(service)
+    require_ready(service)
     return {"ready": True}
 
 

@@ -32,8 +32,7 @@ CONTRACT = "/openapi.json"
 MODEL = "/v2/models/{name}"
 VERSION = "/v2/models/{name}/versions/{version}"
 HTML, TEXT = "text/html", "text/plain"
-READY = "Whether a deployed model is loaded and warm, and which can't be"
-ALL_READY = "Whether every deployed model is loaded and warm"
+READY = "Whether every deployed model is loaded and warm"
 EXPLAIN = "How much each feature moved the predictions of a model"
 INFER = "Predictions of a model by the Open Inference Protocol"
 
@@ -87,7 +86,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/models/{name}/explain", answer_explain, title=EXPLAIN, describe="explain"),
     Route("GET", "/v2", view=describe_server, title="The server's metadata"),
     Route("GET", "/v2/health/live", view=server_live, public=True, title="Whether the process lives"),
-    Route("GET", "/v2/health/ready", view=server_ready, public=True, title=ALL_READY, problems=(503,)),
+    Route("GET", "/v2/health/ready", view=server_ready, public=True, title=READY, problems=(503,)),
     *(
         route
         for path in (MODEL, VERSION)

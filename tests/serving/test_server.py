@@ -238,8 +238,7 @@ def test_the_old_version_stays_where_the_new_one_cant_be_loaded(
         assert server.ask("POST", "/predict", housing_body).json["model"]["version"] == "1"
 
 
-def test_a_server_that_can_load_no_model_is_not_ready(own_releases: Path, tmp_path: Path) -> None:
-    write_pointer(own_releases, {"housing": "1"})
+def test_a_server_whose_model_cant_be_loaded_is_not_ready(own_releases: Path, tmp_path: Path) -> None:
     break_graph(bundle_path(own_releases, "housing", "1"))
     with run_server(own_releases, tmp_path / "log", ready=False) as server:
         server.wait("the server listens", lambda: listens(server))

@@ -49,8 +49,16 @@ def test_a_malformed_pointer_file_changes_nothing_that_is_served(own_releases: P
     pointer_path(own_releases).write_text("{")
     repository.refresh()
 
-    assert sorted(repository.state.models) == ["housing", "penguins"]
+    assert (sorted(repository.state.models), repository.ready) == (["housing", "penguins"], True)
     assert "deployed.json" in repository.state.failures[""]
+
+
+def test_a_server_that_never_could_read_the_pointer_file_is_not_ready(own_releases: Path) -> None:
+    pointer_path(own_releases).write_text("{")
+    repository = Repository(own_releases)
+    repository.refresh()
+
+    assert not repository.ready
 
 
 def test_a_pointer_file_that_is_gone_takes_nothing_out_of_service(own_releases: Path, tmp_path: Path) -> None:
@@ -74,7 +82,7 @@ def test_an_entry_that_names_no_version_keeps_no_other_model_back(own_releases: 
     repository = Repository(own_releases)
     repository.refresh()
 
-    assert (sorted(repository.state.models), repository.ready) == (["penguins"], True)
+    assert (sorted(repository.state.models), repository.ready) == (["penguins"], False)
     assert "entry 'housing': expected a version as text" in repository.state.failures["housing"]
 
 
@@ -100,7 +108,7 @@ def test_a_model_whose_entry_became_strange_stays_in_service(own_releases: Path)
     write_pointer(own_releases, {"housing": 2, "penguins": "1"})
     repository.refresh()
 
-    assert (sorted(repository.state.models), repository.complete) == (["housing", "penguins"], True)
+    assert (sorted(repository.state.models), repository.ready) == (["housing", "penguins"], True)
     assert list(repository.state.failures) == ["housing"]
 
 
@@ -110,8 +118,7 @@ def test_a_version_that_is_not_there_is_a_failure(own_releases: Path, version: s
     write_pointer(own_releases, {"housing": version})
     repository.refresh()
 
-    assert (repository.ready, repository.complete) == (False, False)
-    assert list(repository.state.failures) == ["housing"]
+    assert (repository.ready, list(repository.state.failures)) == (False, ["housing"])
 
 
 def test_a_release_under_another_name_is_refused(own_releases: Path) -> None:
