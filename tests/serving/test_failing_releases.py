@@ -118,10 +118,11 @@ def test_a_new_model_that_fails_keeps_no_other_one_from_answering(own_releases: 
     with run_server(own_releases, tmp_path / "log") as server:
         server.wait_for_workers()
         point_to(own_releases, "housing", "1")
-        server.wait("the failure is told", lambda: failed(server, "housing") == 1)
+        asked = "/v2/models/housing/ready"
+        server.wait("each worker tells it", lambda: {server.ask("GET", asked).status for _ in range(20)} == {503})
 
-        assert server.ask("POST", "/models/penguins/predict", PENGUINS).status == 200
-        assert server.ask("GET", "/v2/models/housing/ready").status == 503
+        assert failed(server, "housing") == 1
+        assert {server.ask("POST", "/models/penguins/predict", PENGUINS).status for _ in range(20)} == {200}
         lines = [json.loads(line) for line in server.log.read_text().splitlines()]
         assert all({"timestamp", "level", "event"} <= line.keys() for line in lines)
 
