@@ -1,7 +1,8 @@
 """What the images of Airflow and of MLflow know of their databases: the address, and whether the schema is theirs.
 
 The address is put together from MOLINO_DATABASE_HOST, _PORT, _SSLMODE and a password, so that a password is in one
-Secret alone; MOLINO_DATABASE_<SERVICE>_HOST, _USER and _NAME are of one service's database. To ask a service's own
+Secret alone; MOLINO_DATABASE_<SERVICE>_HOST, _USER and _NAME are of one service's database; MOLINO_DATABASE_POOLER is
+the host and port of a PgBouncer before them all, which knows each by the name of its service. To ask a service's own
 tools for the schema costs seconds and hundreds of MB in every pod that waits; so the Job that migrates leaves a note in
 the database, and the others look for that.
 """
@@ -19,17 +20,23 @@ PATIENCE_SECONDS = 300
 CONNECT_SECONDS = 5
 
 
-def uri(service: str, password: str, driver: str = "psycopg2") -> str:
+def uri(service: str, password: str, driver: str = "psycopg2", direct: bool = False) -> str:
     """Return the SQLAlchemy address of a service's database, for a driver that waits or for asyncpg.
 
     User and name of the database are the service's, where the environment has no others.
 
     A server that swallows packets, as the address of a Service that is gone does, is given up after some seconds.
+
+    By a pooler go the short transactions of psycopg2. What is `direct` doesn't, such as a migration, whose locks are of
+    a session; nor does asyncpg, which looks in a connection for the statements that it has prepared.
     """
     own = f"MOLINO_DATABASE_{service.upper()}_"
     host = os.environ.get(f"{own}HOST") or os.environ["MOLINO_DATABASE_HOST"]
     port = os.environ.get("MOLINO_DATABASE_PORT", "5432")
     user, name = (quote(os.environ.get(f"{own}{what}") or service, safe="") for what in ("USER", "NAME"))
+    if (pooler := os.environ.get("MOLINO_DATABASE_POOLER")) and driver == "psycopg2" and not direct:
+        host, _, port = pooler.rpartition(":")
+        name = service
     host = f"[{host}]" if ":" in host else host
     mode = os.environ.get("MOLINO_DATABASE_SSLMODE", "prefer")
     options = f"ssl={mode}" if driver == "asyncpg" else f"sslmode={mode}&connect_timeout={CONNECT_SECONDS}"

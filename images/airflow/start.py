@@ -35,6 +35,8 @@ CLEANED = (
 """Tables that lose old rows. Events of assets stay: the newest one tells on which data a person's run trains; so do the
 DAGs, their versions, and what tells a retry of its pod."""
 
+DIRECT = ("migrate", "clean")
+"""What asks the database itself, where others do by a pooler: locks of a session, and one long transaction."""
 LOGS = Path(os.environ.get("AIRFLOW_HOME", ".")) / "logs" / "dag_processor"
 FRESH_SECONDS = 60
 """How old the last sign of life of a job may be: it leaves one every 5 s."""
@@ -146,7 +148,7 @@ def main() -> None:
     if len(sys.argv) < 2:
         raise SystemExit("start.py: say migrate, user, wait, alive, or a command of airflow")
     password = os.environ["AIRFLOW_PASSWORD"]
-    address = database.uri("airflow", password)
+    address = database.uri("airflow", password, direct=sys.argv[1] in DIRECT)
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = address
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] = database.uri("airflow", password, "asyncpg")
     match sys.argv[1]:

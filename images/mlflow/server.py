@@ -24,14 +24,14 @@ METRICS_PORT = 9464
 """Of its own, since what is at the server's own port is published by the ingress."""
 
 
-def tracking_uri() -> str:
-    """Return the address of the tracking database."""
-    return database.uri("mlflow", os.environ["MLFLOW_PASSWORD"])
+def tracking_uri(direct: bool = False) -> str:
+    """Return the address of the tracking database, on request without a pooler."""
+    return database.uri("mlflow", os.environ["MLFLOW_PASSWORD"], direct=direct)
 
 
-def auth_uri() -> str:
-    """Return the address of the database of users."""
-    return database.uri("mlflow_auth", os.environ["MLFLOW_AUTH_PASSWORD"])
+def auth_uri(direct: bool = False) -> str:
+    """Return the address of the database of users, on request without a pooler."""
+    return database.uri("mlflow_auth", os.environ["MLFLOW_AUTH_PASSWORD"], direct=direct)
 
 
 def migrate() -> None:
@@ -39,10 +39,12 @@ def migrate() -> None:
     import sqlalchemy
     from mlflow.store.db.utils import _all_tables_exist, _initialize_tables, _upgrade_db
 
-    engine = sqlalchemy.create_engine(tracking_uri())
+    tracking = tracking_uri(direct=True)
+    engine = sqlalchemy.create_engine(tracking)
     (_upgrade_db if _all_tables_exist(engine) else _initialize_tables)(engine)
-    set_admin(auth_uri(), os.environ["MLFLOW_AUTH_ADMIN_USERNAME"], os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"])
-    database.mark_migrated(tracking_uri(), database.versions(SCHEMA_OF))
+    username, password = os.environ["MLFLOW_AUTH_ADMIN_USERNAME"], os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"]
+    set_admin(auth_uri(direct=True), username, password)
+    database.mark_migrated(tracking, database.versions(SCHEMA_OF))
 
 
 def set_admin(address: str, username: str, password: str) -> None:
@@ -108,7 +110,7 @@ def main() -> None:
     """Do what the first argument says."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command == "migrate":
-        for address in (tracking_uri(), auth_uri()):
+        for address in (tracking_uri(direct=True), auth_uri(direct=True)):
             database.wait_for("the database", lambda address=address: database.connect(address))  # type: ignore[misc]
         migrate()
     elif command == "wait":

@@ -129,18 +129,24 @@ def _airflow(release: str) -> str:
     return _restart(release, *parts)
 
 
+def _pooler(release: str) -> str:
+    return (
+        f"where pgbouncer.enabled: {_restart(release, 'pgbouncer')}; who asks by it can't until it is started anew, too"
+    )
+
+
 def _orders(part: str, key: str, held: Held, release: str) -> tuple[str, ...]:
     """Return what follows a change that both sides can't take at once."""
     upgrade = f"helm upgrade {release} with the values as they are: its Job sets what the Secret says now"
     if part == "postgres":
         started = f"kubectl rollout restart statefulset/{release}-postgres"
         passwords = f"{started}: it sets the passwords at its start, and connections break"
-        return (passwords, _airflow(release), _restart(release, "mlflow"))
+        return (passwords, _pooler(release), _airflow(release), _restart(release, "mlflow"))
     if part == "database":
         user = key.removesuffix("-password").replace("-", "_")
         restart = _airflow(release) if user == "airflow" else _restart(release, "mlflow")
         role = f"at the server: ALTER ROLE {user} PASSWORD '…' (or the user that database.services names)"
-        return (f"{role}; connections that are open go on", restart)
+        return (f"{role}; connections that are open go on", _pooler(release), restart)
     if key == "root-password":
         started = f"kubectl rollout restart statefulset/{release}-minio"
         return (f"{started}; what is asked meanwhile is tried again", upgrade)

@@ -46,16 +46,17 @@ ALWAYS = (
 ALL_ON: dict[str, tuple[str, ...]] = {
     "defaults": (
         *INGRESSES, *WATCHED, *ALWAYS, "networkPolicies.enabled=true", "backup.enabled=true",
-        "postgres.archive.enabled=true",
+        "postgres.archive.enabled=true", "pgbouncer.enabled=true",
     ),
     "kind": (
         *INGRESSES, *WATCHED, *ALWAYS, "sync=true", "networkPolicies.enabled=true", "backup.enabled=true",
+        "pgbouncer.enabled=true",
     ),
     "production": (
         *WATCHED, *ALWAYS, "mlflow.ingress.annotations.own=1", "image.pullSecrets={own}",
         "database.sslmode=verify-full", "database.caSecret=own", "backup.enabled=true",
         "backup.destination.endpoint=https://backups.example.com", "backup.auth.existingSecret=own",
-        "backup.auth.encryptionSecret=own",
+        "backup.auth.encryptionSecret=own", "pgbouncer.enabled=true", "pgbouncer.replicas=2", "pgbouncer.tlsSecret=own",
     ),
 }  # fmt: skip
 """Settings that switch on, by values file, what it leaves off."""

@@ -42,6 +42,7 @@ FIXTURES: Mapping[str, Fixture] = {
         Fixture("ingress", base="python"),
         Fixture("nginx", tag="1.22", stands_for="docker.io/nginxinc/nginx-unprivileged:1.29-bookworm", base="python"),
         Fixture("postgres", tag="15", stands_for="docker.io/library/postgres:17-bookworm", base="python"),
+        Fixture("pgbouncer", tag="1.18", stands_for="ghcr.io/cloudnative-pg/pgbouncer:1.24.1", base="python"),
         Fixture("golang", tag="1.26", stands_for="docker.io/library/golang:1.26-bookworm", base="python"),
         Fixture("dex", stands_for="ghcr.io/dexidp/dex:v2.41.1", recipes=("dex",)),
         Fixture("oauth2-proxy", stands_for="quay.io/oauth2-proxy/oauth2-proxy:v7.15.6", recipes=("oauth2-proxy",)),

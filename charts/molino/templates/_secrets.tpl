@@ -102,6 +102,10 @@ and the names of the two variables. */}}
 {{- define "molino.databasePort" -}}
 {{- .Values.postgres.enabled | ternary .Values.postgres.service.port .Values.database.port -}}
 {{- end -}}
+{{/* Host and port of what shares connections to it; nothing where nothing does. */}}
+{{- define "molino.databasePooler" -}}
+{{- with .Values.pgbouncer }}{{ if .enabled }}{{ include "molino.name" (dict "root" $ "component" "pgbouncer") }}:{{ .service.port | toJson }}{{ end }}{{ end -}}
+{{- end -}}
 {{- define "molino.databaseSecret" -}}
 {{- if .Values.postgres.enabled -}}
 {{- include "molino.secretName" (dict "root" . "component" "postgres") -}}

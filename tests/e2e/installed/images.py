@@ -16,6 +16,8 @@ BASES = ("python", "golang")
 """Fixtures that Molino's own images are built on."""
 BESIDE = ("nginx", "postgres")
 """Fixtures that run beside them."""
+POOLING = ("pgbouncer",)
+"""Fixtures that run where connections to Postgres are shared."""
 LOGIN = ("dex", "oauth2-proxy")
 """Fixtures that run where people log in by a provider: they are built for those scenarios alone."""
 WATCHING = ("prometheus", "alertmanager", "postgres-exporter", "kube-state-metrics", "collector")
@@ -60,6 +62,7 @@ def values(cluster: Cluster) -> dict[str, dict[str, object]]:
     return {
         "image": {"registry": "localhost"},
         "postgres": {"image": _named("postgres")},
+        "pgbouncer": {"image": _named("pgbouncer")},
         "tensorboard": {"nginx": {"image": _named("nginx")}},
         "oidc": {"image": _named("oauth2-proxy")},
         "monitoring": {

@@ -17,7 +17,7 @@ from tests.cluster import addons
 from tests.cluster.cluster import Cluster
 from tests.cluster.fault import ClusterError
 from tests.cluster.waits import until
-from tests.e2e.installed import models, runs
+from tests.e2e.installed import images, models, runs
 from tests.e2e.installed.__main__ import cluster_with_images
 from tests.e2e.installed.airflow import Airflow
 from tests.e2e.installed.installation import PASSWORD, USER, Installation
@@ -47,7 +47,10 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the cluster and the installation up")
     options = parser.parse_args()
     report = Report()
-    with cluster_with_images((addons.METRICS_SERVER,), keep=options.keep) as cluster, report.broken_off():
+    with (
+        cluster_with_images((addons.METRICS_SERVER, *images.POOLING), keep=options.keep) as cluster,
+        report.broken_off(),
+    ):
         prove(cluster, report, options.requests)
     again = "make scale" if options.requests == REQUESTS else f'make scale ARGS="--requests {options.requests}"'
     report.write(
@@ -78,6 +81,8 @@ def prove(cluster: Cluster, report: Report, requests: int) -> None:
 def schedulers(found: Installation, airflow: Airflow, watch: PodWatch, report: Report) -> None:
     """Have four models' runs at work at once, and kill one of the schedulers that hold their tasks."""
     source = runs.put_rows(found, "scale")
+    shared, own = pods.connections(found)
+    report.promise(shared > 0, "Connections to Postgres that PgBouncer shares out; others", f"{shared}; {own}")
     began = time.monotonic()
     with ThreadPoolExecutor(len(MODELS)) as pool:
         started = [runs.start(airflow, model, f"scale-{model}", source=source) for model in MODELS]

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cluster.waits import until
+from tests.e2e.drill import contents
 from tests.e2e.installed.installation import Installation
 from tests.e2e.installed.killed import Death, kill_container
 
 STEADY = 3
 """Samples of metrics-server, one each 15 s, that must agree."""
 SPREAD = 0.1
+
+
+def connections(found: Installation) -> tuple[int, int]:
+    """Return how many connections Postgres has from pods of PgBouncer, and how many from others."""
+    addresses = ", ".join(f"'{pod['status']['podIP']}'" for pod in found.component_pods("pgbouncer"))
+    counts = f"count(*) FILTER (WHERE {{}} client_addr IN ({addresses}))"
+    query = f"SELECT {counts.format('')}, {counts.format('NOT')} FROM pg_stat_activity"  # of ours
+    shared, own = contents.ask(found, "postgres", query).split("|")
+    return int(shared), int(own)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,15 @@ from tests.e2e.installed.installation import Installation
 
 NAMESPACE = "molino"
 MODELS = ("homes", "rooms", "lofts", "barns")
-SEVERAL = ("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "mlflow", "serving")
+SEVERAL = (
+    "airflow-api-server",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+    "mlflow",
+    "serving",
+    "pgbouncer",
+)
 PODS = 2
 MOST = 5
 OF_MINIO = 4
@@ -24,6 +32,7 @@ def values(cluster: Cluster, cpu_percent: int) -> dict[str, object]:
         "airflow": {"parts": parts},
         "minio": {"distributed": {"enabled": True, "replicas": OF_MINIO}},
         "mlflow": {"replicas": PODS},
+        "pgbouncer": {"enabled": True, "replicas": PODS},
         "serving": {"autoscaling": scaling},
         "models": {name: models.small(name) for name in MODELS},
     }

@@ -15,6 +15,9 @@
 - {name: MOLINO_DATABASE_HOST, value: {{ include "molino.databaseHost" . | quote }}}
 - {name: MOLINO_DATABASE_PORT, value: {{ include "molino.databasePort" . | quote }}}
 - {name: MOLINO_DATABASE_SSLMODE, value: {{ .Values.database.sslmode | quote }}}
+{{- with include "molino.databasePooler" . }}
+- {name: MOLINO_DATABASE_POOLER, value: {{ . | quote }}}
+{{- end }}
 {{- with include "molino.serviceDatabaseLines" (dict "root" . "services" (list "mlflow" "mlflow-auth") "form" "- {name: %s, value: %s}") }}
 {{ . }}
 {{- end }}
