@@ -17,7 +17,8 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     "follow": re.compile(r"wait two minutes: servers follow the file, .*"),
     "give": re.compile(r"give the new key to those who ask with the old one; .*"),
     "nothing": re.compile(
-        r"nothing to restart: .*|where pgbouncer\.enabled: .*|step \d|the same command again .*|when the log of requests shows the old one no more.*"
+        r"nothing to restart: .*|where pgbouncer\.enabled: .*|step \d|the same command again .*"
+        r"|when the log of requests shows the old one no more.*"
     ),
 }
 """Kind of an order to its words; a group is what it is about."""
