@@ -153,3 +153,17 @@ def test_the_command_gives_the_next_secret_and_says_the_order(tmp_path: Path) ->
     assert found["data"]["password"] != begun["data"]["password"]
     assert "helm upgrade own" in done.stderr
     assert base64.b64decode(found["data"]["password"]).decode() not in done.stderr
+
+
+@pytest.mark.parametrize(("part", "key"), [("postgres", "airflow-password"), ("database", "mlflow-auth-password")])
+def test_a_pooler_has_the_password_before_those_who_ask_by_it(part: str, key: str) -> None:
+    secret = held(part)
+    orders = turn(part, key, secret, "own").orders
+    (pooler,) = (
+        at
+        for at, one in enumerate(orders)
+        if "pgbouncer.enabled: kubectl rollout restart deployment/own-pgbouncer" in one
+    )
+    restarts = [at for at, one in enumerate(orders) if "rollout restart deployment/" in one and at != pooler]
+    assert restarts
+    assert pooler < min(restarts)
