@@ -26,21 +26,6 @@ class LocalSource:
     """Its path or address as it is written there, whose folders may give columns."""
 
 
-def fetch_source(context: Context) -> LocalSource:
-    """Find a source of one file, and download it into the work folder where it is remote.
-
-    Raises:
-        SourceError: it can't be had, or is of several files.
-    """
-    first, *others = fetch_sources(context)
-    if others:
-        raise SourceError(
-            f"source {uri_of(context)}: it is of {len(others) + 1} files; expected one, such as {first.uri}; a model "
-            "file may name them all in source.uri"
-        )
-    return first
-
-
 def uri_of(context: Context) -> str:
     """Return where the source is, as one text."""
     return ", ".join(_places(context))
