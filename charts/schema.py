@@ -49,7 +49,7 @@ FREE = {"annotations", "digests", "labels", "limits", "modelCode", "models", "na
 FREE_PATHS = {
     "airflow.config": "^[A-Za-z_][A-Za-z0-9_]*$",
     "minio.config": "^[A-Za-z_][A-Za-z0-9_]*$",
-    "pgbouncer.config": "^[a-z][a-z0-9_]*$",
+    "pgbouncer.config": "^[A-Za-z_][A-Za-z0-9_]*$",
     "postgres.config": "^[A-Za-z_][A-Za-z0-9_.]*$",
     "serving.config": "",
 }

@@ -95,7 +95,7 @@ def test_databases_that_hold_tables_are_refused_before_anything_is_written(postg
     refused = databases(first, tmp_path, postgres)
     assert refused.returncode == 1
     assert refused.stderr.splitlines() == [
-        f"the database {name} at 127.0.0.1 holds 1 tables; nothing was written: restore to empty databases, or set "
+        f"the database {name} at molino-postgres holds 1 tables; nothing was written: restore to empty databases, or set "
         "backup.restore.over to write over them"
         for name in DATABASES
     ]
@@ -129,8 +129,8 @@ def test_databases_of_a_new_installation_are_restored_to_and_those_with_runs_are
         refused = databases(first, tmp_path, postgres)
         assert refused.returncode == 1
         assert [line.partition(";")[0] for line in refused.stderr.splitlines()] == [
-            "the database airflow at 127.0.0.1 holds 1 DAG runs and variables",
-            "the database mlflow_auth at 127.0.0.1 holds 1 users",
+            "the database airflow at molino-postgres holds 1 DAG runs and variables",
+            "the database mlflow_auth at molino-postgres holds 1 users",
         ]
     finally:
         for name, made in tables.items():

@@ -77,7 +77,7 @@ def test_no_label_is_there_twice() -> None:
         {"airflow.config": {"AIRFLOW__CORE__FERNET_KEY_CMD": "own"}},
         {"airflow.config": {"AIRFLOW__API__PORT": 9090}},
         {"postgres.config": {"hba_file": "/own"}},
-        {"pgbouncer.config": {"listen_port": 1}, "pgbouncer.enabled": True},
+        {"pgbouncer.config": {"Listen_Port": 1}, "pgbouncer.enabled": True},
         {"postgres.config": {"Archive_Mode": "off"}, "postgres.archive.enabled": True, "backup.enabled": True},
     ],
 )

@@ -17,7 +17,7 @@ PATHS: list[dict[str, Any]] = yaml.safe_load(TABLE.read_text())["paths"]
 STRANGER = End({"app": "own"}, "elsewhere")
 CONTROLLER = End({"app": "controller"}, "ingress-nginx")
 OUTSIDE = End(namespace="", address="203.0.113.7")
-PORTS = (22, 80, 443, 4318, 5000, 5432, 6443, 8000, 8080, 8090, 8793, 8794, 8974, 9000, 9001, 9093, 9187, 9464)
+PORTS = (22, 80, 443, 4318, 5000, 5432, 6432, 6443, 8000, 8080, 8090, 8793, 8794, 8974, 9000, 9001, 9093, 9187, 9464)
 NOTICES = (
     "notices.enabled=true", "notices.mail.enabled=true", "notices.mail.login=false", "notices.mail.port=2525",
     "notices.mail.server=smtp.example.com", "notices.mail.from=a@example.com", "notices.mail.to={b@example.com}",
@@ -40,7 +40,7 @@ def named(word: str, pods: dict[str, End]) -> set[str]:
 
 def test_pods_reach_each_other_by_the_paths_of_the_table_alone(documents: list[dict[str, Any]]) -> None:
     pods, rules = ends(documents), policies(documents)
-    ports = {"postgres.service.port": 5432}
+    ports = {"postgres.service.port": 5432, "pgbouncer.service.port": 6432}
     wanted = {
         (source, one, ports.get(path["port"], path["port"]))
         for path in PATHS

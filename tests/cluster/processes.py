@@ -41,9 +41,11 @@ class Process:
             # The handle keeps the id from being used again; what it stands for is looked at after it was had.
             if self.is_alive():
                 signal.pidfd_send_signal(handle, signal.SIGTERM)
-                if not select.select([handle], [], [], grace)[0]:
+                ended = select.poll()
+                ended.register(handle, select.POLLIN)
+                if not ended.poll(grace * 1000):
                     signal.pidfd_send_signal(handle, signal.SIGKILL)
-                    select.select([handle], [], [], grace)
+                    ended.poll(grace * 1000)
         except ProcessLookupError:
             pass
         finally:

@@ -38,7 +38,7 @@ PATTERNS = {
     ),
 }
 
-PARQUET = re.compile(rb"PAR1(?![\t\r\n\x20-\xff])")
+PARQUET = re.compile(rb"PAR1[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def is_parquet(beginning: bytes) -> bool:

@@ -7,6 +7,7 @@ from registered_run import GATE, RUNS, RegisteredRun, Runs, workers
 from running_server import RunningServer, run_server
 from trained_run import TrainedRun, copy_database
 
+from molino.contracts.pointer import write_pointer
 from molino.contracts.settings import Settings
 from tests.conftest import made_once
 
@@ -39,7 +40,7 @@ def server(running: RunningServer) -> RunningServer:
     """The server, with nothing deployed."""
     folder = running.log.parent / "home"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    write_pointer(folder, {})
     running.wait("nothing is deployed", lambda: workers(running) == {})
     return running
 
