@@ -95,8 +95,8 @@ def test_databases_that_hold_tables_are_refused_before_anything_is_written(postg
     refused = databases(first, tmp_path, postgres)
     assert refused.returncode == 1
     assert refused.stderr.splitlines() == [
-        f"the database {name} at molino-postgres holds 1 tables; nothing was written: restore to empty databases, or set "
-        "backup.restore.over to write over them"
+        f"the database {name} at molino-postgres holds 1 tables; nothing was written: restore to empty databases, or "
+        "set backup.restore.over to write over them"
         for name in DATABASES
     ]
     try:
