@@ -27,12 +27,13 @@ def values(cluster: Cluster, cpu_percent: int) -> dict[str, object]:
     """Return the values on top of the chart's own for one's own machine."""
     parts = {part: {"replicas": PODS} for part in ("apiServer", "scheduler", "dagProcessor", "triggerer")}
     scaling = {"enabled": True, "minReplicas": PODS, "maxReplicas": MOST, "cpuPercent": cpu_percent}
+    named = images.values(cluster)
     return {
-        **images.values(cluster),
+        **named,
         "airflow": {"parts": parts},
         "minio": {"distributed": {"enabled": True, "replicas": OF_MINIO}},
         "mlflow": {"replicas": PODS},
-        "pgbouncer": {"enabled": True, "replicas": PODS},
+        "pgbouncer": {**named.get("pgbouncer", {}), "enabled": True, "replicas": PODS},
         "serving": {"autoscaling": scaling},
         "models": {name: models.small(name) for name in MODELS},
     }
