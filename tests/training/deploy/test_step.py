@@ -12,7 +12,7 @@ from registered_run import RegisteredRun, Runs, champion, deploy, workers
 from running_server import JSON, RunningServer
 
 from molino.contracts.errors import BrokenReleaseError, DeployError, StoreError
-from molino.contracts.pointer import bundle_path, point_to, read_pointer
+from molino.contracts.pointer import bundle_path, point_to, pointer_path, read_pointer
 from molino.contracts.record import Record, failure_summary, record_key
 from molino.contracts.results import RegisterResult
 from training.deploy.rollout import agree
@@ -250,7 +250,8 @@ def test_without_a_server_it_says_how_to_start_one(runs: Runs) -> None:
 
 def test_without_a_server_nothing_changes(runs: Runs) -> None:
     elsewhere(runs["r1"], serving_url="http://127.0.0.1:1")
-    assert list(runs["r1"].settings.serving_folder.iterdir()) == []
+    folder = runs["r1"].settings.serving_folder
+    assert (list(folder.iterdir()), read_pointer(folder)) == ([pointer_path(folder)], {})
 
 
 def test_a_wrong_key_is_told(runs: Runs) -> None:
