@@ -5,6 +5,7 @@ import re
 import typer
 
 from molino.contracts import identifiers
+from molino.contracts.tidy import shortened
 
 LONGEST_SHOWN = 60
 
@@ -12,21 +13,21 @@ LONGEST_SHOWN = 60
 def checked_run_id(text: str) -> str:
     """Return the id of a run, as a typer callback."""
     if not identifiers.is_run_id(text):
-        raise typer.BadParameter(f"{shortened(text)!r}: expected {identifiers.RUN_ID_WORDS}")
+        raise typer.BadParameter(f"{shown(text)}: expected {identifiers.RUN_ID_WORDS}")
     return text
 
 
 def checked_model(text: str | None) -> str | None:
     """Return the name of a model where one is given, as a typer callback."""
     if text is not None and not identifiers.is_model_name(text):
-        raise typer.BadParameter(f"{shortened(text)!r}: expected {identifiers.MODEL_NAME_WORDS}")
+        raise typer.BadParameter(f"{shown(text)}: expected {identifiers.MODEL_NAME_WORDS}")
     return text
 
 
 def checked_version(text: str) -> str:
     """Return a version of a model, as a typer callback."""
     if not re.fullmatch("[1-9][0-9]{0,17}", text):
-        raise typer.BadParameter(f"{shortened(text)!r}: expected a version's number, such as 3")
+        raise typer.BadParameter(f"{shown(text)}: expected a version's number, such as 3")
     return text
 
 
@@ -35,10 +36,10 @@ def checked_words(text: str | None) -> str | None:
     try:
         (text or "").encode()
     except UnicodeEncodeError as error:
-        raise typer.BadParameter(f"{shortened(text or '')!r}: expected text in UTF-8") from error
+        raise typer.BadParameter(f"{shown(text or '')}: expected text in UTF-8") from error
     return text
 
 
-def shortened(text: str) -> str:
-    """Return the beginning of a text, for a message."""
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+def shown(text: str) -> str:
+    """Return what was given as a message shows it, in quotes and not at length."""
+    return repr(shortened(text, LONGEST_SHOWN))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from molino.cli.identifiers import shortened
+from molino.cli.identifiers import shown
 
 app = typer.Typer(help="Make the Secrets of an installation, and change them one by one.", no_args_is_help=True)
 File = Annotated[
@@ -17,9 +17,7 @@ File = Annotated[
 
 def _checked_release(name: str) -> str:
     if not re.fullmatch("[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?", name):
-        raise typer.BadParameter(
-            f"{shortened(name)!r}: expected lower-case letters, digits and hyphens within, at most 53"
-        )
+        raise typer.BadParameter(f"{shown(name)}: expected lower-case letters, digits and hyphens within, at most 53")
     return name
 
 

@@ -30,9 +30,9 @@ def in_a_line(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def shortened(text: str) -> str:
-    """Return the beginning of a value that is too long to be shown."""
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+def shortened(text: str, most: int = SHOWN_CHARACTERS) -> str:
+    """Return the beginning of a text of more than so many characters, which is too long to be shown."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def shown(text: str) -> str:

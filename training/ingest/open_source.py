@@ -12,6 +12,7 @@ import polars as pl
 
 from molino.contracts.errors import SourceError
 from molino.contracts.model_file import ModelFile
+from molino.contracts.tidy import shortened
 from training.ingest.batch import Batch
 from training.ingest.csv_source import CsvSource
 from training.ingest.csv_text import PIECE_BYTES, HashedFile, Readable
@@ -177,5 +178,5 @@ def _shown(header: list[str], model: ModelFile) -> str:
     """Return the columns for a message, unless the file has none of the model's: it may be no table, but a secret."""
     if not set(header).intersection(model.headers.values()):
         return f"its first row, of {len(header)} cells, has none of the model's columns; is it the header of a table?"
-    names = [name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…" for name in header[:MOST_SHOWN]]
+    names = [shortened(name, LONGEST_SHOWN) for name in header[:MOST_SHOWN]]
     return "the columns are " + ", ".join(names) + (", …" if len(header) > MOST_SHOWN else "")

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from molino.contracts.model_file.checks import Check, Checks
 from molino.contracts.reading import read_json
 from molino.contracts.results import Change
+from molino.contracts.tidy import shortened
 
 SHOWN_VALUES = 5
-LONGEST_SHOWN = 40
 """Signs of a value in a message."""
 
 
@@ -108,5 +108,5 @@ def _change(checks: Checks, name: str, column: str | None, difference: float, to
 
 def _shown(values: list[str]) -> str:
     """Return values for a message, on one line."""
-    shown = [value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}…" for value in values[:SHOWN_VALUES]]
+    shown = [shortened(value) for value in values[:SHOWN_VALUES]]
     return json.dumps(shown, ensure_ascii=False)[1:-1] + (", …" if len(values) > SHOWN_VALUES else "")
