@@ -92,7 +92,7 @@ class _Change:
 
     def make(self, action: Literal["promote", "rollback"], wanted: str | None) -> Promotion:
         """Change to the wanted version, or to the one before; what it was is noted for the next rollback."""
-        from training.tracking.registry import PREVIOUS_TAG, run_of_version, tag_version
+        from training.tracking.registry import note_version_before, run_of_version
 
         started = datetime.now(UTC)
         self.target.check()
@@ -109,7 +109,7 @@ class _Change:
                 raise DeployError(f"{self.model} run {run_id} has no release of version {version}")
             self.target.bring(self.model, registered)
             if action == "promote":
-                tag_version(self.client, self.model, version, PREVIOUS_TAG, current or "")
+                note_version_before(self.client, self.model, version, current)
             rollout = Rollout(self.settings, self.target, self.client, self.log)
             answered = rollout.put_in_service(release, current)
             promotion = Promotion(
@@ -155,7 +155,7 @@ class _Change:
 
         A change that was killed once it had pointed to its version is made again, so that it comes to its end.
         """
-        from training.tracking.registry import PREVIOUS_TAG, version_tag
+        from training.tracking.registry import version_before
 
         if wanted is None:
             left = self._rolled_back_from(current)
@@ -164,7 +164,7 @@ class _Change:
             return wanted, current
         if self._is_on_record(wanted):
             raise DeployError(f"version {wanted} of {self.model} is in service already")
-        return wanted, version_tag(self.client, self.model, wanted, PREVIOUS_TAG) or None
+        return wanted, version_before(self.client, self.model, wanted)
 
     def _is_on_record(self, version: str) -> bool:
         """Tell whether what brought a version into service came to its end: it is the champion, and on record."""
@@ -180,23 +180,23 @@ class _Change:
 
     def _rolled_back_from(self, current: str | None) -> str | None:
         """Return the version that a killed rollback has left: still the champion, after the present one."""
-        from training.tracking.registry import CHAMPION, PREVIOUS_TAG, aliased_version, version_tag
+        from training.tracking.registry import CHAMPION, aliased_version, version_before
 
         champion = aliased_version(self.client, self.model, CHAMPION)
         if current is None or champion is None or champion == current:
             return None
-        before = {one: version_tag(self.client, self.model, one, PREVIOUS_TAG) for one in (champion, current)}
+        before = {one: version_before(self.client, self.model, one) for one in (champion, current)}
         return champion if before[champion] == current and before[current] != champion else None
 
     def _nothing_serves(self) -> DeployError:
         return DeployError(f"no version of {self.model} is in service: name one by `molino promote {self.model} …`")
 
     def _version_before(self, current: str | None) -> str:
-        from training.tracking.registry import PREVIOUS_TAG, version_tag
+        from training.tracking.registry import version_before
 
         if current is None:
             raise self._nothing_serves()
-        before = version_tag(self.client, self.model, current, PREVIOUS_TAG)
+        before = version_before(self.client, self.model, current)
         if not before:
             raise DeployError(
                 f"no version of {self.model} was in service before {current}: name one by "

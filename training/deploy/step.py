@@ -66,11 +66,11 @@ def _previous(context: Context, target: DeployTarget, version: str) -> str | Non
 
     Where a killed step has pointed to the new one already, the one before it was noted on the model version.
     """
-    from training.tracking.registry import PREVIOUS_TAG, tag_version, version_tag
+    from training.tracking.registry import note_version_before, version_before
 
     client, model = context.tracker.client, context.model.name
     current = target.current(model)
     if current == version:
-        return version_tag(client, model, version, PREVIOUS_TAG) or None
-    tag_version(client, model, version, PREVIOUS_TAG, current or "")
+        return version_before(client, model, version)
+    note_version_before(client, model, version, current)
     return current

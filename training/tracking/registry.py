@@ -126,6 +126,16 @@ def version_tag(client: "MlflowClient", model: str, version: str, tag: str) -> s
     return None if value is None else str(value)
 
 
+def version_before(client: "MlflowClient", model: str, version: str) -> str | None:
+    """Return the version that served before one came into service, as is noted on it; none where none is noted."""
+    return version_tag(client, model, version, PREVIOUS_TAG) or None
+
+
+def note_version_before(client: "MlflowClient", model: str, version: str, before: str | None) -> None:
+    """Note on a version which one served before it, for a rollback and for a change that is taken up again."""
+    tag_version(client, model, version, PREVIOUS_TAG, before or "")
+
+
 def tag_version(client: "MlflowClient", model: str, version: str, tag: str, value: str) -> None:
     """Set a tag of a version."""
     with tracking_errors():
