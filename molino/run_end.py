@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from molino.contracts.address import Address
+from molino.contracts.approval import Approval
 from molino.contracts.errors import StoreError
 from molino.contracts.reading import read_object
 from molino.contracts.results import DeployResult, EvaluateResult, IngestResult, Verdict, VersionResult
@@ -33,12 +34,18 @@ def tell_refusal(run: Run) -> list[str]:
     return [f"(its record tells no reason: {verdict})"] if isinstance(verdict, str) else list(verdict.reasons)
 
 
-def refused_by(run: Run) -> tuple[str, list[str]]:
-    """Return who has refused what a run made, a person or the gate, and why."""
+def refused_in_person(run: Run) -> Approval | None:
+    """Return what a person has said who refused what a run made; none where nobody has."""
     record = run.records.get("deploy")
     deployed = read_object(DeployResult, record.result) if record else ""
     said = deployed.approval if isinstance(deployed, DeployResult) else None
-    return ("the gate", tell_refusal(run)) if said is None or said.approved else ("a person", [said.told])
+    return said if said and not said.approved else None
+
+
+def refused_by(run: Run) -> tuple[str, list[str]]:
+    """Return who has refused what a run made, a person or the gate, and why."""
+    said = refused_in_person(run)
+    return ("a person", [said.told]) if said else ("the gate", tell_refusal(run))
 
 
 def _winner(evaluated: EvaluateResult | str) -> list[tuple[str, str]]:

@@ -137,8 +137,12 @@ def settle(
     wanted = training_wanted(loaded.file, overrides or {}, loaded.code)
     same = [run for run in list_runs(store, loaded.file.name) if data and run.data == data and run.run_id != run_id]
     chosen = _chosen_by_hand(store, loaded.file.name, served)
-    stands = [run for run in same if run.version == served or (chosen and chosen.ended > run.started)]
-    ended = [run for run in same if run.state == "rejected" or (run.state == "done" and run in stands)]
+    ended = [
+        run
+        for run in same
+        if run.state == "rejected"
+        or (run.state == "done" and (run.version == served or (chosen and chosen.ended > run.started)))
+    ]
     for listed in sorted(ended, key=lambda run: run.training != wanted)[:CLOSEST_READ]:
         run = read_run(store, loaded.file.name, listed.run_id)
         if not _changed_training(run, loaded, overrides or {}):

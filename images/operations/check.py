@@ -114,7 +114,7 @@ def check_tensorboard(environment: Environment) -> str:
 
 
 def check_serving(environment: Environment) -> str:
-    """Ask whether a model is loaded, and for all of them with and without a key."""
+    """Ask whether the models are loaded, and for them with and without a key."""
     url = environment["MOLINO_SERVING_URL"]
     _ask(url + "/ready", 200)
     _ask(url + "/models", 401)

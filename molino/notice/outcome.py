@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from molino.contracts.run import Run
 from molino.notice.message import FAILED, PUT_BACK, REFUSED, Notice, one_line
 from molino.notice.settings import NoticeSettings
-from molino.run_end import refused_by
+from molino.run_end import refused_in_person, tell_refusal
 from pipelines.links import mlflow_link
 
 
@@ -45,8 +45,8 @@ def outcome(run: Run, failure: Failure | None, settings: NoticeSettings, links: 
 
 def _refusal(run: Run) -> str:
     """Return why: a person's reason where one has refused, else the gate's."""
-    who, why = refused_by(run)
-    return "; ".join(why) if who == "a person" else f"{who}: {'; '.join(why)}"
+    said = refused_in_person(run)
+    return said.told if said else f"the gate: {'; '.join(tell_refusal(run))}"
 
 
 def _pages(run: Run, settings: NoticeSettings) -> dict[str, str]:
