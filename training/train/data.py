@@ -85,7 +85,7 @@ class Dataset:
         kind = known(identity.kind)
         found = {
             "boundaries": kind.boundaries(identity, placement),
-            "form": kind.form(identity, self._read(0, list(identity.columns))),
+            "form": kind.form(identity, self._read(0, list(identity.columns), 1)),
         }
         self.split = identity.model_copy(update=found)
         self.parts = kind.parts(self.split, placement)
@@ -208,10 +208,10 @@ class Dataset:
     def _piece(self, start: int, columns: Sequence[str]) -> tuple["pl.DataFrame", Parts]:
         return self._read(start, columns), self.parts[start : start + PIECE_ROWS]
 
-    def _read(self, start: int, columns: Sequence[str]) -> "pl.DataFrame":
+    def _read(self, start: int, columns: Sequence[str], rows: int | None = None) -> "pl.DataFrame":
         import polars as pl
 
-        return pl.scan_parquet(self.path).select(columns).slice(start, PIECE_ROWS).collect()
+        return pl.scan_parquet(self.path).select(columns).slice(start, rows or PIECE_ROWS).collect()
 
     def _rows(self, piece: "pl.DataFrame", chosen: NDArray[np.bool_]) -> Rows:
         import polars as pl
