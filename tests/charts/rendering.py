@@ -110,6 +110,12 @@ def refusal(values: str, *settings: str) -> str:
     return done.stderr
 
 
+def containers_of(documents: list[dict[str, Any]], workload: str) -> dict[str, dict[str, Any]]:
+    """Return the containers of a workload, such as `Deployment/molino-mlflow`, those before its own ones too."""
+    spec = next(spec for name, spec, _ in pods(documents) if name == workload)
+    return {one["name"]: one for one in [*spec.get("initContainers", []), *spec["containers"]]}
+
+
 def pods(documents: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield name, spec and workload of every pod template, and of every pod."""
     for document in documents:

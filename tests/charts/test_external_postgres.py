@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from rendering import pods, refusal, render
+from rendering import containers_of, refusal, render
 
 EXTERNAL = ("postgres.enabled=false", "database.host=db.example.com", "database.auth.existingSecret=own")
 SERVICES = (
@@ -28,11 +28,6 @@ def told(container: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def containers(documents: list[dict[str, Any]], workload: str) -> dict[str, dict[str, Any]]:
-    spec = next(spec for name, spec, _ in pods(documents) if name == workload)
-    return {one["name"]: one for one in [*spec.get("initContainers", []), *spec["containers"]]}
-
-
 def test_airflow_is_told_where_its_own_is(documents: list[dict[str, Any]]) -> None:
     (data,) = (
         one["data"] for one in documents if (one["kind"], one["metadata"]["name"]) == ("ConfigMap", "molino-airflow")
@@ -45,7 +40,7 @@ def test_airflow_is_told_where_its_own_is(documents: list[dict[str, Any]]) -> No
 
 
 def test_mlflow_is_told_where_both_of_its_own_are(documents: list[dict[str, Any]]) -> None:
-    assert told(containers(documents, "Deployment/molino-mlflow")["mlflow"]) == {
+    assert told(containers_of(documents, "Deployment/molino-mlflow")["mlflow"]) == {
         "MOLINO_DATABASE_HOST": "db.example.com", "MOLINO_DATABASE_PORT": "5432", "MOLINO_DATABASE_SSLMODE": "prefer",
         "MOLINO_DATABASE_MLFLOW_NAME": "runs", "MOLINO_DATABASE_MLFLOW_AUTH_USER": "people",
     }  # fmt: skip
@@ -57,27 +52,27 @@ def test_backups_dump_and_restore_each_where_it_is(documents: list[dict[str, Any
         "--username=mlflow --dbname=runs",
         "--username=people --dbname=mlflow_auth",
     )
-    dump = containers(documents, "CronJob/molino-backup")["databases"]["command"][-1]
+    dump = containers_of(documents, "CronJob/molino-backup")["databases"]["command"][-1]
     assert [where for where in wheres if f"pg_dump {where} --format" not in dump] == []
-    restored = containers(documents, "CronJob/molino-backup-restore")
+    restored = containers_of(documents, "CronJob/molino-backup-restore")
     assert [w for w in wheres if f"pg_restore {w} --clean" not in restored["databases"]["command"][-1]] == []
     assert [w for w in wheres if f"psql {w} --no-psqlrc" not in json.dumps(restored["empty"]["command"])] == []
 
 
 def test_the_exporter_asks_airflow_s_and_helm_test_all(documents: list[dict[str, Any]]) -> None:
-    exporter = told(containers(documents, "Deployment/molino-postgres-metrics")["postgres-metrics"])
+    exporter = told(containers_of(documents, "Deployment/molino-postgres-metrics")["postgres-metrics"])
     assert exporter == {
         "DATA_SOURCE_URI": "airflow.example.com:5432/flows?sslmode=require",
         "DATA_SOURCE_USER": "flow@db",
     }
-    asked = told(containers(documents, "Pod/molino-test")["check"])
+    asked = told(containers_of(documents, "Pod/molino-test")["check"])
     assert asked == {
         "MOLINO_DATABASE_SERVICES": "airflow,mlflow,mlflow_auth", "MOLINO_DATABASE_HOST": "db.example.com",
         "MOLINO_DATABASE_PORT": "5432", "MOLINO_DATABASE_AIRFLOW_HOST": "airflow.example.com",
         "MOLINO_DATABASE_AIRFLOW_USER": "flow@db", "MOLINO_DATABASE_AIRFLOW_NAME": "flows",
         "MOLINO_DATABASE_MLFLOW_NAME": "runs", "MOLINO_DATABASE_MLFLOW_AUTH_USER": "people",
     }  # fmt: skip
-    waited = told(containers(documents, "Pod/molino-doctor")["wait"])
+    waited = told(containers_of(documents, "Pod/molino-doctor")["wait"])
     assert waited == {key: asked[key] for key in asked if "MLFLOW" not in key} | {"MOLINO_DATABASE_SERVICES": "airflow"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rendering import pods, refusal, render
+from rendering import containers_of, pods, refusal, render
 
 ON = ("pgbouncer.enabled=true",)
 EXTERNAL = (
@@ -28,11 +28,6 @@ def settings(documents: list[dict[str, Any]]) -> configparser.ConfigParser:
     found = configparser.ConfigParser(interpolation=None)
     found.read_string(text)
     return found
-
-
-def container(documents: list[dict[str, Any]], workload: str, name: str) -> dict[str, Any]:
-    spec = next(spec for found, spec, _ in pods(documents) if found == workload)
-    return next(one for one in [*spec.get("initContainers", []), *spec["containers"]] if one["name"] == name)
 
 
 def poolers(documents: list[dict[str, Any]]) -> dict[str, str]:
@@ -102,7 +97,7 @@ def test_settings_of_the_values_stand_there_as_they_are() -> None:
 
 def test_the_file_of_users_holds_any_password(tmp_path: Path) -> None:
     """The container's own script, with a stand-in that shows the file instead of PgBouncer."""
-    command = container(render("defaults", *ON, *EXTERNAL), "Deployment/molino-pgbouncer", "pgbouncer")["command"]
+    command = containers_of(render("defaults", *ON, *EXTERNAL), "Deployment/molino-pgbouncer")["pgbouncer"]["command"]
     program = tmp_path / "pgbouncer"
     program.write_text(f"#!/bin/sh\nstat -c %a {tmp_path}/users.txt\ncat {tmp_path}/users.txt\n")
     program.chmod(program.stat().st_mode | stat.S_IEXEC)

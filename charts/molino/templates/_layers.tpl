@@ -6,12 +6,11 @@ Each Deployment, StatefulSet and kind of Job that is on, as JSON: the component 
 {{- define "molino.workloads" -}}
 {{- $v := .Values -}}
 {{- $found := list -}}
-{{- range $part := list "postgres" "minio" "mlflow" "tensorboard" -}}
+{{- range $part := list "postgres" "pgbouncer" "minio" "mlflow" "tensorboard" -}}
 {{- $values := index $v $part -}}
 {{- $replicas := eq $part "minio" | ternary (include "molino.minioReplicas" $ | int) ($values.replicas | default 1) -}}
 {{- if $values.enabled }}{{ $found = append $found (dict "component" $part "of" $part "replicas" $replicas) }}{{ end -}}
 {{- end -}}
-{{- if $v.pgbouncer.enabled }}{{ $found = append $found (dict "component" "pgbouncer" "of" "pgbouncer" "replicas" $v.pgbouncer.replicas) }}{{ end -}}
 {{- if ne "{}" (include "molino.oidcProxied" .) }}{{ $found = append $found (dict "component" "oidc" "of" "oidc" "replicas" $v.oidc.replicas) }}{{ end -}}
 {{- range include "molino.servingGroups" . | fromJsonArray }}{{ $found = append $found (pick . "component" "of" "replicas") }}{{ end -}}
 {{- if $v.airflow.enabled -}}
